@@ -1,0 +1,131 @@
+"""The command line: `python -m local_hopsworks serve | run -- COMMAND | reset`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_hopsworks.server import DEFAULT_PROJECT, Server
+from local_hopsworks.store import FORMAT_VERSION, StoreError, default_home
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    home = Path(options.home).expanduser().resolve() if options.home else default_home()
+    try:
+        if options.action == "reset":
+            return reset(home, sure=options.yes)
+        server = Server(home, options.project, options.port)
+        return serve(server) if options.action == "serve" else run(server, options.command)
+    except StoreError as error:
+        print(f"local_hopsworks: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_hopsworks",
+        description="An embedded Hopsworks: feature store, model registry and dataset storage for the hopsworks SDK, on this machine.",
+        epilog="Scripts that use local_hopsworks.login() need none of this: they start their own over the same store.",
+    )
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument("--home", metavar="DIR", help="the store (default: $LOCAL_HOPSWORKS_HOME, else .hopsworks/)")
+    served = argparse.ArgumentParser(add_help=False, parents=[store])
+    served.add_argument(
+        "--project",
+        default=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT,
+        help="the project to offer; made if missing (default: %(default)s)",
+    )
+    served.add_argument("--port", type=_port, default=0, help="the HTTPS port on 127.0.0.1 (default: any free one)")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="serve | run | reset")
+    actions.add_parser(
+        "serve",
+        parents=[served],
+        help="keep a Hopsworks running for other programs until Ctrl-C",
+        description="Keep a Hopsworks running until Ctrl-C. It prints the environment variables with which a plain hopsworks.login(), in any other program on this machine, comes here.",
+    )
+    command = actions.add_parser(
+        "run",
+        parents=[served],
+        help="run one command with a Hopsworks beside it",
+        description="Run one command with a Hopsworks beside it: a plain hopsworks.login() in the command comes here. Ends with the command's own exit status.",
+        usage="python -m local_hopsworks run [--home DIR] [--project PROJECT] [--port PORT] -- COMMAND [ARGUMENT ...]",
+    )
+    command.add_argument("command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py")
+    clear = actions.add_parser(
+        "reset", parents=[store], help="delete the store, after asking", description="Delete the store with everything in it, after asking."
+    )
+    clear.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def serve(server: Server) -> int:
+    stopped = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopped.set())
+    with server:
+        print(f"The embedded Hopsworks serves {server.store.home}\n\nIn another terminal:\n")
+        for name, value in server.environment.items():
+            print(f"  export {name}={value}")
+        print(
+            f"\nthen start any program that calls hopsworks.login().\nLook around at {server.page}\n(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
+            flush=True,
+        )
+        stopped.wait()
+    return 0
+
+
+def run(server: Server, command: list[str]) -> int:
+    with server:
+        try:
+            child = subprocess.Popen(command, env={**os.environ, **server.environment})
+        except OSError as error:
+            print(f"local_hopsworks: {command[0]} cannot be started: {error.strerror}.", file=sys.stderr)
+            return 127
+        # Ctrl-C reaches the child too, which decides what it means; SIGTERM reaches only this process.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def reset(home: Path, *, sure: bool) -> int:
+    if not home.exists():
+        print(f"There is no store at {home}.")
+        return 0
+    marker = home / "format"
+    if not marker.is_file():
+        raise StoreError(f"{home} is not a store (it has no file named format), so nothing was deleted.")
+    if not sure:
+        question = f"Delete the store {home} (format {marker.read_text().strip() or FORMAT_VERSION}) with all feature groups, models and files? [y/N] "
+        try:
+            sure = input(question).strip().lower() in ("y", "yes")
+        except EOFError:
+            print()
+    if not sure:
+        print("Nothing was deleted.")
+        return 1
+    shutil.rmtree(home)
+    print(f"Deleted {home}.")
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A connected client would keep the query service's destructor waiting until it leaves; everything else is done.
+    os._exit(status)

@@ -1,0 +1,63 @@
+"""The errors this server answers with: Hopsworks' own codes and HTTP statuses.
+
+    HopsworksError                    any refusal; carries status, code and one sentence
+    ├── NotFound                      404
+    └── NotEmbedded                   501: exists on a real Hopsworks, not here
+
+The SDK looks at some of the codes (`NOT_FOUND_ERROR_CODE` in its classes) to tell "missing" from "broken",
+so those must be exact.
+"""
+
+from __future__ import annotations
+
+# Codes that the SDK itself compares with (grep NOT_FOUND_ERROR_CODE and errorCode in the SDK)
+FEATURE_GROUP_NOT_FOUND = 270009
+TRAINING_DATASET_NOT_FOUND = 270012
+TRANSFORMATION_FUNCTION_NOT_FOUND = 270160
+NO_EVENT_TIME = 270172
+FEATURE_VIEW_NOT_FOUND = 270181
+STATISTICS_NOT_FOUND = 270228
+MODEL_NOT_FOUND = 360000
+TAG_NOT_FOUND = 370002
+JOB_NOT_FOUND = 130009
+
+# Codes of Hopsworks' backend for the other refusals
+DATASET_REQUEST_INVALID = 110000
+DATASET_NOT_FOUND = 110011
+DATASET_EXISTS = 110018
+PROJECT_NOT_FOUND = 150004
+FEATURE_STORE_NOT_FOUND = 270008
+FEATURE_GROUP_EXISTS = 270089
+FEATURE_VIEW_EXISTS = 270179
+FEATURE_GROUP_IN_USE = 270233
+ILLEGAL_QUERY = 270126
+ILLEGAL_NAME = 270040
+UNSUPPORTED_DATA_FORMAT = 270057
+VARIABLE_NOT_FOUND = 100032
+INVALID_API_KEY = 320003
+ILLEGAL_ARGUMENT = 120001
+NOT_IMPLEMENTED = 120002
+
+
+class HopsworksError(Exception):
+    """A refusal with Hopsworks' `errorCode` and a sentence a person can act on."""
+
+    def __init__(self, message: str, code: int = ILLEGAL_ARGUMENT, status: int = 400) -> None:
+        super().__init__(message)
+        self.message, self.code, self.status = message, code, status
+
+    def document(self) -> dict[str, object]:
+        """The JSON body that `hopsworks.client.exceptions.RestAPIError` parses."""
+        return {"type": "restApiJsonResponse", "errorCode": self.code, "errorMsg": self.message, "usrMsg": self.message}
+
+
+class NotFound(HopsworksError):
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message, code, 404)
+
+
+class NotEmbedded(HopsworksError):
+    """Something a real Hopsworks does and this one does not: refused loudly, never an empty success."""
+
+    def __init__(self, what: str, instead: str = "Set HOPSWORKS_API_KEY to use a real Hopsworks for it.") -> None:
+        super().__init__(f"The embedded Hopsworks does not do this: {what}. {instead}", NOT_IMPLEMENTED, 501)

@@ -1,0 +1,8 @@
+"""The query half of the embedded Hopsworks: from the SDK's Query JSON to rows over Arrow Flight.
+
+plan.py     Query JSON -> Plan: every name and value checked against the stored feature groups
+sql.py      Plan -> DuckDB SQL
+delta.py    the Delta tables: open, as of a time, commits, changes, new columns
+run.py      Plan -> Arrow record batches
+service.py  Arrow Flight: who may ask, and the answer as a stream
+"""

@@ -1,0 +1,117 @@
+"""The Delta tables below feature groups. Clients write them (delta-rs inside the SDK); this side reads."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+
+from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, ILLEGAL_QUERY, HopsworksError, NotFound
+
+# Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
+_COUNTS = {
+    "WRITE": {"rowsInserted": "num_added_rows"},
+    "MERGE": {"rowsInserted": "num_target_rows_inserted", "rowsUpdated": "num_target_rows_updated", "rowsDeleted": "num_target_rows_deleted"},
+    "DELETE": {"rowsDeleted": "num_deleted_rows"},
+}  # fmt: skip
+_SPARK_TYPES = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}
+_PRIMITIVES = {"long", "integer", "short", "byte", "float", "double", "boolean", "string", "binary", "date", "timestamp"}
+_DECIMAL = re.compile(r"decimal\(\d{1,2}, ?\d{1,2}\)")
+
+
+def path(location: str) -> Path:
+    """The folder a `file://` location means."""
+    return Path(urllib.request.url2pathname(urllib.parse.urlparse(location).path))
+
+
+def _is_table(location: str) -> bool:
+    return (path(location) / "_delta_log").is_dir()
+
+
+def _open(location: str) -> Any:
+    from deltalake import DeltaTable  # built into hops-deltalake; 0.1 s, and only reading needs it
+
+    return DeltaTable(location)
+
+
+def read(location: str, name: str, as_of: int | None = None, since: int | None = None) -> pads.Dataset | pa.RecordBatchReader:
+    """The rows of a table now, as of a time, or those that changed in a window (times in ms since 1970).
+
+    Raises NotFound if nothing was ever inserted (the SDK shows its text only if it starts like Hopsworks' own), and
+    HopsworksError if the table did not exist yet at that time.
+    """
+    if not _is_table(location):
+        raise NotFound(f"No data found for featuregroup {name}: nothing was inserted yet.", FEATURE_GROUP_NOT_FOUND)
+    table = _open(location)
+    if since:
+        return _changes(table, since, as_of)
+    if as_of is not None:
+        versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
+        if not versions:
+            raise HopsworksError(f"No commits found for featuregroup {name} up to {_iso(as_of)}.", ILLEGAL_QUERY)
+        table.load_as_version(max(versions))
+    return table.to_pyarrow_dataset()
+
+
+def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
+    """Rows as they were inserted or became, in commits after `since` up to `until`."""
+    commits = [entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])]
+    schema = pa.schema(table.schema().to_arrow())
+    if not commits:
+        return pa.RecordBatchReader.from_batches(schema, [])
+    changes = pa.table(table.load_cdf(starting_version=min(commits), ending_version=max(commits)))
+    kept = pa.compute.is_in(changes["_change_type"], pa.array(["insert", "update_postimage"]))
+    rows = changes.filter(kept).select(schema.names).cast(schema)
+    return pa.RecordBatchReader.from_batches(schema, rows.to_batches())
+
+
+def commits(location: str) -> list[dict[str, Any]]:
+    """Commits that changed rows, newest first, out of the table's own log. `commitid` is the commit time in ms."""
+    if not _is_table(location):
+        return []
+    found = []
+    for entry in _open(location).history():
+        if entry.get("operation") in _COUNTS:
+            counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
+            for ours, theirs in _COUNTS[entry["operation"]].items():
+                counts[ours] = int(entry.get("operationMetrics", {}).get(theirs) or 0)
+            time = entry["timestamp"]
+            found.append({"commitid": time, "commitTime": time, "commitDateString": _iso(time), **counts})
+    return found
+
+
+def add_columns(location: str, features: list[dict[str, Any]]) -> None:
+    """Give the table the columns it lacks of `features`; stored rows have NULL there."""
+    if not _is_table(location):
+        return  # the first insert will create the table with all of them
+    from deltalake import Field
+
+    table = _open(location)
+    present = {field.name for field in table.schema().fields}
+    missing = [feature for feature in features if feature["name"] not in present]
+    if missing:
+        table.alter.add_columns([Field(feature["name"], _delta_type(feature), nullable=True) for feature in missing])
+
+
+def _delta_type(feature: dict[str, Any]) -> Any:
+    from deltalake.schema import ArrayType, PrimitiveType
+
+    def parsed(text: str) -> Any:
+        if text.startswith("array<") and text.endswith(">"):
+            return ArrayType(parsed(text[6:-1]), contains_null=True)
+        primitive = _SPARK_TYPES.get(text, text)
+        if primitive not in _PRIMITIVES and not _DECIMAL.fullmatch(primitive):
+            raise HopsworksError(f"The feature {feature['name']!r} has type {feature['type']!r}, which cannot be appended here.")
+        return PrimitiveType(primitive)
+
+    return parsed(str(feature.get("type")).lower())
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc).isoformat()

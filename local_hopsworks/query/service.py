@@ -1,0 +1,107 @@
+"""The query service: Arrow Flight over mutual TLS, the protocol of Hopsworks' own ("flyingduck").
+
+A client sends the ticket that `PUT …/query` signed for it and gets the rows as a stream. Only the client certificate of
+this store is let in. The SDK shows its user little of an error here, so causes are also logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.flight as flight
+
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.query import run
+from local_hopsworks.query.plan import Plan
+from local_hopsworks.security import Security
+
+_log = logging.getLogger("local_hopsworks")
+_ACTIONS = ("healthcheck", "get-version", "register-client-certificates", "create-training-dataset")
+
+
+class _Headers(flight.ServerMiddleware):  # type: ignore[misc]  # pyarrow has no types
+    def __init__(self, headers: dict[str, list[str]]) -> None:
+        self.headers = headers
+
+
+class _HeadersFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
+    def start_call(self, info: Any, headers: dict[str, list[str]]) -> _Headers:
+        return _Headers(headers)
+
+
+class QueryService(flight.FlightServerBase):  # type: ignore[misc]
+    """Serves from construction on, on a thread of its own.
+
+    `plan_ticket(content)` plans a ticket; `find_file(path)` finds a path of dataset storage; `materialise(content, view,
+    view_version, version)` writes a training dataset. All raise HopsworksError.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        security: Security,
+        plan_ticket: Callable[[dict[str, Any]], Plan],
+        find_file: Callable[[str], Path],
+        materialise: Callable[[dict[str, Any], str, int, int], None],
+    ) -> None:
+        self._security, self._plan_ticket, self._find_file, self._materialise = security, plan_ticket, find_file, materialise
+        super().__init__(
+            f"grpc+tls://{host}:0",
+            tls_certificates=[(security.read("server.pem"), security.read("server.key"))],
+            verify_client=True,
+            root_certificates=security.read("ca.pem"),
+            middleware={"headers": _HeadersFactory()},
+        )
+        threading.Thread(target=self.serve, name="hopsworks-query-service", daemon=True).start()
+
+    def list_actions(self, context: Any) -> list[tuple[str, str]]:
+        return [(action, "") for action in _ACTIONS]
+
+    def do_action(self, context: Any, action: flight.Action) -> Iterator[flight.Result]:
+        if action.type not in _ACTIONS:
+            raise flight.FlightServerError(f"There is no action {action.type[:80]!r}.")
+        if action.type == "create-training-dataset":
+            with _told("create-training-dataset"):
+                request = json.loads(action.body.to_pybytes())
+                self._materialise(request["query"], str(request["fv_name"]), int(request["fv_version"]), int(request["tds_version"]))
+        return iter([flight.Result(b"ok")])
+
+    def get_flight_info(self, context: Any, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
+        """The SDK waits 5 s at most for this answer, so it only wraps the question into a ticket."""
+        is_command = descriptor.descriptor_type == flight.DescriptorType.CMD
+        question = {"query": descriptor.command.decode()} if is_command else {"path": b"/".join(descriptor.path).decode()}
+        return flight.FlightInfo(pa.schema([]), descriptor, [flight.FlightEndpoint(json.dumps(question), [])], -1, -1)
+
+    def do_get(self, context: Any, ticket: flight.Ticket) -> flight.RecordBatchStream:
+        with _told("a read"):
+            question = json.loads(ticket.ticket)
+            if "path" in question:
+                return flight.RecordBatchStream(pads.dataset(self._find_file(question["path"])).scanner().to_reader())
+            signature = context.get_middleware("headers").headers.get("hopsworks-signature", [""])[0]
+            return flight.RecordBatchStream(run.stream(self._plan_ticket(self._security.open_ticket(question["query"], signature))))
+
+
+class _told:
+    """Turns what goes wrong into a Flight error with its sentence, and logs the cause."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, HopsworksError):
+            _log.warning("The query service refused %s: %s", self._what, error.message)
+            # The SDK shows its user the text up to "Details:", for the three causes it knows by their first words.
+            raise flight.FlightServerError(f"{error.message} Details: status {error.status}.") from error
+        if isinstance(error, Exception):
+            _log.error("The query service failed at %s", self._what, exc_info=error)
+            raise flight.FlightServerError(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,174 @@
+"""Dataset storage: files and folders of a project, uploaded in chunks, downloaded as a stream."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import FileResponse
+
+from local_hopsworks.errors import DATASET_EXISTS, DATASET_NOT_FOUND, DATASET_REQUEST_INVALID, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.rest.routing import USER, Answer, Call, Routes
+from local_hopsworks.store import checked_component
+
+routes = Routes()
+PATH = "/project/{project}/dataset"
+LARGEST_CHUNK = 128 * 2**20  # bytes; the SDK sends 10 MiB
+
+
+def _existing(call: Call, name: str) -> Path:
+    path = call.store.dataset(call.project.name, name)
+    if not path.exists():
+        raise NotFound(f"There is no {name[:200]!r} in the project {call.project.name}.", DATASET_NOT_FOUND)
+    return path
+
+
+def _document(call: Call, path: Path) -> dict[str, Any]:
+    root, info = call.store.project(call.project.name), path.stat()
+    inside = path.relative_to(root)
+    document: dict[str, Any] = {
+        "attributes": {
+            "id": info.st_ino,
+            "name": path.name if inside.parts else call.project.name,
+            "path": "/".join(("", "Projects", call.project.name, *inside.parts)),
+            "dir": path.is_dir(),
+            "size": info.st_size,
+            "owner": USER["username"],
+            "permission": "rwxrwx---",
+            "modificationTime": datetime.datetime.fromtimestamp(info.st_mtime, datetime.timezone.utc).isoformat(),
+            "underConstruction": False,
+        },
+        "href": call.href(f"/project/{call.project.id}/dataset/{'/'.join(inside.parts)}"),
+        "zipState": "NONE",
+    }
+    if len(inside.parts) == 1:  # only a dataset itself has a type: the SDK refuses to replace whatever has one
+        document |= {"id": info.st_ino, "name": path.name, "datasetType": "DATASET"}
+    return document
+
+
+@routes.add("GET", PATH + "/download/with_auth/{path:path}", options=["type"])
+def download(call: Call) -> Answer:
+    path = _existing(call, call.path["path"])
+    if not path.is_file():
+        raise HopsworksError(f"{call.path['path'][:200]!r} is a folder; download its files.", DATASET_REQUEST_INVALID)
+    return FileResponse(path)
+
+
+@dataclass
+class _Upload:
+    """The chunks of one file that have arrived in this server, and the file they are collected in."""
+
+    draft: Path
+    arrived: set[int] = field(default_factory=set)
+
+
+_uploads: dict[tuple[str, str], _Upload] = {}  # by target and the client's identifier
+_uploads_lock = threading.Lock()
+
+
+@routes.add("POST", PATH + "/upload/{path:path}", reads_only=True)
+def upload(call: Call) -> Answer:
+    """One chunk; three arrive at once, in any order. The file appears under its name when the last one is there."""
+    form = call.body
+    if not isinstance(form, FormData) or not isinstance(form.get("file"), UploadFile):
+        raise HopsworksError("An upload is a form with a file.", DATASET_REQUEST_INVALID)
+    number, size, chunks, total = (_number(form, f"flow{key}") for key in ("ChunkNumber", "ChunkSize", "TotalChunks", "TotalSize"))
+    if not 1 <= number <= max(chunks, 1) or (number - 1) * size > total or not 0 <= size <= LARGEST_CHUNK:
+        raise HopsworksError(f"Chunk {number} of {chunks} does not fit a file of {total} bytes.", DATASET_REQUEST_INVALID)
+    folder = call.store.dataset(call.project.name, call.path["path"])
+    if folder.exists() and not folder.is_dir():
+        raise HopsworksError(f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.", DATASET_REQUEST_INVALID)
+    target = folder / checked_component(str(form.get("flowFilename")))
+    if target.is_dir():
+        raise HopsworksError(f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS)
+    content = form["file"]
+    assert isinstance(content, UploadFile)
+
+    key = (str(target), str(form.get("flowIdentifier")))
+    with _uploads_lock:
+        current = _uploads.get(key)
+        if current is None or number in current.arrived:  # a chunk that comes again begins the upload anew
+            current = _uploads[key] = _Upload(call.store.new_upload())
+            current.draft.touch()
+    with current.draft.open("r+b") as file:
+        file.seek((number - 1) * size)
+        shutil.copyfileobj(content.file, file, 1 << 20)
+    with _uploads_lock:
+        current.arrived.add(number)
+        whole = len(current.arrived) >= chunks
+        if whole and _uploads.get(key) is current:
+            del _uploads[key]
+    if whole:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.replace(current.draft, target)
+    return None
+
+
+def _number(form: FormData, name: str) -> int:
+    text = str(form.get(name))
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise HopsworksError(f"{name} must be a whole number, not {text[:40]!r}.", DATASET_REQUEST_INVALID)
+    return int(text)
+
+
+@routes.add("GET", PATH + "/{path:path}", options=["action", "offset", "limit", "sort_by", "type"])
+def get(call: Call) -> Answer:
+    path = _existing(call, call.path["path"])
+    action = call.option("action")
+    if action is None or action == "stat":
+        return _document(call, path)
+    if action != "listing":
+        raise NotEmbedded(f"the dataset action {action[:40]!r}")
+    if not path.is_dir():
+        raise HopsworksError(f"{call.path['path'][:200]!r} is a file and has no listing.", DATASET_REQUEST_INVALID)
+    entries = sorted(path.iterdir(), key=lambda entry: entry.name, reverse=call.option("sort_by") == "NAME:desc")
+    start, limit = call.number("offset") or 0, call.number("limit")
+    page = entries[start : None if limit is None else start + limit]
+    return {"count": len(entries), "items": [_document(call, entry) for entry in page]}
+
+
+@routes.add(
+    "POST",
+    PATH + "/{path:path}",
+    options=["action", "destination_path", "destination_type", "searchable", "generate_readme", "type"],
+    reads_only=True,
+)
+def change(call: Call) -> Answer:
+    name, action = call.path["path"], call.option("action")
+    if action == "create":
+        path = call.store.dataset(call.project.name, name)
+        if path.exists():
+            raise HopsworksError(f"{name[:200]!r} exists already.", DATASET_EXISTS)
+        path.mkdir(parents=True, exist_ok=True)
+        return _document(call, path)
+    if action not in ("copy", "move"):
+        raise NotEmbedded(f"the dataset action {str(action)[:40]!r}")
+    source, target = _existing(call, name), call.store.dataset(call.project.name, call.option("destination_path") or "")
+    if target.exists():
+        raise HopsworksError(f"{str(call.option('destination_path'))[:200]!r} exists already.", DATASET_EXISTS)
+    if source.resolve() in (target.parent.resolve(), *target.parent.resolve().parents):
+        raise HopsworksError(f"{name[:200]!r} cannot be put into itself.", DATASET_REQUEST_INVALID)
+    if not target.parent.is_dir():
+        raise NotFound(f"There is no folder {call.option('destination_path')!r} could lie in.", DATASET_NOT_FOUND)
+    if action == "move":
+        os.rename(source, target)
+        return None
+    draft = call.store.new_upload()
+    shutil.copytree(source, draft) if source.is_dir() else shutil.copy2(source, draft)
+    os.rename(draft, target)
+    return None
+
+
+@routes.add("DELETE", PATH + "/{path:path}", options=["type"], reads_only=True)
+def delete(call: Call) -> Answer:
+    path = _existing(call, call.path["path"])
+    if path == call.store.project(call.project.name):
+        raise HopsworksError("The project's own folder cannot be deleted.", DATASET_REQUEST_INVALID)
+    call.store.remove(path)
+    return None

@@ -1,0 +1,234 @@
+"""Feature groups: metadata here, rows in a Delta table that the client itself writes at `location`."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import FEATURE_GROUP_EXISTS, FEATURE_GROUP_IN_USE, FEATURE_GROUP_NOT_FOUND, HopsworksError, NotFound
+from local_hopsworks.metadata import feature_groups, feature_views
+from local_hopsworks.query import delta
+from local_hopsworks.rest import jobs, tags
+from local_hopsworks.rest.projects import feature_store_name
+from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
+from local_hopsworks.store import checked_name
+
+routes = Routes()
+PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
+_KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
+_UPDATES = ("updateMetadata", "updateStatsConfig")
+_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:(\d+)")  # spelled as the SDK spells it
+
+
+def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO. A connector of type S3 makes the SDK accept time travel, with `file://` it writes to this disk, and
+    "offline only" keeps it away from Kafka."""
+    location = table(call, row).as_uri()
+    connector = {
+        "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
+        "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
+    }  # fmt: skip
+    return {
+        **row.document,
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "type": "cachedFeaturegroupDTO",
+        "featurestoreId": row.parent_id,
+        "featurestoreName": feature_store_name(call.project),
+        "creator": USER,
+        "features": [{**feature, "featureGroupId": row.id} for feature in row.document["features"]],
+        "timeTravelFormat": "DELTA",
+        "onlineEnabled": False,
+        "location": location,
+        "dataSource": {"path": location, "storageConnector": connector},
+        "href": call.href(f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}"),
+    }
+
+
+def table(call: Call, row: sa.Row[Any]) -> Path:
+    return call.store.feature_group(call.project.name, row.name, row.version, row.id)
+
+
+def find(call: Call, identifier: int) -> sa.Row[Any]:
+    """The feature group with this id in the call's project; raises NotFound."""
+    query = feature_groups.select().where(feature_groups.c.id == identifier, feature_groups.c.parent_id == call.project.id)
+    row = call.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no feature group with id {identifier}.", FEATURE_GROUP_NOT_FOUND)
+    return row
+
+
+def _checked_features(features: Any) -> list[dict[str, Any]]:
+    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
+        raise HopsworksError("features must be a list of features.")
+    names = [checked_name(feature.get("name"), "feature") for feature in features]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise HopsworksError(f"The feature {min(twice)!r} occurs twice in the feature group.")
+    return features
+
+
+@routes.add("POST", PATH)
+def create(call: Call) -> Answer:
+    body, project = call.document, call.project
+    name, version = checked_name(body.get("name"), "feature group"), body.get("version")
+    if body.get("type") not in _KINDS:
+        raise HopsworksError(f"A feature group of type {str(body.get('type'))[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}.")
+    features = _checked_features(body.get("features"))
+    if version is not None:
+        same = feature_groups.c.parent_id == project.id, feature_groups.c.name == name, feature_groups.c.version == version
+        existing = call.db.execute(feature_groups.select().where(*same)).one_or_none()
+        if existing is not None:
+            # Two programs may create the same group at once (get_or_create is two calls): the second gets the first's.
+            if _shape(existing.document["features"]) == _shape(features) and existing.document.get("eventTime") == body.get("eventTime"):
+                return document(call, existing)
+            raise HopsworksError(f"Feature group {name} version {version} exists with another schema.", FEATURE_GROUP_EXISTS)
+    kept = {
+        key: body.get(key)
+        for key in ("description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl", "ttlEnabled")
+    }  # fmt: skip
+    kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
+    kept["features"] = features
+    kept["created"] = now()
+    kept["onlineAsked"] = bool(body.get("onlineEnabled"))
+    row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
+    tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
+    return document(call, row)
+
+
+def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+    return {(feature["name"], feature.get("type"), bool(feature.get("primary")), bool(feature.get("partition"))) for feature in features}
+
+
+@routes.add("GET", PATH)
+def get_all(call: Call) -> Answer:
+    query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
+    return items([document(call, row) for row in call.db.execute(query.order_by(feature_groups.c.name, feature_groups.c.version))])
+
+
+@routes.add("GET", PATH + "/{name}", options=["version"])
+def get(call: Call) -> Answer:
+    """By name all versions, or the one asked for, as a list; by id the group itself."""
+    name = call.path["name"]
+    if name.isdigit():
+        return document(call, find(call, call.integer("name")))
+    query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id, feature_groups.c.name == name)
+    if (version := call.number("version")) is not None:
+        query = query.where(feature_groups.c.version == version)
+    rows = call.db.execute(query.order_by(feature_groups.c.version)).all()
+    if not rows:
+        raise NotFound(f"There is no feature group {name[:80]!r}{f' version {version}' if version else ''}.", FEATURE_GROUP_NOT_FOUND)
+    return [document(call, row) for row in rows]
+
+
+@routes.add("PUT", PATH + "/{id}", options=[*_UPDATES, "updateNotificationTopicName", "deprecate"])
+def update(call: Call) -> Answer:
+    row, body = find(call, call.integer("id")), call.document
+    changed = dict(row.document)
+    if call.flag("updateMetadata"):
+        features = _checked_features(body.get("features"))
+        if missing := {feature["name"] for feature in changed["features"]} - {feature["name"] for feature in features}:
+            raise HopsworksError(f"Features can be appended, not removed; {min(missing)!r} is missing.")
+        changed |= {"description": body.get("description"), "features": features}
+    if call.flag("updateStatsConfig"):
+        changed["statisticsConfig"] = body.get("statisticsConfig")
+    if call.flag("updateNotificationTopicName"):
+        changed["notificationTopicName"] = body.get("notificationTopicName")
+    if call.option("deprecate"):
+        changed["deprecated"] = call.flag("deprecate")
+    call.db.execute(feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed))
+    return document(call, find(call, row.id))
+
+
+@routes.add("DELETE", PATH + "/{id}", options=["force", "deleteFeatureViews"])
+def delete(call: Call) -> Answer:
+    row = find(call, call.integer("id"))
+    views = [view for view in _views(call) if row.id in group_ids(view.document["query"])]
+    if views and call.flag("deleteFeatureViews"):
+        from local_hopsworks.rest.feature_views import remove  # that module is built on this one
+
+        for view in views:
+            remove(call, view)
+    elif views and not call.flag("force"):
+        names = ", ".join(f"{view.name} version {view.version}" for view in views)
+        raise HopsworksError(
+            f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.", FEATURE_GROUP_IN_USE
+        )
+    call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
+    metadata.forget(call.db, tags.owner(feature_groups, row.id))
+    call.after_commit.append(partial(call.store.remove, table(call, row)))
+    return None
+
+
+def _views(call: Call) -> list[sa.Row[Any]]:
+    return list(call.db.execute(feature_views.select().where(feature_views.c.parent_id == call.project.id)))
+
+
+def group_ids(query: dict[str, Any]) -> set[int]:
+    """The ids of all feature groups in a Query DTO."""
+    return {query["leftFeatureGroup"]["id"]}.union(*(group_ids(join["query"]) for join in query.get("joins") or []))
+
+
+@routes.add("POST", PATH + "/{id}/clear")
+def clear(call: Call) -> Answer:
+    """The first half of `insert(overwrite=True)`: the client writes a new table afterwards."""
+    row = find(call, call.integer("id"))
+    call.after_commit.append(partial(call.store.remove, table(call, row)))
+    return None
+
+
+@routes.add("POST", PATH + "/{id}/updatetableschema")
+def update_table_schema(call: Call) -> Answer:
+    """The second half of `append_features`: the new columns reach the table; stored rows have no value in them."""
+    row = find(call, call.integer("id"))
+    group = document(call, row)
+    delta.add_columns(group["location"], group["features"])
+    return jobs.finished(call, f"{row.name}_{row.version}_update_schema", "PYSPARK")
+
+
+@routes.add("POST", PATH + "/{id}/commits")
+def commit(call: Call) -> Answer:
+    """The client tells what it wrote. Nothing is kept of it: the table's own log knows, even if the client died before telling."""
+    row, body = find(call, call.integer("id")), call.document
+    return {
+        **body,
+        "commitID": body.get("commitTime"),
+        "href": call.href(f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}/commits"),
+    }
+
+
+@routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])
+def commits(call: Call) -> Answer:
+    group = document(call, find(call, call.integer("id")))
+    found = delta.commits(group["location"])
+    if matched := _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or ""):
+        found = [entry for entry in found if entry["commitID"] <= int(matched[1])]
+    start, limit = call.number("offset") or 0, call.number("limit")
+    return {"count": len(found), "items": found[start : None if limit is None else start + limit]}
+
+
+@routes.add("GET", PATH + "/{id}/expectationsuite")
+def expectation_suite(call: Call) -> Answer:
+    """Asked for before every insert; the SDK cannot parse an empty body here."""
+    find(call, call.integer("id"))
+    return items([])
+
+
+@routes.add("GET", PATH + "/{id}/validationreport", options=["sort_by", "offset", "limit", "fields"])
+def validation_reports(call: Call) -> Answer:
+    find(call, call.integer("id"))
+    return items([])
+
+
+@routes.add("GET", PATH + "/{id}/keywords")
+def keywords(call: Call) -> Answer:
+    find(call, call.integer("id"))
+    return {"keywords": []}
+
+
+tags.tag_routes(routes, PATH + "/{id}", lambda call: tags.owner(feature_groups, find(call, call.integer("id")).id))

@@ -1,0 +1,80 @@
+"""Provenance: what was made from what, up and down from feature groups over views and training data to models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.metadata import feature_views, models, training_datasets
+from local_hopsworks.rest import feature_groups as groups
+from local_hopsworks.rest import feature_views as views
+from local_hopsworks.rest import models as registry
+from local_hopsworks.rest import training_datasets as training
+from local_hopsworks.rest.routing import Answer, Call, Routes
+
+routes = Routes()
+_OPTIONS = ("upstreamLvls", "downstreamLvls")
+Node = dict[str, Any]
+
+
+def _node(kind: str, artifact: dict[str, Any], upstream: list[Node] | None = None, downstream: list[Node] | None = None) -> Node:
+    found = {"artifact_type": kind, "accessible": True, "deleted": False, "artifact": artifact}
+    return {"node": found, "upstream": upstream or [], "downstream": downstream or []}
+
+
+def _all(call: Call, table: sa.Table) -> list[sa.Row[Any]]:
+    return list(call.db.execute(table.select().where(table.c.parent_id == call.project.id).order_by(table.c.id)))
+
+
+def _models(call: Call, view: sa.Row[Any]) -> list[sa.Row[Any]]:
+    return [model for model in _all(call, models) if model.document["featureView"] == [view.name, view.version]]
+
+
+@routes.add("GET", groups.PATH + "/{id}/provenance/links", options=_OPTIONS)
+def of_feature_group(call: Call) -> Answer:
+    row = groups.find(call, call.integer("id"))
+    made = [view for view in _all(call, feature_views) if row.id in groups.group_ids(view.document["query"])]
+    return {"upstream": [], "downstream": [_node("FEATURE_VIEW", views.document(call, view)) for view in made]}
+
+
+@routes.add("GET", views.VERSION + "/provenance/links", options=_OPTIONS)
+def of_feature_view(call: Call) -> Answer:
+    """Down from a view come its training datasets, and from each the models that were trained on it."""
+    row = views.find(call)
+    sources = [groups.document(call, groups.find(call, key)) for key in sorted(groups.group_ids(row.document["query"]))]
+    datasets = call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)).all()
+    made = _models(call, row)
+    downstream = [
+        _node("TRAINING_DATASET", training.document(call, dataset), downstream=[_node("MODEL", registry.document(call, model)) for model in made if model.document["trainingDatasetVersion"] == dataset.version])
+        for dataset in datasets
+    ]  # fmt: skip
+    downstream += [
+        _node("MODEL", registry.document(call, model))
+        for model in made
+        if model.document["trainingDatasetVersion"] not in {d.version for d in datasets}
+    ]
+    return {"upstream": [_node("FEATURE_GROUP", source) for source in sources], "downstream": downstream}
+
+
+@routes.add("GET", registry.PATH + "/{id}/provenance/links", options=_OPTIONS)
+def of_model(call: Call) -> Answer:
+    row = registry.find(call)
+    if not row.document["featureView"]:
+        return {"upstream": [], "downstream": []}
+    name, version = row.document["featureView"]
+    same = feature_views.c.parent_id == call.project.id, feature_views.c.name == name, feature_views.c.version == version
+    view = call.db.execute(feature_views.select().where(*same)).one_or_none()
+    if view is None:
+        artifact = {"project": call.project.name, "name": name, "version": version}
+        gone = {"artifact_type": "FEATURE_VIEW", "accessible": False, "deleted": True, "artifact": artifact}
+        return {"upstream": [{"node": gone, "upstream": [], "downstream": []}], "downstream": []}
+    source = _node("FEATURE_VIEW", views.document(call, view))
+    query = training_datasets.select().where(
+        training_datasets.c.parent_id == view.id, training_datasets.c.version == row.document["trainingDatasetVersion"]
+    )
+    dataset = call.db.execute(query).one_or_none()
+    return {
+        "upstream": [source if dataset is None else _node("TRAINING_DATASET", training.document(call, dataset), [source])],
+        "downstream": [],
+    }

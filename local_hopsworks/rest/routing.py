@@ -1,0 +1,178 @@
+"""How the service modules declare routes, and what a handler is given.
+
+A handler is a plain function `handler(call) -> dict | list | None | Response`. It runs on a worker thread inside one
+metadata transaction: a writing one for PUT, POST, PATCH and DELETE (unless `reads_only`), a reading one for GET. An
+error undoes the transaction.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.metadata import Metadata
+from local_hopsworks.security import Security
+from local_hopsworks.store import Store
+
+_log = logging.getLogger("local_hopsworks")
+API = "/hopsworks-api/api"
+LARGEST_BODY = 64 * 2**20  # bytes of JSON; the largest the SDK sends are statistics, some hundred KiB
+USER = {"username": "local", "email": "local@localhost", "firstName": "Local", "lastName": "User"}
+
+Answer = dict[str, Any] | list[Any] | Response | None
+
+
+@dataclass(frozen=True)
+class Service:
+    """What all requests share."""
+
+    store: Store
+    metadata: Metadata
+    security: Security
+    address: str  # https://127.0.0.1:port
+    query_service: Callable[[], str]  # host:port of the query service
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, its body parsed, inside its transaction."""
+
+    service: Service
+    db: sa.Connection
+    path: dict[str, str]
+    query: QueryParams
+    body: Any
+    after_commit: list[Callable[[], None]] = field(default_factory=list)  # run once the transaction is kept
+
+    @property
+    def store(self) -> Store:
+        return self.service.store
+
+    @cached_property
+    def project(self) -> sa.Row[Any]:
+        """The project that the path names."""
+        row = self.db.execute(metadata.projects.select().where(metadata.projects.c.id == self.integer("project"))).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no project with id {self.path['project']}.", PROJECT_NOT_FOUND)
+        if self.path.get("feature_store", str(row.id)) != str(row.id):  # a project's feature store has the project's id
+            raise NotFound(f"There is no feature store with id {self.path['feature_store']}.", FEATURE_STORE_NOT_FOUND)
+        return row
+
+    def integer(self, name: str) -> int:
+        """A number in the path."""
+        return _integer(self.path[name], name)
+
+    def option(self, name: str) -> str | None:
+        """A query parameter; the SDK writes an absent one as None or as the word."""
+        value = self.query.get(name)
+        return None if value in (None, "", "None") else value
+
+    def number(self, name: str) -> int | None:
+        value = self.option(name)
+        return None if value is None else _integer(value, name)
+
+    def flag(self, name: str) -> bool:
+        return (self.option(name) or "false").lower() == "true"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body, which must be a JSON object."""
+        if not isinstance(self.body, dict):
+            raise HopsworksError("This call needs a JSON object as its body.")
+        return self.body
+
+    def href(self, path: str) -> str:
+        return f"{self.service.address}{API}{path}"
+
+
+def _integer(text: str, name: str) -> int:
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
+        raise HopsworksError(f"{name} must be a whole number, not {text[:80]!r}.")
+    return int(text)
+
+
+Handler = Callable[[Call], Answer]
+
+
+class Routes(list[Route]):
+    """The routes of one service. `options` are the query parameters that the handler heeds or may safely ignore;
+    any other is refused, because ignoring it could change what the caller meant."""
+
+    def add(self, method: str, path: str, *, options: Iterable[str] = (), reads_only: bool = False) -> Callable[[Handler], Handler]:
+        known = {"expand", *options}
+
+        def register(handler: Handler) -> Handler:
+            async def endpoint(request: Request) -> Response:
+                for name in request.query_params:
+                    if name not in known:
+                        raise NotEmbedded(f"the option {name[:80]!r} of {method} {request.url.path[len(API) :]}")
+                body = await _body(request)
+                try:
+                    return await run_in_threadpool(_run, handler, request, body, method != "GET" and not reads_only)
+                except (HopsworksError, sa.exc.OperationalError):
+                    raise
+                except Exception as error:  # a fault of this server, or of the disk below it: logged with its cause, told in one sentence
+                    call = f"{method} {request.url.path.removeprefix(API)[:200]}"
+                    _log.error("%s failed", call, exc_info=error)
+                    raise HopsworksError(f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500) from error
+                finally:
+                    if isinstance(body, FormData):
+                        await body.close()
+
+            self.append(Route(API + path, endpoint, methods=[method]))
+            return handler
+
+        return register
+
+
+def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response:
+    service: Service = request.app.state.service
+    after_commit: list[Callable[[], None]] = []
+    with service.metadata.transaction(write=write) as db:
+        answer = handler(Call(service, db, request.path_params, request.query_params, body, after_commit))
+    for action in after_commit:
+        action()
+    if isinstance(answer, Response):
+        return answer
+    return Response(status_code=204) if answer is None else JSONResponse(answer)
+
+
+async def _body(request: Request) -> Any:
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.form(max_files=1, max_fields=20)
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_BODY:
+            raise HopsworksError(f"The body is larger than {LARGEST_BODY // 2**20} MiB.", status=413)
+    if not content:
+        return None
+    try:
+        # NaN and infinity are no JSON, yet Python clients send them (a metric, a statistic): they become null.
+        return json.loads(content, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise HopsworksError("The body is not JSON.") from error
+
+
+def now() -> str:
+    """The time as Hopsworks writes it."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def items(rows: list[Any]) -> dict[str, Any]:
+    """The list DTO of every Hopsworks service."""
+    return {"count": len(rows), "items": rows}

@@ -1,0 +1,184 @@
+"""Keys of one store: a certificate authority with one server and one client certificate, the API key, the signing key.
+
+Made once per store and kept, so that a client survives a restart of the server. The HTTPS and the query service
+share the server certificate; the SDK fetches the client's over HTTPS with its API key (`/credentials`) and shows it to
+the query service (mutual TLS).
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import hmac
+import ipaddress
+import json
+import os
+import secrets
+import struct
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.store import StoreError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+DOMAIN = "local"  # service discovery domain; the SDK expects the query service's certificate to name flyingduck.service.{DOMAIN}
+QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
+LIFETIME = datetime.timedelta(days=3650)
+TICKET_SECONDS = 3600
+_FILES = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key", "api_key", "signing_key")
+
+
+class Security:
+    """The keys that lie in `folder`; made on first use, safely even when several processes start at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if not folder.is_dir():
+            _create(folder)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise StoreError(f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made.")
+        self.api_key = (folder / "api_key").read_text().strip()
+        self._signing_key = (folder / "signing_key").read_bytes()
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+    def read(self, name: str) -> bytes:
+        return (self.folder / name).read_bytes()
+
+    def is_api_key(self, candidate: str) -> bool:
+        """Compares in constant time."""
+        return hmac.compare_digest(candidate.encode(), self.api_key.encode())
+
+    def credentials(self) -> dict[str, str]:
+        """What the SDK writes into its certificate folder. It insists on two Java key stores; they stay empty."""
+        password = self.api_key[:16]
+        key_store = base64.b64encode(_empty_java_key_store(password)).decode()
+        return {
+            "fileExtension": "jks",
+            "kStore": key_store,
+            "tStore": key_store,
+            "password": password,
+            "caChain": self.read("ca.pem").decode(),
+            "clientCert": self.read("client.pem").decode(),
+            "clientKey": self.read("client.key").decode(),
+        }
+
+    def sign(self, payload: str) -> str:
+        return hmac.new(self._signing_key, payload.encode(), hashlib.sha256).hexdigest()
+
+    def ticket(self, content: dict[str, Any]) -> str:
+        """`content` as ASCII JSON with a time to live; `sign` it and the query service will accept it."""
+        return json.dumps({**content, "expires": int(time.time()) + TICKET_SECONDS})
+
+    def open_ticket(self, ticket: str, signature: str) -> dict[str, Any]:
+        """The content of a ticket this store signed; raises HopsworksError for any other or an expired one."""
+        if not hmac.compare_digest(signature.encode(), self.sign(ticket).encode()):
+            raise HopsworksError("The query was not signed by this Hopsworks.", status=401)
+        content: dict[str, Any] = json.loads(ticket)
+        if content["expires"] < time.time():
+            raise HopsworksError("The query's ticket is over an hour old; ask again.", status=401)
+        return content
+
+
+def _create(folder: Path) -> None:
+    """All files in a new folder, which then takes its place in one rename; whoever comes second keeps the first's."""
+    draft = Path(tempfile.mkdtemp(prefix=".security-", dir=folder.parent))
+    for name, content in _new_files().items():
+        descriptor = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    try:
+        os.rename(draft, folder)
+    except OSError:
+        for file_path in draft.iterdir():
+            file_path.unlink()
+        draft.rmdir()
+        if not folder.is_dir():
+            raise
+
+
+def _new_files() -> dict[str, bytes]:
+    from cryptography import x509  # takes 0.1 s, and only a new store needs it
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    authority_key = _new_key()
+    authority = _certificate("local_hopsworks authority", authority_key, None, authority_key)
+    names = [x509.DNSName("localhost"), x509.DNSName(QUERY_SERVICE_NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    server_key, client_key = _new_key(), _new_key()
+    server = _certificate("local_hopsworks", server_key, authority, authority_key, names, ExtendedKeyUsageOID.SERVER_AUTH)
+    client = _certificate("local_hopsworks client", client_key, authority, authority_key, None, ExtendedKeyUsageOID.CLIENT_AUTH)
+    return {
+        "ca.pem": _pem(authority),
+        "server.pem": _pem(server),
+        "server.key": _key_pem(server_key),
+        "client.pem": _pem(client),
+        "client.key": _key_pem(client_key),
+        # A real Hopsworks key is a 16-character prefix, a dot and a 64-character secret.
+        "api_key": f"{secrets.token_hex(8)}.{secrets.token_hex(32)}\n".encode(),
+        "signing_key": secrets.token_bytes(32),
+    }
+
+
+def _new_key() -> ec.EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate | None,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    names: list[x509.GeneralName] | None = None,
+    usage: x509.ObjectIdentifier | None = None,
+) -> x509.Certificate:
+    """A certificate for `key`; self-signed and an authority when `issuer` is None."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if usage:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _empty_java_key_store(password: str) -> bytes:
+    """A JKS file with no entry: magic number, version 2, count 0, and the salted digest Java checks on opening."""
+    body = struct.pack(">III", 0xFEEDFEED, 2, 0)
+    return body + hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()

@@ -1,0 +1,142 @@
+"""Start and stop the embedded Hopsworks: HTTPS and the query service over one store, on threads of this process."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from local_hopsworks.metadata import Metadata
+from local_hopsworks.rest import queries, training_datasets
+from local_hopsworks.rest.app import create_app
+from local_hopsworks.rest.pages import token
+from local_hopsworks.rest.projects import create_project
+from local_hopsworks.rest.routing import Service
+from local_hopsworks.security import Security
+from local_hopsworks.store import Store, StoreError, checked_project, default_home
+
+if TYPE_CHECKING:
+    from local_hopsworks.query.service import QueryService
+
+HOST = "127.0.0.1"
+DEFAULT_PROJECT = "local"
+START_SECONDS = 30
+# The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is to close it after 5.
+KEEP_ALIVE_SECONDS = 3600
+
+
+class Server:
+    """An embedded Hopsworks over the store in `home`, with `project` in it.
+
+    Use it as a context manager, or `start()` and `stop()`. It listens on 127.0.0.1 only: HTTPS on `port` (0: one that is
+    free), the query service on another free one. Several servers, of one process or many, may share a store.
+    """
+
+    def __init__(self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0) -> None:
+        self.store = Store(Path(home) if home else default_home())
+        self.project = checked_project(project)
+        self._security = Security(self.store.security)
+        self._metadata = Metadata(self.store.metadata_file)
+        with self._metadata.transaction(write=True) as db:
+            create_project(db, self.store, self.project)
+        self._socket = self._listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self._service = Service(self.store, self._metadata, self._security, self.address, self._query_service_address)
+        self._query_service: QueryService | None = None
+        self._query_service_lock = threading.Lock()
+        config = uvicorn.Config(
+            create_app(self._service),
+            ssl_certfile=str(self._security.file("server.pem")),
+            ssl_keyfile=str(self._security.file("server.key")),
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=1,  # idle clients would keep it waiting until they leave
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            lifespan="off",
+        )
+        self._http = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._http.run, kwargs={"sockets": [self._socket]}, name="hopsworks-rest", daemon=True)
+
+    def _listen(self, port: int) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            listener.close()
+            raise StoreError(f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port.") from error
+        return listener
+
+    @property
+    def address(self) -> str:
+        return f"https://{HOST}:{self.port}"
+
+    @property
+    def api_key(self) -> str:
+        return self._security.api_key
+
+    @property
+    def page(self) -> str:
+        """The address of the overview page, with the token that lets a browser in."""
+        return f"{self.address}/p/?token={token(self._service)}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The SDK's own environment variables; with them a plain `hopsworks.login()` comes here."""
+        return {
+            "HOPSWORKS_HOST": HOST,
+            "HOPSWORKS_PORT": str(self.port),
+            "HOPSWORKS_PROJECT": self.project,
+            "HOPSWORKS_API_KEY": self.api_key,
+        }
+
+    def _query_service_address(self) -> str:
+        """host:port of the query service, started when a client first asks for it: a program that only downloads never pays for it."""
+        with self._query_service_lock:
+            if self._query_service is None:
+                from local_hopsworks.query.service import QueryService
+
+                self._query_service = QueryService(
+                    HOST,
+                    self._security,
+                    lambda ticket: queries.plan_ticket(self._service, ticket),
+                    lambda path: self.store.dataset(self.project, path),
+                    lambda ticket, view, view_version, version: training_datasets.materialise_ticket(
+                        self._service, ticket, view, view_version, version
+                    ),
+                )
+        return f"{HOST}:{self._query_service.port}"
+
+    def start(self) -> Server:
+        self._thread.start()
+        waited = threading.Event()
+        for _ in range(START_SECONDS * 100):
+            if self._http.started:
+                return self
+            if not self._thread.is_alive():
+                break
+            waited.wait(0.01)
+        raise StoreError(f"The embedded Hopsworks did not start on {self.address}.")
+
+    def stop(self) -> None:
+        """Stop answering, at most a second after requests under way."""
+        self._http.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(5)
+        self._socket.close()
+        if self._query_service is not None:
+            # Its shutdown waits for connected clients to leave, and one of them may be this very process.
+            threading.Thread(target=self._query_service.shutdown, name="hopsworks-query-service-stop", daemon=True).start()
+        self._metadata.close()
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
