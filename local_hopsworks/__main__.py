@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local_hopsworks.server import DEFAULT_PROJECT, Server
-from local_hopsworks.store import FORMAT_VERSION, StoreError, default_home
+from local_hopsworks.store import StoreError, default_home
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local_hopsworks",
-        description="An embedded Hopsworks: feature store, model registry and dataset storage for the hopsworks SDK, on this machine.",
+        description="An embedded Hopsworks: feature store, model registry and dataset storage on this machine.",
         epilog="Scripts that use local_hopsworks.login() need none of this: they start their own over the same store.",
     )
     store = argparse.ArgumentParser(add_help=False)
@@ -49,18 +49,23 @@ def _parser() -> argparse.ArgumentParser:
         "serve",
         parents=[served],
         help="keep a Hopsworks running for other programs until Ctrl-C",
-        description="Keep a Hopsworks running until Ctrl-C. It prints the environment variables with which a plain hopsworks.login(), in any other program on this machine, comes here.",
+        description="Keep a Hopsworks running until Ctrl-C. It prints the environment variables with which a plain "
+        "hopsworks.login(), in any other program on this machine, comes here.",
     )
     command = actions.add_parser(
         "run",
         parents=[served],
         help="run one command with a Hopsworks beside it",
-        description="Run one command with a Hopsworks beside it: a plain hopsworks.login() in the command comes here. Ends with the command's own exit status.",
+        description="Run one command with a Hopsworks beside it: a plain hopsworks.login() in the command comes here. "
+        "Ends with the command's own exit status.",
         usage="python -m local_hopsworks run [--home DIR] [--project PROJECT] [--port PORT] -- COMMAND [ARGUMENT ...]",
     )
     command.add_argument("command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py")
     clear = actions.add_parser(
-        "reset", parents=[store], help="delete the store, after asking", description="Delete the store with everything in it, after asking."
+        "reset",
+        parents=[store],
+        help="delete the store, after asking",
+        description="Delete the store with everything in it, after asking.",
     )
     clear.add_argument("--yes", action="store_true", help="do not ask")
     return parser
@@ -74,14 +79,15 @@ def _port(text: str) -> int:
 
 def serve(server: Server) -> int:
     stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     with server:
         print(f"The embedded Hopsworks serves {server.store.home}\n\nIn another terminal:\n")
         for name, value in server.environment.items():
             print(f"  export {name}={value}")
         print(
-            f"\nthen start any program that calls hopsworks.login().\nLook around at {server.page}\n(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
+            f"\nthen start any program that calls hopsworks.login().\nLook around at {server.page}\n"
+            "(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
             flush=True,
         )
         stopped.wait()
@@ -106,11 +112,10 @@ def reset(home: Path, *, sure: bool) -> int:
     if not home.exists():
         print(f"There is no store at {home}.")
         return 0
-    marker = home / "format"
-    if not marker.is_file():
+    if not (home / "format").is_file():
         raise StoreError(f"{home} is not a store (it has no file named format), so nothing was deleted.")
     if not sure:
-        question = f"Delete the store {home} (format {marker.read_text().strip() or FORMAT_VERSION}) with all feature groups, models and files? [y/N] "
+        question = f"Delete the store {home} with all feature groups, models and files? [y/N] "
         try:
             sure = input(question).strip().lower() in ("y", "yes")
         except EOFError:

@@ -1,8 +1,8 @@
 """The metadata tables (SQLite through SQLAlchemy): what exists; the bytes lie in dataset storage and the Delta tables.
 
 Columns are what this server searches by; `document` is the rest of the object as the SDK sent it. One transaction per
-request: a reading one sees one state, a writing one takes SQLite's write lock at its start, so two processes that create
-the next version of something wait for each other.
+request: a reading one sees one state, a writing one takes SQLite's write lock at its start, so two processes that
+create the next version of something wait for each other.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ class Metadata:
 
     def __init__(self, file: Path) -> None:
         self._engine = sa.create_engine(
-            f"sqlite:///{file}", pool_size=8, max_overflow=64, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            f"sqlite:///{file}",
+            pool_size=8,
+            max_overflow=64,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
@@ -108,11 +111,19 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def insert_version(
-    db: sa.Connection, table: sa.Table, parent_id: int, name: str, version: int | None, document: dict[str, Any], **columns: Any
+    db: sa.Connection,
+    table: sa.Table,
+    parent_id: int,
+    name: str,
+    version: int | None,
+    document: dict[str, Any],
+    **columns: Any,
 ) -> sa.Row[Any]:
     """Add a thing under `version`, or under the next free one; IntegrityError if the version is taken."""
     if version is None:
-        highest = sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0)).where(table.c.parent_id == parent_id, table.c.name == name)
+        highest = sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0)).where(
+            table.c.parent_id == parent_id, table.c.name == name
+        )
         version = db.scalar(highest) + 1  # type: ignore[operator]  # coalesce leaves no NULL
     values = {"parent_id": parent_id, "name": name, "version": version, "document": document, **columns}
     key = db.execute(table.insert().values(**values)).inserted_primary_key
@@ -123,4 +134,6 @@ def insert_version(
 def forget(db: sa.Connection, owner: str) -> None:
     """Remove the tags and statistics of `owner` and of everything below it."""
     for table in (tags, statistics):
-        db.execute(table.delete().where(sa.or_(table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True))))
+        db.execute(
+            table.delete().where(sa.or_(table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True)))
+        )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-DOMAIN = "local"  # service discovery domain; the SDK expects the query service's certificate to name flyingduck.service.{DOMAIN}
+DOMAIN = "local"  # for service discovery; the SDK expects the query service to have a certificate in this name
 QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
 LIFETIME = datetime.timedelta(days=3650)
 TICKET_SECONDS = 3600
@@ -112,10 +112,18 @@ def _new_files() -> dict[str, bytes]:
 
     authority_key = _new_key()
     authority = _certificate("local_hopsworks authority", authority_key, None, authority_key)
-    names = [x509.DNSName("localhost"), x509.DNSName(QUERY_SERVICE_NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [
+        x509.DNSName("localhost"),
+        x509.DNSName(QUERY_SERVICE_NAME),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
     server_key, client_key = _new_key(), _new_key()
-    server = _certificate("local_hopsworks", server_key, authority, authority_key, names, ExtendedKeyUsageOID.SERVER_AUTH)
-    client = _certificate("local_hopsworks client", client_key, authority, authority_key, None, ExtendedKeyUsageOID.CLIENT_AUTH)
+    server = _certificate(
+        "local_hopsworks", server_key, authority, authority_key, names, ExtendedKeyUsageOID.SERVER_AUTH
+    )
+    client = _certificate(
+        "local_hopsworks client", client_key, authority, authority_key, None, ExtendedKeyUsageOID.CLIENT_AUTH
+    )
     return {
         "ca.pem": _pem(authority),
         "server.pem": _pem(server),

@@ -33,8 +33,8 @@ KEEP_ALIVE_SECONDS = 3600
 class Server:
     """An embedded Hopsworks over the store in `home`, with `project` in it.
 
-    Use it as a context manager, or `start()` and `stop()`. It listens on 127.0.0.1 only: HTTPS on `port` (0: one that is
-    free), the query service on another free one. Several servers, of one process or many, may share a store.
+    Use it as a context manager, or `start()` and `stop()`. It listens on 127.0.0.1 only: HTTPS on `port` (0: one that
+    is free), the query service on another free one. Several servers, of one process or many, may share a store.
     """
 
     def __init__(self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0) -> None:
@@ -61,7 +61,9 @@ class Server:
             lifespan="off",
         )
         self._http = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._http.run, kwargs={"sockets": [self._socket]}, name="hopsworks-rest", daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.run, kwargs={"sockets": [self._socket]}, name="hopsworks-rest", daemon=True
+        )
 
     def _listen(self, port: int) -> socket.socket:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -70,7 +72,9 @@ class Server:
             listener.bind((HOST, port))
         except OSError as error:
             listener.close()
-            raise StoreError(f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port.") from error
+            raise StoreError(
+                f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+            ) from error
         return listener
 
     @property
@@ -97,7 +101,7 @@ class Server:
         }
 
     def _query_service_address(self) -> str:
-        """host:port of the query service, started when a client first asks for it: a program that only downloads never pays for it."""
+        """host:port of the query service, started when a client first asks: who only downloads never pays for it."""
         with self._query_service_lock:
             if self._query_service is None:
                 from local_hopsworks.query.service import QueryService
@@ -132,11 +136,15 @@ class Server:
         self._socket.close()
         if self._query_service is not None:
             # Its shutdown waits for connected clients to leave, and one of them may be this very process.
-            threading.Thread(target=self._query_service.shutdown, name="hopsworks-query-service-stop", daemon=True).start()
+            threading.Thread(
+                target=self._query_service.shutdown, name="hopsworks-query-service-stop", daemon=True
+            ).start()
         self._metadata.close()
 
     def __enter__(self) -> Server:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()

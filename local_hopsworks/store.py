@@ -30,7 +30,7 @@ class StoreError(Exception):
 
 
 def default_home() -> Path:
-    """`$LOCAL_HOPSWORKS_HOME`, else `.hopsworks/` in this checkout, else (installed as a package) in the working directory."""
+    """`$LOCAL_HOPSWORKS_HOME`; else `.hopsworks/` in this checkout, or in the current folder if this is installed."""
     if home := os.environ.get("LOCAL_HOPSWORKS_HOME"):
         return Path(home).expanduser().resolve()
     checkout = Path(__file__).resolve().parent.parent
@@ -41,7 +41,8 @@ def checked_name(name: object, what: str) -> str:
     """`name` if Hopsworks would take it for a feature group, feature view or column; raises HopsworksError if not."""
     if not isinstance(name, str) or not _FEATURE_NAME.fullmatch(name):
         raise HopsworksError(
-            f"The name of the {what} must be 1 to 63 lower-case letters, digits and underscores, the first a letter, not {str(name)[:80]!r}.",
+            f"The name of the {what} must be 1 to 63 lower-case letters, digits and underscores, the first a letter, "
+            f"not {str(name)[:80]!r}.",
             ILLEGAL_NAME,
         )
     return name
@@ -96,7 +97,12 @@ class Store:
 
     def feature_group(self, project: str, name: str, version: int, identifier: int) -> Path:
         """The Delta table of a feature group; `identifier` is never used twice, so no table inherits another's rows."""
-        return self.home / "featurestore" / checked_project(project) / f"{checked_name(name, 'feature group')}_{version}_{identifier}"
+        return (
+            self.home
+            / "featurestore"
+            / checked_project(project)
+            / f"{checked_name(name, 'feature group')}_{version}_{identifier}"
+        )
 
     def dataset(self, project: str, name: str) -> Path:
         """The file or folder that `name` (`Resources/x` or `/Projects/{project}/Resources/x`) means in dataset storage.
@@ -112,7 +118,9 @@ class Store:
         path = root.joinpath(*parts)
         real_root, real = root.resolve(), path.resolve()
         if real != real_root and real_root not in real.parents:
-            raise HopsworksError(f"The path {name[:200]!r} leads out of the project {project}.", DATASET_REQUEST_INVALID)
+            raise HopsworksError(
+                f"The path {name[:200]!r} leads out of the project {project}.", DATASET_REQUEST_INVALID
+            )
         return path
 
     def new_upload(self) -> Path:
@@ -131,7 +139,11 @@ class Store:
 
 def checked_component(part: str) -> str:
     """`part` if it may name one file or folder; raises HopsworksError if not."""
-    if part in ("", ".", "..") or any(ord(c) < 32 or c in "/\\\x7f" for c in part) or len(os.fsencode(part)) > LONGEST_NAME:
+    if (
+        part in ("", ".", "..")
+        or any(ord(c) < 32 or c in "/\\\x7f" for c in part)
+        or len(os.fsencode(part)) > LONGEST_NAME
+    ):
         raise HopsworksError(f"{part[:80]!r} cannot be the name of a file or folder.", DATASET_REQUEST_INVALID)
     return part
 

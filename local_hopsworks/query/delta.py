@@ -17,11 +17,27 @@ from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, ILLEGAL_QUERY, Hopsw
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
-    "MERGE": {"rowsInserted": "num_target_rows_inserted", "rowsUpdated": "num_target_rows_updated", "rowsDeleted": "num_target_rows_deleted"},
+    "MERGE": {
+        "rowsInserted": "num_target_rows_inserted",
+        "rowsUpdated": "num_target_rows_updated",
+        "rowsDeleted": "num_target_rows_deleted",
+    },
     "DELETE": {"rowsDeleted": "num_deleted_rows"},
-}  # fmt: skip
+}
 _SPARK_TYPES = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}
-_PRIMITIVES = {"long", "integer", "short", "byte", "float", "double", "boolean", "string", "binary", "date", "timestamp"}
+_PRIMITIVES = {
+    "long",
+    "integer",
+    "short",
+    "byte",
+    "float",
+    "double",
+    "boolean",
+    "string",
+    "binary",
+    "date",
+    "timestamp",
+}
 _DECIMAL = re.compile(r"decimal\(\d{1,2}, ?\d{1,2}\)")
 
 
@@ -40,7 +56,9 @@ def _open(location: str) -> Any:
     return DeltaTable(location)
 
 
-def read(location: str, name: str, as_of: int | None = None, since: int | None = None) -> pads.Dataset | pa.RecordBatchReader:
+def read(
+    location: str, name: str, as_of: int | None = None, since: int | None = None
+) -> pads.Dataset | pa.RecordBatchReader:
     """The rows of a table now, as of a time, or those that changed in a window (times in ms since 1970).
 
     Raises NotFound if nothing was ever inserted (the SDK shows its text only if it starts like Hopsworks' own), and
@@ -61,7 +79,9 @@ def read(location: str, name: str, as_of: int | None = None, since: int | None =
 
 def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
     """Rows as they were inserted or became, in commits after `since` up to `until`."""
-    commits = [entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])]
+    commits = [
+        entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])
+    ]
     schema = pa.schema(table.schema().to_arrow())
     if not commits:
         return pa.RecordBatchReader.from_batches(schema, [])
@@ -107,7 +127,9 @@ def _delta_type(feature: dict[str, Any]) -> Any:
             return ArrayType(parsed(text[6:-1]), contains_null=True)
         primitive = _SPARK_TYPES.get(text, text)
         if primitive not in _PRIMITIVES and not _DECIMAL.fullmatch(primitive):
-            raise HopsworksError(f"The feature {feature['name']!r} has type {feature['type']!r}, which cannot be appended here.")
+            raise HopsworksError(
+                f"The feature {feature['name']!r} has type {feature['type']!r}, which cannot be appended here."
+            )
         return PrimitiveType(primitive)
 
     return parsed(str(feature.get("type")).lower())

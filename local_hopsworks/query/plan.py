@@ -82,7 +82,7 @@ class Plan:
 def make_plan(query: dict[str, Any], find_group: Callable[[int], FeatureGroup], project: str) -> Plan:
     """The plan of a Query DTO.
 
-    `find_group(id)` returns the stored feature group's DTO or raises HopsworksError; whatever the client says of a group
+    `find_group(id)` returns the stored feature group's DTO or raises HopsworksError; what the client says of a group
     beyond its id (types, location) is not believed. Raises HopsworksError for an unknown feature, a value that does not
     fit its column, names that collide, or too deep a nesting.
     """
@@ -103,7 +103,7 @@ class _Planner:
         names = [name for _, name in self._result.columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise HopsworksError(
-                f"Two features of the query are called {twice[0]!r}; give one join a prefix, as in join(..., prefix='right_').",
+                f"Two features of the query are called {twice[0]!r}; give a join a prefix: join(..., prefix='right_').",
                 ILLEGAL_QUERY,
             )
         if not names:
@@ -113,7 +113,9 @@ class _Planner:
         if self._result.joins:  # a join has no order of its own, and a split by row number needs one
             group = self._groups[0]
             self._result.order = [
-                self._column(0, f["name"]) for f in group["features"] if f.get("primary") or f["name"] == group.get("eventTime")
+                self._column(0, f["name"])
+                for f in group["features"]
+                if f.get("primary") or f["name"] == group.get("eventTime")
             ]
         return self._result
 
@@ -124,7 +126,9 @@ class _Planner:
         for feature in query.get("leftFeatures") or []:
             column = self._column(table, feature.get("name"))
             qualified = f"{self._project}_{group['name']}_{group['version']}_{column.name}"
-            self._result.columns.append((column, qualified if feature.get("useFullyQualifiedName") else prefix + column.name))
+            self._result.columns.append(
+                (column, qualified if feature.get("useFullyQualifiedName") else prefix + column.name)
+            )
         for join in query.get("joins") or []:
             self._join(table, join)
         self._result.condition = both(self._result.condition, self._condition(query.get("filter"), table))
@@ -153,7 +157,8 @@ class _Planner:
         kind = _JOIN_TYPES.get(str(join.get("type") or "INNER").upper())
         if kind is None:
             raise HopsworksError(
-                f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.", ILLEGAL_QUERY
+                f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.",
+                ILLEGAL_QUERY,
             )
         before = len(self._result.columns)
         outer, self._result.condition = self._result.condition, None
@@ -164,7 +169,8 @@ class _Planner:
         event_times = None
         if kind in ("inner", "left") and left_event_time and right_event_time:
             event_times = (left_event_time, right_event_time)
-        # A filter on the right side chooses among its rows before the latest of them is taken. Nested joins are wider than one table.
+        # A filter on the right side chooses among its rows before the latest of them is taken. (With joins of its own
+        # the right side is more than one table, and its filter applies to the result.)
         alone = event_times is not None and len(self._result.joins) == position
         inner = self._result.condition
         self._result.joins.insert(position, Join(right, kind, on, event_times, inner if alone else None))
@@ -190,9 +196,12 @@ class _Planner:
         if not left_names or len(left_names) != len(right_names):
             groups = f"{self._groups[left]['name']} and {self._groups[right]['name']}"
             raise HopsworksError(
-                f"{groups} share no primary key to join on; say which with on=, or left_on= and right_on= of equal length.", ILLEGAL_QUERY
+                f"{groups} share no primary key to join on; use on=, or left_on= and right_on= of equal length.",
+                ILLEGAL_QUERY,
             )
-        return tuple((self._column(left, a), self._column(right, b)) for a, b in zip(left_names, right_names, strict=True))
+        return tuple(
+            (self._column(left, a), self._column(right, b)) for a, b in zip(left_names, right_names, strict=True)
+        )
 
     def _primary_key(self, table: int) -> list[str]:
         return [feature["name"] for feature in self._groups[table]["features"] if feature.get("primary")]
@@ -206,10 +215,13 @@ class _Planner:
         for feature in group["features"]:
             if feature["name"] == name:
                 type_, default = str(feature.get("type") or "string").lower(), feature.get("defaultValue")
-                return Column(table, feature["name"], type_, None if default is None else _value(default, type_, feature["name"]))
+                return Column(
+                    table, feature["name"], type_, None if default is None else _value(default, type_, feature["name"])
+                )
         known = ", ".join(feature["name"] for feature in group["features"])
         raise HopsworksError(
-            f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.", ILLEGAL_QUERY
+            f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.",
+            ILLEGAL_QUERY,
         )
 
     def _condition(self, node: dict[str, Any] | None, table: int, depth: int = 0) -> Condition | None:
@@ -231,17 +243,23 @@ class _Planner:
         feature, condition, value = node.get("feature") or {}, node["condition"], node.get("value")
         column = self._filter_column(feature, table)
         if condition not in _CONDITIONS:
-            raise HopsworksError(f"There is no condition {str(condition)[:40]!r}; use {', '.join(_CONDITIONS)}.", ILLEGAL_QUERY)
+            raise HopsworksError(
+                f"There is no condition {str(condition)[:40]!r}; use {', '.join(_CONDITIONS)}.", ILLEGAL_QUERY
+            )
         if condition == "IN":
             try:
-                values = json.loads(value)
+                values = json.loads(str(value))
             except (TypeError, ValueError) as error:
                 raise HopsworksError(f"isin on {column.name!r} needs a list.", ILLEGAL_QUERY) from error
             return Filter(column, condition, tuple(_value(item, column.type, column.name) for item in values))
         if condition == "LIKE" and column.type != "string":
-            raise HopsworksError(f"like needs a feature of type string; {column.name!r} is {column.type}.", ILLEGAL_QUERY)
+            raise HopsworksError(
+                f"like needs a feature of type string; {column.name!r} is {column.type}.", ILLEGAL_QUERY
+            )
         if value is None and condition not in ("EQUALS", "NOT_EQUALS"):
-            raise HopsworksError(f"{column.name!r} can be equal to None or not, but not more or less than it.", ILLEGAL_QUERY)
+            raise HopsworksError(
+                f"{column.name!r} can be equal to None or not, but not more or less than it.", ILLEGAL_QUERY
+            )
         return Filter(column, condition, _value(value, column.type, column.name))
 
     def _filter_column(self, feature: dict[str, Any], table: int) -> Column:
@@ -249,7 +267,9 @@ class _Planner:
         order = [table, *(position for position in range(len(self._groups)) if position != table)]
         for position in order:
             group = self._groups[position]
-            if (group_id is None or group["id"] == group_id) and any(stored["name"] == name for stored in group["features"]):
+            if (group_id is None or group["id"] == group_id) and any(
+                stored["name"] == name for stored in group["features"]
+            ):
                 return self._column(position, name)
         return self._column(table, name)  # raises, naming what there is
 

@@ -48,13 +48,15 @@ def _describe(name: str, type_: str, values: pa.ChunkedArray) -> dict[str, Any]:
             "sum": _finite(pc.sum(numbers)),
             "mean": _finite(pc.mean(numbers)),
             "stddev": _finite(pc.stddev(numbers, ddof=1)),
-            "percentiles": {f"{position:.0%}": value for position, value in zip(_PERCENTILES, percentiles, strict=True)},
+            "percentiles": {
+                f"{position:.0%}": value for position, value in zip(_PERCENTILES, percentiles, strict=True)
+            },
         }
     return document
 
 
 def _is_number(type_: pa.DataType) -> bool:
-    return pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))
 
 
 def _kind(type_: pa.DataType) -> str:

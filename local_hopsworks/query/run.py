@@ -19,7 +19,9 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
     from local_hopsworks.query.sql import alias, to_sql
 
     tables = [delta.read(table.location, table.name, table.as_of, table.since) for table in plan.tables]
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
     connection.execute("SET TimeZone = 'UTC'")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)

@@ -39,8 +39,8 @@ class _HeadersFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
 class QueryService(flight.FlightServerBase):  # type: ignore[misc]
     """Serves from construction on, on a thread of its own.
 
-    `plan_ticket(content)` plans a ticket; `find_file(path)` finds a path of dataset storage; `materialise(content, view,
-    view_version, version)` writes a training dataset. All raise HopsworksError.
+    `plan_ticket(content)` plans a ticket; `find_file(path)` finds a path of dataset storage; `materialise(content,
+    view, view_version, version)` writes a training dataset. All raise HopsworksError.
     """
 
     def __init__(
@@ -51,7 +51,12 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         find_file: Callable[[str], Path],
         materialise: Callable[[dict[str, Any], str, int, int], None],
     ) -> None:
-        self._security, self._plan_ticket, self._find_file, self._materialise = security, plan_ticket, find_file, materialise
+        self._security, self._plan_ticket, self._find_file, self._materialise = (
+            security,
+            plan_ticket,
+            find_file,
+            materialise,
+        )
         super().__init__(
             f"grpc+tls://{host}:0",
             tls_certificates=[(security.read("server.pem"), security.read("server.key"))],
@@ -70,13 +75,17 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         if action.type == "create-training-dataset":
             with _told("create-training-dataset"):
                 request = json.loads(action.body.to_pybytes())
-                self._materialise(request["query"], str(request["fv_name"]), int(request["fv_version"]), int(request["tds_version"]))
+                self._materialise(
+                    request["query"], str(request["fv_name"]), int(request["fv_version"]), int(request["tds_version"])
+                )
         return iter([flight.Result(b"ok")])
 
     def get_flight_info(self, context: Any, descriptor: flight.FlightDescriptor) -> flight.FlightInfo:
         """The SDK waits 5 s at most for this answer, so it only wraps the question into a ticket."""
         is_command = descriptor.descriptor_type == flight.DescriptorType.CMD
-        question = {"query": descriptor.command.decode()} if is_command else {"path": b"/".join(descriptor.path).decode()}
+        question = (
+            {"query": descriptor.command.decode()} if is_command else {"path": b"/".join(descriptor.path).decode()}
+        )
         return flight.FlightInfo(pa.schema([]), descriptor, [flight.FlightEndpoint(json.dumps(question), [])], -1, -1)
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.RecordBatchStream:
@@ -85,7 +94,9 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
             if "path" in question:
                 return flight.RecordBatchStream(pads.dataset(self._find_file(question["path"])).scanner().to_reader())
             signature = context.get_middleware("headers").headers.get("hopsworks-signature", [""])[0]
-            return flight.RecordBatchStream(run.stream(self._plan_ticket(self._security.open_ticket(question["query"], signature))))
+            return flight.RecordBatchStream(
+                run.stream(self._plan_ticket(self._security.open_ticket(question["query"], signature)))
+            )
 
 
 class _told:

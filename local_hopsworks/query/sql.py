@@ -29,7 +29,9 @@ def alias(table: int) -> str:
 
 def to_sql(plan: Plan) -> str:
     """The SELECT statement of a plan, in DuckDB's dialect."""
-    select = exp.select(*(exp.alias_(_expression(column), name, quoted=True) for column, name in plan.columns)).from_(_table(0))
+    select = exp.select(*(exp.alias_(_expression(column), name, quoted=True) for column, name in plan.columns)).from_(
+        _table(0)
+    )
     for join in plan.joins:
         select = select.join(_join(join))
     if plan.condition:
@@ -46,10 +48,12 @@ def _table(table: int) -> exp.Table:
 
 
 def _join(join: Join) -> exp.Join:
-    right: exp.Expression = _table(join.table)
+    right: exp.Expr = _table(join.table)
     if join.condition:
         right = exp.select("*").from_(right).where(_condition(join.condition)).subquery(alias(join.table))
-    on: list[exp.Expression] = [exp.EQ(this=_expression(left), expression=_expression(right_key)) for left, right_key in join.on]
+    on: list[exp.Expr] = [
+        exp.EQ(this=_expression(left), expression=_expression(right_key)) for left, right_key in join.on
+    ]
     if join.event_times:
         on.append(exp.GTE(this=_event_time(join, 0), expression=_event_time(join, 1)))
     return exp.Join(
@@ -61,18 +65,18 @@ def _join(join: Join) -> exp.Join:
     )
 
 
-def _event_time(join: Join, side: int) -> exp.Expression:
+def _event_time(join: Join, side: int) -> exp.Expr:
     assert join.event_times
     same_type = join.event_times[0].type == join.event_times[1].type
     return _expression(join.event_times[side]) if same_type else _milliseconds(join.event_times[side])
 
 
-def _expression(column: Column) -> exp.Expression:
+def _expression(column: Column) -> exp.Expr:
     reference = exp.column(column.name, table=alias(column.table), quoted=True)
     return reference if column.default is None else exp.Coalesce(this=reference, expressions=[_literal(column.default)])
 
 
-def _milliseconds(column: Column) -> exp.Expression:
+def _milliseconds(column: Column) -> exp.Expr:
     """An event time of any type in ms since 1970."""
     reference = _expression(column)
     if column.type in ("timestamp", "date"):
@@ -82,24 +86,28 @@ def _milliseconds(column: Column) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=is_seconds, true=in_seconds)], default=reference)
 
 
-def _condition(condition: Condition) -> exp.Expression:
+def _condition(condition: Condition) -> exp.Expr:
     if isinstance(condition, Logic):
         join = exp.or_ if condition.operator == "OR" else exp.and_
         return join(*(_condition(part) for part in condition.parts))
     return _filter(condition)
 
 
-def _filter(filter_: Filter) -> exp.Expression:
+def _filter(filter_: Filter) -> exp.Expr:
     left = _expression(filter_.column)
     if isinstance(filter_.value, tuple):
-        return exp.In(this=left, expressions=[_literal(value) for value in filter_.value]) if filter_.value else exp.false()
+        return (
+            exp.In(this=left, expressions=[_literal(value) for value in filter_.value])
+            if filter_.value
+            else exp.false()
+        )
     if filter_.value is None:
         missing = exp.Is(this=left, expression=exp.Null())
         return exp.Not(this=missing) if filter_.condition == "NOT_EQUALS" else missing
     return _COMPARISONS[filter_.condition](this=left, expression=_literal(filter_.value))
 
 
-def _literal(value: Value) -> exp.Expression:
+def _literal(value: Value) -> exp.Expr:
     if value is None:
         return exp.Null()
     if isinstance(value, bool):

@@ -73,5 +73,5 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 
 async def _busy(request: Request, error: Exception) -> Response:
-    message = f"The metadata could not be read or written: {error.orig if isinstance(error, sa.exc.OperationalError) else error}."
-    return await _refusal(request, HopsworksError(message, status=503))
+    assert isinstance(error, sa.exc.OperationalError)
+    return await _refusal(request, HopsworksError(f"The metadata cannot be used: {error.orig}.", status=503))

@@ -13,7 +13,14 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse
 
-from local_hopsworks.errors import DATASET_EXISTS, DATASET_NOT_FOUND, DATASET_REQUEST_INVALID, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import (
+    DATASET_EXISTS,
+    DATASET_NOT_FOUND,
+    DATASET_REQUEST_INVALID,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes
 from local_hopsworks.store import checked_component
 
@@ -78,15 +85,23 @@ def upload(call: Call) -> Answer:
     form = call.body
     if not isinstance(form, FormData) or not isinstance(form.get("file"), UploadFile):
         raise HopsworksError("An upload is a form with a file.", DATASET_REQUEST_INVALID)
-    number, size, chunks, total = (_number(form, f"flow{key}") for key in ("ChunkNumber", "ChunkSize", "TotalChunks", "TotalSize"))
+    number, size, chunks, total = (
+        _number(form, f"flow{key}") for key in ("ChunkNumber", "ChunkSize", "TotalChunks", "TotalSize")
+    )
     if not 1 <= number <= max(chunks, 1) or (number - 1) * size > total or not 0 <= size <= LARGEST_CHUNK:
-        raise HopsworksError(f"Chunk {number} of {chunks} does not fit a file of {total} bytes.", DATASET_REQUEST_INVALID)
+        raise HopsworksError(
+            f"Chunk {number} of {chunks} does not fit a file of {total} bytes.", DATASET_REQUEST_INVALID
+        )
     folder = call.store.dataset(call.project.name, call.path["path"])
     if folder.exists() and not folder.is_dir():
-        raise HopsworksError(f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.", DATASET_REQUEST_INVALID)
+        raise HopsworksError(
+            f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.", DATASET_REQUEST_INVALID
+        )
     target = folder / checked_component(str(form.get("flowFilename")))
     if target.is_dir():
-        raise HopsworksError(f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS)
+        raise HopsworksError(
+            f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS
+        )
     content = form["file"]
     assert isinstance(content, UploadFile)
 

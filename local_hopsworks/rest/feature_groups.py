@@ -10,7 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import FEATURE_GROUP_EXISTS, FEATURE_GROUP_IN_USE, FEATURE_GROUP_NOT_FOUND, HopsworksError, NotFound
+from local_hopsworks.errors import (
+    FEATURE_GROUP_EXISTS,
+    FEATURE_GROUP_IN_USE,
+    FEATURE_GROUP_NOT_FOUND,
+    HopsworksError,
+    NotFound,
+)
 from local_hopsworks.metadata import feature_groups, feature_views
 from local_hopsworks.query import delta
 from local_hopsworks.rest import jobs, tags
@@ -21,6 +27,10 @@ from local_hopsworks.store import checked_name
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
 _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
+_KEPT = (
+    "description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl",
+    "ttlEnabled",
+)  # fmt: skip
 _UPDATES = ("updateMetadata", "updateStatsConfig")
 _COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:(\d+)")  # spelled as the SDK spells it
 
@@ -57,7 +67,9 @@ def table(call: Call, row: sa.Row[Any]) -> Path:
 
 def find(call: Call, identifier: int) -> sa.Row[Any]:
     """The feature group with this id in the call's project; raises NotFound."""
-    query = feature_groups.select().where(feature_groups.c.id == identifier, feature_groups.c.parent_id == call.project.id)
+    query = feature_groups.select().where(
+        feature_groups.c.id == identifier, feature_groups.c.parent_id == call.project.id
+    )
     row = call.db.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"There is no feature group with id {identifier}.", FEATURE_GROUP_NOT_FOUND)
@@ -78,19 +90,28 @@ def create(call: Call) -> Answer:
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
     if body.get("type") not in _KINDS:
-        raise HopsworksError(f"A feature group of type {str(body.get('type'))[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}.")
+        raise HopsworksError(
+            f"A feature group of type {str(body.get('type'))[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
+        )
     features = _checked_features(body.get("features"))
     if version is not None:
-        same = feature_groups.c.parent_id == project.id, feature_groups.c.name == name, feature_groups.c.version == version
+        same = (
+            feature_groups.c.parent_id == project.id,
+            feature_groups.c.name == name,
+            feature_groups.c.version == version,
+        )
         existing = call.db.execute(feature_groups.select().where(*same)).one_or_none()
         if existing is not None:
             # Two programs may create the same group at once (get_or_create is two calls): the second gets the first's.
-            if _shape(existing.document["features"]) == _shape(features) and existing.document.get("eventTime") == body.get("eventTime"):
+            if _shape(existing.document["features"]) == _shape(features) and existing.document.get(
+                "eventTime"
+            ) == body.get("eventTime"):
                 return document(call, existing)
-            raise HopsworksError(f"Feature group {name} version {version} exists with another schema.", FEATURE_GROUP_EXISTS)
+            raise HopsworksError(
+                f"Feature group {name} version {version} exists with another schema.", FEATURE_GROUP_EXISTS
+            )
     kept = {
-        key: body.get(key)
-        for key in ("description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl", "ttlEnabled")
+        key: body.get(key) for key in _KEPT
     }  # fmt: skip
     kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
     kept["features"] = features
@@ -102,13 +123,21 @@ def create(call: Call) -> Answer:
 
 
 def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
-    return {(feature["name"], feature.get("type"), bool(feature.get("primary")), bool(feature.get("partition"))) for feature in features}
+    return {
+        (feature["name"], feature.get("type"), bool(feature.get("primary")), bool(feature.get("partition")))
+        for feature in features
+    }
 
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
     query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
-    return items([document(call, row) for row in call.db.execute(query.order_by(feature_groups.c.name, feature_groups.c.version))])
+    return items(
+        [
+            document(call, row)
+            for row in call.db.execute(query.order_by(feature_groups.c.name, feature_groups.c.version))
+        ]
+    )
 
 
 @routes.add("GET", PATH + "/{name}", options=["version"])
@@ -122,7 +151,10 @@ def get(call: Call) -> Answer:
         query = query.where(feature_groups.c.version == version)
     rows = call.db.execute(query.order_by(feature_groups.c.version)).all()
     if not rows:
-        raise NotFound(f"There is no feature group {name[:80]!r}{f' version {version}' if version else ''}.", FEATURE_GROUP_NOT_FOUND)
+        raise NotFound(
+            f"There is no feature group {name[:80]!r}{f' version {version}' if version else ''}.",
+            FEATURE_GROUP_NOT_FOUND,
+        )
     return [document(call, row) for row in rows]
 
 
@@ -157,7 +189,8 @@ def delete(call: Call) -> Answer:
     elif views and not call.flag("force"):
         names = ", ".join(f"{view.name} version {view.version}" for view in views)
         raise HopsworksError(
-            f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.", FEATURE_GROUP_IN_USE
+            f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.",
+            FEATURE_GROUP_IN_USE,
         )
     call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
     metadata.forget(call.db, tags.owner(feature_groups, row.id))
@@ -193,7 +226,7 @@ def update_table_schema(call: Call) -> Answer:
 
 @routes.add("POST", PATH + "/{id}/commits")
 def commit(call: Call) -> Answer:
-    """The client tells what it wrote. Nothing is kept of it: the table's own log knows, even if the client died before telling."""
+    """The client tells what it wrote. Nothing of it is kept: the table's log knows, even if the client died first."""
     row, body = find(call, call.integer("id")), call.document
     return {
         **body,

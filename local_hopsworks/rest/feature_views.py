@@ -1,4 +1,4 @@
-"""Feature views: a stored query with roles (label, helper column), and the query for batch and training data made of it."""
+"""Feature views: a stored query with roles (label, helper column), and the batch and training queries made of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND, NO_EVENT_TIME, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import (
+    FEATURE_VIEW_EXISTS,
+    FEATURE_VIEW_NOT_FOUND,
+    NO_EVENT_TIME,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
 from local_hopsworks.metadata import feature_views, training_datasets
 from local_hopsworks.rest import feature_groups, queries, tags
 from local_hopsworks.rest.projects import feature_store_name
@@ -27,7 +34,11 @@ _MOST_SECONDS = 9_999_999_999  # a bigint event time above it is in milliseconds
 def find(call: Call) -> sa.Row[Any]:
     """The feature view that the path names; raises NotFound."""
     name, version = call.path["name"], call.integer("version")
-    same = feature_views.c.parent_id == call.project.id, feature_views.c.name == name, feature_views.c.version == version
+    same = (
+        feature_views.c.parent_id == call.project.id,
+        feature_views.c.name == name,
+        feature_views.c.version == version,
+    )
     row = call.db.execute(feature_views.select().where(*same)).one_or_none()
     if row is None:
         raise NotFound(f"There is no feature view {name[:80]!r} version {version}.", FEATURE_VIEW_NOT_FOUND)
@@ -37,7 +48,10 @@ def find(call: Call) -> sa.Row[Any]:
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO. Raises NotFound with the code of a missing feature group when one of the query's was deleted: the SDK
     turns exactly that into «the query defined is no longer valid»."""
-    groups = {key: feature_groups.document(call, feature_groups.find(call, key)) for key in feature_groups.group_ids(row.document["query"])}
+    groups = {
+        key: feature_groups.document(call, feature_groups.find(call, key))
+        for key in feature_groups.group_ids(row.document["query"])
+    }
     query = queries.hydrate(row.document["query"], groups)
     root = query["leftFeatureGroup"]
     roles = {(role["featureGroupId"], role["name"]): role for role in row.document["roles"]}
@@ -55,7 +69,10 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
             "transformationFunction": None,
         })  # fmt: skip
     return {
-        **{key: row.document.get(key) for key in ("description", "transformationFunctions", "loggingEnabled", "created")},
+        **{
+            key: row.document.get(key)
+            for key in ("description", "transformationFunctions", "loggingEnabled", "created")
+        },
         "id": row.id,
         "name": row.name,
         "version": row.version,
@@ -70,7 +87,9 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
             for feature in root["features"]
             if feature.get("primary")
         ],
-        "href": call.href(f"/project/{row.parent_id}/featurestores/{row.parent_id}/featureview/{row.name}/version/{row.version}"),
+        "href": call.href(
+            f"/project/{row.parent_id}/featurestores/{row.parent_id}/featureview/{row.name}/version/{row.version}"
+        ),
     }
 
 
@@ -96,14 +115,20 @@ def create(call: Call) -> Answer:
         "created": int(time.time() * 1000),
         "query": query,
         "roles": [
-            {"name": feature["name"], "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"], **{key: bool(feature.get(key)) for key in _ROLES}}
+            {
+                "name": feature["name"],
+                "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"],
+                **{key: bool(feature.get(key)) for key in _ROLES},
+            }
             for feature in body.get("features") or []
         ],
     }  # fmt: skip
     try:
         row = metadata.insert_version(call.db, feature_views, call.project.id, name, body.get("version"), kept)
     except sa.exc.IntegrityError as error:
-        raise HopsworksError(f"Feature view {name} version {body.get('version')} exists already.", FEATURE_VIEW_EXISTS) from error
+        raise HopsworksError(
+            f"Feature view {name} version {body.get('version')} exists already.", FEATURE_VIEW_EXISTS
+        ) from error
     tags.put_all(call, tags.owner(feature_views, row.id), body.get("tags"))
     return document(call, row)
 
@@ -111,7 +136,9 @@ def create(call: Call) -> Answer:
 @routes.add("GET", PATH, options=["filter_by"])
 def get_all(call: Call) -> Answer:
     query = (
-        feature_views.select().where(feature_views.c.parent_id == call.project.id).order_by(feature_views.c.name, feature_views.c.version)
+        feature_views.select()
+        .where(feature_views.c.parent_id == call.project.id)
+        .order_by(feature_views.c.name, feature_views.c.version)
     )
     return items([document(call, row) for row in call.db.execute(query)])
 
@@ -159,7 +186,9 @@ def remove(call: Call, row: sa.Row[Any]) -> None:
     """Delete a feature view with its training data."""
     for dataset in call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)):
         metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
-        call.after_commit.append(partial(call.store.remove, call.store.dataset(call.project.name, dataset.document["location"])))
+        call.after_commit.append(
+            partial(call.store.remove, call.store.dataset(call.project.name, dataset.document["location"]))
+        )
     metadata.forget(call.db, tags.owner(feature_views, row.id))
     call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
 
@@ -180,7 +209,11 @@ def batch_query(call: Call) -> Answer:
     """The Query DTO for batch or training data; the client sends it back to be planned and read."""
     row = find(call)
     view = document(call, row)
-    wanted = {"label": "with_label", "inferenceHelperColumn": "inference_helper_columns", "trainingHelperColumn": "training_helper_columns"}
+    wanted = {
+        "label": "with_label",
+        "inferenceHelperColumn": "inference_helper_columns",
+        "trainingHelperColumn": "training_helper_columns",
+    }
     dropped = {
         (feature["featuregroup"]["id"], feature["featureGroupFeatureName"])
         for feature in view["features"]
@@ -200,7 +233,9 @@ def batch_query(call: Call) -> Answer:
     conditions = [query.get("filter"), call.body, *window(root, call.number("start_time"), call.number("end_time"))]
     if (version := call.number("td_version")) is not None:
         stored = call.db.scalar(
-            sa.select(training_datasets.c.document).where(training_datasets.c.parent_id == row.id, training_datasets.c.version == version)
+            sa.select(training_datasets.c.document).where(
+                training_datasets.c.parent_id == row.id, training_datasets.c.version == version
+            )
         )
         conditions.append((stored or {}).get("extraFilter"))
     query["filter"] = all_of(conditions)
@@ -226,7 +261,9 @@ def window(root: dict[str, Any], start: int | None, end: int | None) -> Iterator
             continue
         event_time = next((feature for feature in root["features"] if feature["name"] == root.get("eventTime")), None)
         if event_time is None:
-            raise HopsworksError(f"Feature group {root['name']} has no event time to choose a time window by.", NO_EVENT_TIME)
+            raise HopsworksError(
+                f"Feature group {root['name']} has no event time to choose a time window by.", NO_EVENT_TIME
+            )
         if event_time["type"] == "bigint":
             unit = {"feature": event_time, "condition": "GREATER_THAN", "value": str(_MOST_SECONDS)}
             yield {

@@ -25,12 +25,20 @@ def document(call: Call, name: str) -> dict[str, Any]:
     row = call.db.execute(jobs.select().where(jobs.c.parent_id == call.project.id, jobs.c.name == name)).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {name[:80]!r}.", JOB_NOT_FOUND)
-    return {**row.document, "id": row.id, "config": {}, "creator": USER, "href": call.href(f"/project/{row.parent_id}/jobs/{row.name}")}
+    return {
+        **row.document,
+        "id": row.id,
+        "config": {},
+        "creator": USER,
+        "href": call.href(f"/project/{row.parent_id}/jobs/{row.name}"),
+    }
 
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
-    names = call.db.scalars(jobs.select().with_only_columns(jobs.c.name).where(jobs.c.parent_id == call.project.id).order_by(jobs.c.id))
+    names = call.db.scalars(
+        jobs.select().with_only_columns(jobs.c.name).where(jobs.c.parent_id == call.project.id).order_by(jobs.c.id)
+    )
     return items([document(call, name) for name in names])
 
 

@@ -18,7 +18,16 @@ from local_hopsworks.store import checked_component
 routes = Routes()
 REGISTRIES = "/project/{project}/modelregistries"
 PATH = REGISTRIES + "/{registry}/models"
-_KEPT = ("description", "framework", "metrics", "environment", "program", "trainingDatasetVersion", "llm", "experimentId")
+_KEPT = (
+    "description",
+    "framework",
+    "metrics",
+    "environment",
+    "program",
+    "trainingDatasetVersion",
+    "llm",
+    "experimentId",
+)
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
@@ -39,7 +48,11 @@ def find(call: Call) -> sa.Row[Any]:
     """The model that the path names, by `{name}_{version}` or by its id; raises NotFound."""
     identifier = call.path["id"]
     name, _, version = identifier.rpartition("_")
-    by_name = sa.and_(models.c.name == name, models.c.version == int(version)) if version.isdigit() and len(version) < 10 else sa.false()
+    by_name = (
+        sa.and_(models.c.name == name, models.c.version == int(version))
+        if version.isdigit() and len(version) < 10
+        else sa.false()
+    )
     row = call.db.execute(
         models.select().where(models.c.parent_id == call.project.id, sa.or_(by_name, models.c.uid == identifier))
     ).one_or_none()
@@ -50,7 +63,12 @@ def find(call: Call) -> sa.Row[Any]:
 
 @routes.add("GET", REGISTRIES)
 def registries(call: Call) -> Answer:
-    return items([{"id": row.id, "name": row.name} for row in call.db.execute(projects.select().where(projects.c.id == call.project.id))])
+    return items(
+        [
+            {"id": row.id, "name": row.name}
+            for row in call.db.execute(projects.select().where(projects.c.id == call.project.id))
+        ]
+    )
 
 
 @routes.add("PUT", PATH + "/{id}")
@@ -59,9 +77,14 @@ def register(call: Call) -> Answer:
     body = call.document
     name, version = checked_component(str(body.get("name"))), body.get("version")
     if not isinstance(version, int) or call.path["id"] != f"{name}_{version}":
-        raise HopsworksError(f"The model {call.path['id'][:80]!r} must be put as its name, an underscore and its version.")
+        raise HopsworksError(
+            f"The model {call.path['id'][:80]!r} must be put as its name, an underscore and its version."
+        )
     view = body.get("featureView") or {}
-    kept = {key: body.get(key) for key in _KEPT} | {"created": now(), "featureView": [view["name"], view["version"]] if view else None}
+    kept = {key: body.get(key) for key in _KEPT} | {
+        "created": now(),
+        "featureView": [view["name"], view["version"]] if view else None,
+    }
     try:
         row = metadata.insert_version(call.db, models, call.project.id, name, version, kept, uid=uuid.uuid4().hex)
     except sa.exc.IntegrityError as error:
@@ -108,7 +131,9 @@ def delete(call: Call) -> Answer:
     row = find(call)
     call.db.execute(models.delete().where(models.c.id == row.id))
     metadata.forget(call.db, tags.owner(models, row.id))
-    call.after_commit.append(partial(call.store.remove, call.store.dataset(call.project.name, f"Models/{row.name}/{row.version}")))
+    call.after_commit.append(
+        partial(call.store.remove, call.store.dataset(call.project.name, f"Models/{row.name}/{row.version}"))
+    )
     return None
 
 

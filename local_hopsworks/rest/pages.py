@@ -31,7 +31,8 @@ _COOKIE = "local_hopsworks"
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid #8884;vertical-align:top;overflow-wrap:anywhere}
+th,td{text-align:left;padding:.35rem .8rem .35rem 0;border-bottom:1px solid #8884;vertical-align:top}
+td{overflow-wrap:anywhere}
 code{font-size:.9em}nav{opacity:.8;margin-bottom:1rem}
 """
 routes: list[Route] = []
@@ -59,7 +60,9 @@ def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> _Html:
         return "<tr>" + "".join(f"<{tag}>{_text(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(row(cells, "td") for cells in rows)
-    return _Html(f"<table><thead>{row(head, 'th')}</thead><tbody>{body or '<tr><td>none yet</td></tr>'}</tbody></table>")
+    return _Html(
+        f"<table><thead>{row(head, 'th')}</thead><tbody>{body or '<tr><td>none yet</td></tr>'}</tbody></table>"
+    )
 
 
 def _page(title: str, *parts: object, status: int = 200) -> HTMLResponse:
@@ -78,7 +81,8 @@ def _heading(text: str) -> _Html:
 
 
 _LOGIN = _Html(
-    f'<form method="post" action="{PREFIX}/login"><label>API key <input name="key" type="password" size="50" autofocus></label> '
+    f'<form method="post" action="{PREFIX}/login">'
+    '<label>API key <input name="key" type="password" size="50" autofocus></label> '
     "<button>Open</button></form><p>The key lies in the store, in <code>security/api_key</code>.</p>"
 )
 
@@ -127,7 +131,10 @@ routes.append(Route(PREFIX + "/login", _login, methods=["POST"]))
 @_page_route("/")
 def index(call: Call) -> Response:
     rows = call.db.execute(project_table.select().order_by(project_table.c.name))
-    return _page("Projects", _table(["project", "created"], [(_link(f"{PREFIX}/{row.id}", row.name), row.created) for row in rows]))
+    return _page(
+        "Projects",
+        _table(["project", "created"], [(_link(f"{PREFIX}/{row.id}", row.name), row.created) for row in rows]),
+    )
 
 
 @_page_route("/{project}")
@@ -136,9 +143,12 @@ def project(call: Call) -> Response:
     base = f"{PREFIX}/{row.id}"
 
     def found(table: sa.Table, target: Callable[[sa.Row[Any]], str]) -> _Html:
-        things = call.db.execute(table.select().where(table.c.parent_id == row.id).order_by(table.c.name, table.c.version))
+        things = call.db.execute(
+            table.select().where(table.c.parent_id == row.id).order_by(table.c.name, table.c.version)
+        )
         return _table(
-            ["name", "version", "description"], [(_link(target(t), t.name), t.version, t.document.get("description")) for t in things]
+            ["name", "version", "description"],
+            [(_link(target(t), t.name), t.version, t.document.get("description")) for t in things],
         )
 
     return _page(
@@ -152,20 +162,35 @@ def project(call: Call) -> Response:
         _heading("Dataset storage"),
         _table(
             ["dataset", "entries"],
-            [(entry.name, sum(1 for _ in entry.iterdir())) for entry in sorted(call.store.project(row.name).iterdir()) if entry.is_dir()],
+            [
+                (entry.name, sum(1 for _ in entry.iterdir()))
+                for entry in sorted(call.store.project(row.name).iterdir())
+                if entry.is_dir()
+            ],
         ),
     )
+
+
+def _role(feature: dict[str, Any], event_time: str | None = None) -> str:
+    roles = {
+        "primary key": feature.get("primary"),
+        "event time": feature["name"] == event_time,
+        "label": feature.get("label"),
+        "helper column": feature.get("inferenceHelperColumn") or feature.get("trainingHelperColumn"),
+    }
+    return ", ".join(role for role, has in roles.items() if has)
 
 
 @_page_route("/{project}/fs/{feature_store}/fg/{id}")
 def feature_group(call: Call) -> Response:
     group = feature_groups.document(call, feature_groups.find(call, call.integer("id")))
     features = [
-        (f["name"], f.get("type"), "primary key" if f.get("primary") else "event time" if f["name"] == group.get("eventTime") else "", f.get("description"))
+        (f["name"], f.get("type"), _role(f, group.get("eventTime")), f.get("description"))
         for f in group["features"]
     ]  # fmt: skip
     commits = [
-        (c["commitDateString"], c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"]) for c in delta.commits(group["location"])[:50]
+        (c["commitDateString"], c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"])
+        for c in delta.commits(group["location"])[:50]
     ]
     return _page(
         f"Feature group {group['name']} version {group['version']}",
@@ -181,7 +206,7 @@ def feature_group(call: Call) -> Response:
 def feature_view(call: Call) -> Response:
     view = feature_views.document(call, feature_views.find(call))
     rows = [
-        (f["name"], f["type"], "label" if f["label"] else "helper" if f["inferenceHelperColumn"] or f["trainingHelperColumn"] else "feature", f"{f['featuregroup']['name']} version {f['featuregroup']['version']}")
+        (f["name"], f["type"], _role(f), f"{f['featuregroup']['name']} version {f['featuregroup']['version']}")
         for f in view["features"]
     ]  # fmt: skip
     return _page(
@@ -210,11 +235,18 @@ def model(call: Call) -> Response:
         _heading("Metrics"),
         _table(["metric", "value"], (found.get("metrics") or {}).items()),
         _heading("Files"),
-        _table(["name", "bytes"], [(p.relative_to(files), p.stat().st_size) for p in sorted(files.rglob("*")) if p.is_file()]),
+        _table(
+            ["name", "bytes"],
+            [(p.relative_to(files), p.stat().st_size) for p in sorted(files.rglob("*")) if p.is_file()],
+        ),
     )
 
 
 @_page_route("/{project}/jobs/named/{name}/executions")
 def job(call: Call) -> Response:
     found = jobs.document(call, call.path["name"])
-    return _page(f"Job {found['name']}", f"Finished {found['creationTime']}.", _Html(f"<pre>{escape(json.dumps(found, indent=2))}</pre>"))
+    return _page(
+        f"Job {found['name']}",
+        f"Finished {found['creationTime']}.",
+        _Html(f"<pre>{escape(json.dumps(found, indent=2))}</pre>"),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +46,10 @@ def all_projects(call: Call) -> Answer:
     # name for all, the first process to end would take the certificates of the others away.
     user = {**USER, "username": f"local{secrets.token_hex(4)}"}
     rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
-    return [{"project": {"id": row.id, "name": row.name, "owner": USER}, "user": user, "teamRole": "Data owner"} for row in rows]
+    return [
+        {"project": {"id": row.id, "name": row.name, "owner": USER}, "user": user, "teamRole": "Data owner"}
+        for row in rows
+    ]
 
 
 @routes.add("GET", "/project/{project}/credentials")
@@ -80,7 +84,7 @@ def versions(call: Call) -> Answer:
 
 @routes.add("GET", "/variables/{name}")
 def variable(call: Call) -> Answer:
-    known = {
+    known: dict[str, Callable[[], str]] = {
         "enable_flyingduck": lambda: "true",
         "enable_data_science_profile": lambda: "false",
         "service_discovery_domain": lambda: DOMAIN,

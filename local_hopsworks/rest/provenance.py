@@ -18,7 +18,9 @@ _OPTIONS = ("upstreamLvls", "downstreamLvls")
 Node = dict[str, Any]
 
 
-def _node(kind: str, artifact: dict[str, Any], upstream: list[Node] | None = None, downstream: list[Node] | None = None) -> Node:
+def _node(
+    kind: str, artifact: dict[str, Any], upstream: list[Node] | None = None, downstream: list[Node] | None = None
+) -> Node:
     found = {"artifact_type": kind, "accessible": True, "deleted": False, "artifact": artifact}
     return {"node": found, "upstream": upstream or [], "downstream": downstream or []}
 
@@ -44,16 +46,15 @@ def of_feature_view(call: Call) -> Answer:
     row = views.find(call)
     sources = [groups.document(call, groups.find(call, key)) for key in sorted(groups.group_ids(row.document["query"]))]
     datasets = call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)).all()
-    made = _models(call, row)
+    trained: dict[int | None, list[Node]] = {}
+    for model in _models(call, row):
+        node = _node("MODEL", registry.document(call, model))
+        trained.setdefault(model.document["trainingDatasetVersion"], []).append(node)
     downstream = [
-        _node("TRAINING_DATASET", training.document(call, dataset), downstream=[_node("MODEL", registry.document(call, model)) for model in made if model.document["trainingDatasetVersion"] == dataset.version])
+        _node("TRAINING_DATASET", training.document(call, dataset), downstream=trained.pop(dataset.version, []))
         for dataset in datasets
-    ]  # fmt: skip
-    downstream += [
-        _node("MODEL", registry.document(call, model))
-        for model in made
-        if model.document["trainingDatasetVersion"] not in {d.version for d in datasets}
     ]
+    downstream += [node for nodes in trained.values() for node in nodes]
     return {"upstream": [_node("FEATURE_GROUP", source) for source in sources], "downstream": downstream}
 
 
@@ -63,7 +64,11 @@ def of_model(call: Call) -> Answer:
     if not row.document["featureView"]:
         return {"upstream": [], "downstream": []}
     name, version = row.document["featureView"]
-    same = feature_views.c.parent_id == call.project.id, feature_views.c.name == name, feature_views.c.version == version
+    same = (
+        feature_views.c.parent_id == call.project.id,
+        feature_views.c.name == name,
+        feature_views.c.version == version,
+    )
     view = call.db.execute(feature_views.select().where(*same)).one_or_none()
     if view is None:
         artifact = {"project": call.project.name, "name": name, "version": version}
@@ -75,6 +80,8 @@ def of_model(call: Call) -> Answer:
     )
     dataset = call.db.execute(query).one_or_none()
     return {
-        "upstream": [source if dataset is None else _node("TRAINING_DATASET", training.document(call, dataset), [source])],
+        "upstream": [
+            source if dataset is None else _node("TRAINING_DATASET", training.document(call, dataset), [source])
+        ],
         "downstream": [],
     }

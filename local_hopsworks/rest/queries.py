@@ -24,7 +24,8 @@ def plan(db: sa.Connection, store: Store, project: sa.Row[Any], query: dict[str,
         ).one_or_none()
         if row is None:
             raise NotFound(
-                f"The query reads the feature group with id {identifier}, which does not exist any more.", FEATURE_GROUP_NOT_FOUND
+                f"The query reads the feature group with id {identifier}, which does not exist any more.",
+                FEATURE_GROUP_NOT_FOUND,
             )
         location = store.feature_group(project.name, row.name, row.version, row.id).as_uri()
         return {**row.document, "id": row.id, "name": row.name, "version": row.version, "location": location}
@@ -46,7 +47,9 @@ def construct(call: Call) -> Answer:
     from local_hopsworks.query.sql import to_sql  # 0.3 s, and only reading needs it
 
     query = slim(call.document)
-    text = to_sql(plan(call.db, call.store, call.project, query))  # refuses now, with a sentence, what could not be read later
+    text = to_sql(
+        plan(call.db, call.store, call.project, query)
+    )  # refuses now, with a sentence, what could not be read later
     ticket = call.service.security.ticket({"project": call.project.id, "query": query})
     return {
         "query": text,

@@ -65,7 +65,9 @@ class Call:
     @cached_property
     def project(self) -> sa.Row[Any]:
         """The project that the path names."""
-        row = self.db.execute(metadata.projects.select().where(metadata.projects.c.id == self.integer("project"))).one_or_none()
+        row = self.db.execute(
+            metadata.projects.select().where(metadata.projects.c.id == self.integer("project"))
+        ).one_or_none()
         if row is None:
             raise NotFound(f"There is no project with id {self.path['project']}.", PROJECT_NOT_FOUND)
         if self.path.get("feature_store", str(row.id)) != str(row.id):  # a project's feature store has the project's id
@@ -112,7 +114,9 @@ class Routes(list[Route]):
     """The routes of one service. `options` are the query parameters that the handler heeds or may safely ignore;
     any other is refused, because ignoring it could change what the caller meant."""
 
-    def add(self, method: str, path: str, *, options: Iterable[str] = (), reads_only: bool = False) -> Callable[[Handler], Handler]:
+    def add(
+        self, method: str, path: str, *, options: Iterable[str] = (), reads_only: bool = False
+    ) -> Callable[[Handler], Handler]:
         known = {"expand", *options}
 
         def register(handler: Handler) -> Handler:
@@ -125,10 +129,14 @@ class Routes(list[Route]):
                     return await run_in_threadpool(_run, handler, request, body, method != "GET" and not reads_only)
                 except (HopsworksError, sa.exc.OperationalError):
                     raise
-                except Exception as error:  # a fault of this server, or of the disk below it: logged with its cause, told in one sentence
+                except (
+                    Exception
+                ) as error:  # a fault of this server or of the disk: logged in full, told in one sentence
                     call = f"{method} {request.url.path.removeprefix(API)[:200]}"
                     _log.error("%s failed", call, exc_info=error)
-                    raise HopsworksError(f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500) from error
+                    raise HopsworksError(
+                        f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500
+                    ) from error
                 finally:
                     if isinstance(body, FormData):
                         await body.close()

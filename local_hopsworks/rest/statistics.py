@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from typing import Any
 
@@ -18,16 +19,15 @@ routes = Routes()
 _GROUP = groups.PATH + "/{id}/statistics"
 _TRAINING = training.VERSION + "/statistics"
 _OPTIONS = ("offset", "limit", "fields", "sort_by", "filter_by", "feature_names", "training_dataset_version")
-# filter_by of the SDK -> the field it compares and how
-_FILTERS = {
-    "computation_time_ltoeq": ("computationTime", lambda ours, asked: ours is not None and ours <= int(asked)),
-    "row_percentage_eq": ("rowPercentage", lambda ours, asked: float(1 if ours is None else ours) == float(asked)),
-    "before_transformation_eq": ("beforeTransformation", lambda ours, asked: str(bool(ours)).lower() == asked.lower()),
-    "window_start_commit_time_eq": ("windowStartCommitTime", lambda ours, asked: ours == int(asked)),
-    "window_start_commit_time_gtoeq": ("windowStartCommitTime", lambda ours, asked: ours is not None and ours >= int(asked)),
-    "window_end_commit_time_eq": ("windowEndCommitTime", lambda ours, asked: ours == int(asked)),
-    "window_end_commit_time_ltoeq": ("windowEndCommitTime", lambda ours, asked: ours is not None and ours <= int(asked)),
-}  # fmt: skip
+# What the SDK filters by: a field of the document, and how it compares
+_FIELDS = {
+    "computation_time": "computationTime",
+    "row_percentage": "rowPercentage",
+    "before_transformation": "beforeTransformation",
+    "window_start_commit_time": "windowStartCommitTime",
+    "window_end_commit_time": "windowEndCommitTime",
+}
+_COMPARISONS = {"eq": operator.eq, "ltoeq": operator.le, "gtoeq": operator.ge}
 
 
 def _register(call: Call, owner: str) -> Answer:
@@ -40,30 +40,46 @@ def _register(call: Call, owner: str) -> Answer:
 def _found(call: Call, owner: str) -> Answer:
     table = metadata.statistics
     documents: list[dict[str, Any]] = [
-        row.document for row in call.db.execute(table.select().where(table.c.owner == owner).order_by(table.c.id.desc()))
+        row.document
+        for row in call.db.execute(table.select().where(table.c.owner == owner).order_by(table.c.id.desc()))
     ]
     for entry in call.query.getlist("filter_by"):
-        name, _, value = entry.partition(":")
-        if name not in _FILTERS:
+        name, _, text = entry.partition(":")
+        field, _, comparison = name.rpartition("_")
+        if field not in _FIELDS or comparison not in _COMPARISONS:
             raise NotEmbedded(f"statistics chosen by {name[:80]!r}")
-        field, matches = _FILTERS[name]
-        documents = [document for document in documents if matches(document.get(field), value)]
+        asked = float({"true": 1, "false": 0}.get(text.lower(), text))
+        documents = [document for document in documents if _matches(document, _FIELDS[field], comparison, asked)]
     documents.sort(key=lambda document: -(document.get("computationTime") or 0))
     start, limit = call.number("offset") or 0, call.number("limit")
     documents = documents[start : None if limit is None else start + limit]
     if not documents:
         raise NotFound("There are no such statistics.", STATISTICS_NOT_FOUND)
     names = set(call.query.getlist("feature_names"))
-    return items([_shortened(document, names, with_content=call.option("fields") == "content") for document in documents])
+    return items(
+        [_shortened(document, names, with_content=call.option("fields") == "content") for document in documents]
+    )
+
+
+def _matches(document: dict[str, Any], field: str, comparison: str, asked: float) -> bool:
+    ours = document.get(field, {"rowPercentage": 1.0, "beforeTransformation": False}.get(field))
+    return ours is not None and bool(_COMPARISONS[comparison](float(ours), asked))
 
 
 def _shortened(document: dict[str, Any], names: set[str], *, with_content: bool) -> dict[str, Any]:
     if not with_content:
-        return {key: value for key, value in document.items() if key not in ("featureDescriptiveStatistics", "splitStatistics")}
+        return {
+            key: value
+            for key, value in document.items()
+            if key not in ("featureDescriptiveStatistics", "splitStatistics")
+        }
     features = document.get("featureDescriptiveStatistics")
     if not names or features is None:
         return document
-    return {**document, "featureDescriptiveStatistics": [feature for feature in features if feature.get("featureName") in names]}
+    return {
+        **document,
+        "featureDescriptiveStatistics": [feature for feature in features if feature.get("featureName") in names],
+    }
 
 
 @routes.add("POST", _TRAINING)
@@ -91,7 +107,10 @@ def compute(call: Call) -> Answer:
     """Statistics of all rows as of the latest commit, computed before the answer."""
     row = groups.find(call, call.integer("id"))
     group = groups.document(call, row)
-    query = {"leftFeatureGroup": {"id": row.id}, "leftFeatures": [{"name": feature["name"]} for feature in group["features"]]}
+    query = {
+        "leftFeatureGroup": {"id": row.id},
+        "leftFeatures": [{"name": feature["name"]} for feature in group["features"]],
+    }
     config = group.get("statisticsConfig") or {}
     if config.get("columns"):
         query["leftFeatures"] = [{"name": name} for name in config["columns"]]

@@ -54,7 +54,10 @@ def tag_routes(target: Routes, path: str, find_owner: Any) -> None:
         return None
 
     handlers: list[tuple[str, str, Handler]] = [
-        ("GET", "/tags", get), ("GET", "/tags/{tag}", get), ("PUT", "/tags/{tag}", replace), ("DELETE", "/tags/{tag}", delete),
-    ]  # fmt: skip
+        ("GET", "/tags", get),
+        ("GET", "/tags/{tag}", get),
+        ("PUT", "/tags/{tag}", replace),
+        ("DELETE", "/tags/{tag}", delete),
+    ]
     for method, suffix, handler in handlers:
         target.add(method, path + suffix)(handler)

@@ -13,7 +13,13 @@ import pyarrow.parquet
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import (
+    TRAINING_DATASET_NOT_FOUND,
+    UNSUPPORTED_DATA_FORMAT,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
 from local_hopsworks.metadata import feature_groups, feature_views, projects, training_datasets
 from local_hopsworks.query import run
 from local_hopsworks.rest import feature_views as views
@@ -27,28 +33,32 @@ VERSION = PATH + "/version/{training_version}"
 IN_MEMORY = "IN_MEMORY_TRAINING_DATASET"
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _KEPT = (
-    "description", "dataFormat", "trainingDatasetType", "splits", "trainSplit", "statisticsConfig", "coalesce", "extraFilter",
-    "eventStartTime", "eventEndTime", "dataSource",
+    "description", "dataFormat", "trainingDatasetType", "splits", "trainSplit", "statisticsConfig", "coalesce",
+    "extraFilter", "eventStartTime", "eventEndTime", "dataSource",
 )  # fmt: skip
 
 
 def find(call: Call) -> sa.Row[Any]:
     """The training dataset that the path names; raises NotFound."""
     view, version = views.find(call), call.integer("training_version")
-    query = training_datasets.select().where(training_datasets.c.parent_id == view.id, training_datasets.c.version == version)
+    query = training_datasets.select().where(
+        training_datasets.c.parent_id == view.id, training_datasets.c.version == version
+    )
     row = call.db.execute(query).one_or_none()
     if row is None:
         raise NotFound(
-            f"Feature view {view.name} version {view.version} has no training dataset version {version}.", TRAINING_DATASET_NOT_FOUND
+            f"Feature view {view.name} version {view.version} has no training dataset version {version}.",
+            TRAINING_DATASET_NOT_FOUND,
         )
     return row
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     project = call.project
+    dataset = f"{project.name}_Training_Datasets"
     connector = {
-        "id": 2, "name": f"{project.name}_Training_Datasets", "featurestoreId": project.id, "storageConnectorType": "HOPSFS",
-        "type": "featurestoreHopsfsConnectorDTO", "datasetName": f"{project.name}_Training_Datasets",
+        "id": 2, "name": dataset, "featurestoreId": project.id, "datasetName": dataset,
+        "storageConnectorType": "HOPSFS", "type": "featurestoreHopsfsConnectorDTO",
     }  # fmt: skip
     in_memory = row.document["trainingDatasetType"] == IN_MEMORY
     return {
@@ -74,11 +84,12 @@ def create(call: Call) -> Answer:
     data_format = str(body.get("dataFormat") or "parquet").lower()
     if kind != IN_MEMORY and data_format != "parquet" and data_format not in _DELIMITERS:
         raise HopsworksError(
-            f"Training data can be written as parquet, csv or tsv here, not as {data_format[:40]!r}.", UNSUPPORTED_DATA_FORMAT
+            f"Training data can be written as parquet, csv or tsv here, not as {data_format[:40]!r}.",
+            UNSUPPORTED_DATA_FORMAT,
         )
     if kind != IN_MEMORY and view.document["transformationFunctions"]:
         raise NotEmbedded(
-            "training data written to files through transformation functions, because the server never runs code of a client",
+            "training data written to files through transformation functions, because it never runs a client's code",
             "Use training_data() or train_test_split(), which transform in your own process.",
         )
     name = f"{view.name}_{view.version}"
@@ -86,8 +97,8 @@ def create(call: Call) -> Answer:
     kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
     kept["created"] = now()
     row = metadata.insert_version(call.db, training_datasets, view.id, name, body.get("version"), kept)
-    # The client shuffles by the seed it is answered. One that is kept makes the split of a version the same for ever, and
-    # one that follows from the version makes it the same in every store.
+    # The client shuffles by the seed it is answered. One that is kept makes the split of a version the same for ever,
+    # and one that follows from the version makes it the same in every store.
     kept["seed"] = row.version if body.get("seed") is None else body["seed"]
     kept["location"] = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets/{name}_{row.version}"
     call.db.execute(training_datasets.update().where(training_datasets.c.id == row.id).values(document=kept))
@@ -97,7 +108,11 @@ def create(call: Call) -> Answer:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
-    query = training_datasets.select().where(training_datasets.c.parent_id == views.find(call).id).order_by(training_datasets.c.version)
+    query = (
+        training_datasets.select()
+        .where(training_datasets.c.parent_id == views.find(call).id)
+        .order_by(training_datasets.c.version)
+    )
     return items([document(call, row) for row in call.db.execute(query)])
 
 
@@ -112,20 +127,29 @@ def compute(call: Call) -> Answer:
     row = find(call)
     materialise(call.service, row, call.project, queries.slim(call.document["query"]))
     with call.service.metadata.transaction(write=True) as db:
-        return jobs.finished(Call(call.service, db, call.path, call.query, call.body), f"{row.name}_{row.version}_create_td", "PYSPARK")
+        return jobs.finished(
+            Call(call.service, db, call.path, call.query, call.body), f"{row.name}_{row.version}_create_td", "PYSPARK"
+        )
 
 
 def materialise_ticket(service: Service, ticket: dict[str, Any], view: str, view_version: int, version: int) -> None:
-    """Write the files of a training dataset; for the query service, which is asked in place of `compute` for plain parquet."""
+    """Write a training dataset; for the query service, which is asked in place of `compute` for plain parquet."""
     with service.metadata.transaction(write=False) as db:
         project = db.execute(projects.select().where(projects.c.id == ticket["project"])).one()
         joined = training_datasets.join(feature_views, training_datasets.c.parent_id == feature_views.c.id)
-        same = feature_views.c.parent_id == project.id, feature_views.c.name == view, feature_views.c.version == view_version
+        same = (
+            feature_views.c.parent_id == project.id,
+            feature_views.c.name == view,
+            feature_views.c.version == view_version,
+        )
         row = db.execute(
             sa.select(training_datasets).select_from(joined).where(*same, training_datasets.c.version == version)
         ).one_or_none()
     if row is None:
-        raise NotFound(f"Feature view {view} version {view_version} has no training dataset version {version}.", TRAINING_DATASET_NOT_FOUND)
+        raise NotFound(
+            f"Feature view {view} version {view_version} has no training dataset version {version}.",
+            TRAINING_DATASET_NOT_FOUND,
+        )
     materialise(service, row, project, ticket["query"])
 
 
@@ -136,10 +160,17 @@ def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query:
     timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
     with service.metadata.transaction(write=False) as db:
         if timed:
-            group = db.execute(feature_groups.select().where(feature_groups.c.id == query["leftFeatureGroup"]["id"])).one()
+            group = db.execute(
+                feature_groups.select().where(feature_groups.c.id == query["leftFeatureGroup"]["id"])
+            ).one()
             root = {"id": group.id, "name": group.name, **group.document}
             parts = [
-                {**query, "filter": views.all_of([query.get("filter"), *views.window(root, split.get("startTime"), split.get("endTime"))])}
+                {
+                    **query,
+                    "filter": views.all_of(
+                        [query.get("filter"), *views.window(root, split.get("startTime"), split.get("endTime"))]
+                    ),
+                }
                 for split in splits
             ]
         else:
@@ -206,7 +237,9 @@ def _all(call: Call) -> list[sa.Row[Any]]:
 
 def _delete(call: Call, rows: list[sa.Row[Any]], *, keep_metadata: bool) -> None:
     for row in rows:
-        call.after_commit.append(partial(call.store.remove, call.store.dataset(call.project.name, row.document["location"])))
+        call.after_commit.append(
+            partial(call.store.remove, call.store.dataset(call.project.name, row.document["location"]))
+        )
         if not keep_metadata:
             metadata.forget(call.db, tags.owner(training_datasets, row.id))
             call.db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))

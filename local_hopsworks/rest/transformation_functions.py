@@ -39,7 +39,9 @@ def get(call: Call) -> Answer:
     if name := call.option("name"):
         query = query.where(table.c.name == name)
         version = call.number("version")
-        newest = sa.select(sa.func.max(table.c.version)).where(table.c.parent_id == call.project.id, table.c.name == name)
+        newest = sa.select(sa.func.max(table.c.version)).where(
+            table.c.parent_id == call.project.id, table.c.name == name
+        )
         query = query.where(table.c.version == (newest.scalar_subquery() if version is None else version))
     rows = call.db.execute(query.order_by(table.c.name, table.c.version)).all()
     if name and not rows:
