@@ -66,16 +66,20 @@ class Server:
         )
 
     def _listen(self, port: int) -> socket.socket:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            listener.close()
-            raise StoreError(
-                f"Port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
-            ) from error
-        return listener
+        """A socket on `port`; for 0 on the port this store had last, so that links printed then still work, or any."""
+        last = self.store.last_port
+        for candidate in [port] if port else [last, 0] if last else [0]:
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((HOST, candidate))
+            except OSError as error:
+                listener.close()
+                problem = f"Port {candidate} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+            else:
+                self.store.last_port = last or listener.getsockname()[1]
+                return listener
+        raise StoreError(problem)
 
     @property
     def address(self) -> str:

@@ -3,6 +3,7 @@
 .hopsworks/
   format                                 the version of this layout, a number
   metadata.db                            SQLite; see metadata.py
+  port                                   the HTTPS port that its servers prefer
   security/                              certificate authority, API key, signing key; see security.py
   projects/{project}/                    dataset storage: Resources, Models, Logs, {project}_Training_Datasets
   featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group
@@ -86,6 +87,19 @@ class Store:
     @property
     def security(self) -> Path:
         return self.home / "security"
+
+    @property
+    def last_port(self) -> int | None:
+        """The HTTPS port of this store's first server; its next ones try to get it again."""
+        try:
+            return int((self.home / "port").read_text())
+        except (OSError, ValueError):
+            return None
+
+    @last_port.setter
+    def last_port(self, port: int) -> None:
+        if port != self.last_port:
+            replace_file(self.home / "port", f"{port}\n".encode())
 
     def project(self, project: str) -> Path:
         return self.home / "projects" / checked_project(project)

@@ -5,4 +5,8 @@ sql.py      Plan -> DuckDB SQL
 delta.py    the Delta tables: open, as of a time, commits, changes, new columns
 run.py      Plan -> Arrow record batches
 service.py  Arrow Flight: who may ask, and the answer as a stream
+files.py    training data as files
+profile.py  descriptive statistics
+
+pyarrow, DuckDB and sqlglot take about a second to import: the modules of rest/ load them when they are first needed.
 """

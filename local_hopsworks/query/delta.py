@@ -7,12 +7,13 @@ import re
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.dataset as pads
+from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, NO_DATA_AT_COMMIT_TIME, HopsworksError, NotFound
 
-from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, ILLEGAL_QUERY, HopsworksError, NotFound
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as pads
 
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
 _COUNTS = {
@@ -72,13 +73,18 @@ def read(
     if as_of is not None:
         versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
         if not versions:
-            raise HopsworksError(f"No commits found for featuregroup {name} up to {_iso(as_of)}.", ILLEGAL_QUERY)
+            raise HopsworksError(
+                f"No commits found for featuregroup {name} up to {_iso(as_of)}.", NO_DATA_AT_COMMIT_TIME
+            )
         table.load_as_version(max(versions))
     return table.to_pyarrow_dataset()
 
 
 def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
     """Rows as they were inserted or became, in commits after `since` up to `until`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     commits = [
         entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])
     ]
@@ -86,8 +92,8 @@ def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
     if not commits:
         return pa.RecordBatchReader.from_batches(schema, [])
     changes = pa.table(table.load_cdf(starting_version=min(commits), ending_version=max(commits)))
-    kept = pa.compute.is_in(changes["_change_type"], pa.array(["insert", "update_postimage"]))
-    rows = changes.filter(kept).select(schema.names).cast(schema)
+    kept = pc.is_in(changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"]))
+    rows = changes.select(schema.names).cast(schema).filter(kept)  # cast first: nothing filters the log's string views
     return pa.RecordBatchReader.from_batches(schema, rows.to_batches())
 
 

@@ -13,7 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from local_hopsworks.errors import ILLEGAL_QUERY, HopsworksError, NotEmbedded
+from local_hopsworks.errors import (
+    AMBIGUOUS_FEATURE,
+    FEATURE_DOES_NOT_EXIST,
+    ILLEGAL_QUERY,
+    NO_JOINING_KEYS,
+    HopsworksError,
+    NotEmbedded,
+)
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
@@ -104,7 +111,7 @@ class _Planner:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise HopsworksError(
                 f"Two features of the query are called {twice[0]!r}; give a join a prefix: join(..., prefix='right_').",
-                ILLEGAL_QUERY,
+                AMBIGUOUS_FEATURE,
             )
         if not names:
             raise HopsworksError("The query selects no feature.", ILLEGAL_QUERY)
@@ -197,7 +204,7 @@ class _Planner:
             groups = f"{self._groups[left]['name']} and {self._groups[right]['name']}"
             raise HopsworksError(
                 f"{groups} share no primary key to join on; use on=, or left_on= and right_on= of equal length.",
-                ILLEGAL_QUERY,
+                NO_JOINING_KEYS,
             )
         return tuple(
             (self._column(left, a), self._column(right, b)) for a, b in zip(left_names, right_names, strict=True)
@@ -221,7 +228,7 @@ class _Planner:
         known = ", ".join(feature["name"] for feature in group["features"])
         raise HopsworksError(
             f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.",
-            ILLEGAL_QUERY,
+            FEATURE_DOES_NOT_EXIST,
         )
 
     def _condition(self, node: dict[str, Any] | None, table: int, depth: int = 0) -> Condition | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from local_hopsworks.query import delta
 from local_hopsworks.query.plan import Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH_ROWS = 1 << 17
 
@@ -25,7 +27,7 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
     connection.execute("SET TimeZone = 'UTC'")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)
-    return connection.sql(to_sql(plan)).fetch_record_batch(BATCH_ROWS)
+    return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
 
 
 def table(plan: Plan) -> pa.Table:

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import (
+    DUPLICATE_FEATURE,
     FEATURE_GROUP_EXISTS,
-    FEATURE_GROUP_IN_USE,
     FEATURE_GROUP_NOT_FOUND,
+    ILLEGAL_FEATURE_GROUP_TYPE,
+    ILLEGAL_FEATURE_GROUP_UPDATE,
     HopsworksError,
     NotFound,
 )
-from local_hopsworks.metadata import feature_groups, feature_views
+from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
 from local_hopsworks.query import delta
 from local_hopsworks.rest import jobs, tags
 from local_hopsworks.rest.projects import feature_store_name
@@ -81,7 +83,7 @@ def _checked_features(features: Any) -> list[dict[str, Any]]:
         raise HopsworksError("features must be a list of features.")
     names = [checked_name(feature.get("name"), "feature") for feature in features]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise HopsworksError(f"The feature {min(twice)!r} occurs twice in the feature group.")
+        raise HopsworksError(f"The feature {min(twice)!r} occurs twice in the feature group.", DUPLICATE_FEATURE)
     return features
 
 
@@ -89,10 +91,10 @@ def _checked_features(features: Any) -> list[dict[str, Any]]:
 def create(call: Call) -> Answer:
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
-    if body.get("type") not in _KINDS:
-        raise HopsworksError(
-            f"A feature group of type {str(body.get('type'))[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
-        )
+    kind = str(body.get("type"))
+    if kind not in _KINDS:
+        message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
+        raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
     features = _checked_features(body.get("features"))
     if version is not None:
         same = (
@@ -165,7 +167,9 @@ def update(call: Call) -> Answer:
     if call.flag("updateMetadata"):
         features = _checked_features(body.get("features"))
         if missing := {feature["name"] for feature in changed["features"]} - {feature["name"] for feature in features}:
-            raise HopsworksError(f"Features can be appended, not removed; {min(missing)!r} is missing.")
+            raise HopsworksError(
+                f"Features can be appended, not removed; {min(missing)!r} is missing.", ILLEGAL_FEATURE_GROUP_UPDATE
+            )
         changed |= {"description": body.get("description"), "features": features}
     if call.flag("updateStatsConfig"):
         changed["statisticsConfig"] = body.get("statisticsConfig")
@@ -182,15 +186,13 @@ def delete(call: Call) -> Answer:
     row = find(call, call.integer("id"))
     views = [view for view in _views(call) if row.id in group_ids(view.document["query"])]
     if views and call.flag("deleteFeatureViews"):
-        from local_hopsworks.rest.feature_views import remove  # that module is built on this one
-
         for view in views:
-            remove(call, view)
+            remove_view(call, view)
     elif views and not call.flag("force"):
         names = ", ".join(f"{view.name} version {view.version}" for view in views)
         raise HopsworksError(
             f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.",
-            FEATURE_GROUP_IN_USE,
+            ILLEGAL_FEATURE_GROUP_UPDATE,
         )
     call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
     metadata.forget(call.db, tags.owner(feature_groups, row.id))
@@ -200,6 +202,17 @@ def delete(call: Call) -> Answer:
 
 def _views(call: Call) -> list[sa.Row[Any]]:
     return list(call.db.execute(feature_views.select().where(feature_views.c.parent_id == call.project.id)))
+
+
+def remove_view(call: Call, row: sa.Row[Any]) -> None:
+    """Delete a feature view with its training data."""
+    for dataset in call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)):
+        metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
+        call.after_commit.append(
+            partial(call.store.remove, call.store.dataset(call.project.name, dataset.document["location"]))
+        )
+    metadata.forget(call.db, tags.owner(feature_views, row.id))
+    call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
 
 
 def group_ids(query: dict[str, Any]) -> set[int]:
@@ -240,7 +253,7 @@ def commits(call: Call) -> Answer:
     group = document(call, find(call, call.integer("id")))
     found = delta.commits(group["location"])
     if matched := _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or ""):
-        found = [entry for entry in found if entry["commitID"] <= int(matched[1])]
+        found = [entry for entry in found if entry["commitid"] <= int(matched[1])]
     start, limit = call.number("offset") or 0, call.number("limit")
     return {"count": len(found), "items": found[start : None if limit is None else start + limit]}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -171,26 +170,15 @@ def update(call: Call) -> Answer:
 
 @routes.add("DELETE", VERSION, options=["force"])
 def delete(call: Call) -> Answer:
-    remove(call, find(call))
+    feature_groups.remove_view(call, find(call))
     return None
 
 
 @routes.add("DELETE", PATH + "/{name}", options=["force"])
 def delete_versions(call: Call) -> Answer:
     for row in _versions(call):
-        remove(call, row)
+        feature_groups.remove_view(call, row)
     return None
-
-
-def remove(call: Call, row: sa.Row[Any]) -> None:
-    """Delete a feature view with its training data."""
-    for dataset in call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)):
-        metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
-        call.after_commit.append(
-            partial(call.store.remove, call.store.dataset(call.project.name, dataset.document["location"]))
-        )
-    metadata.forget(call.db, tags.owner(feature_views, row.id))
-    call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
 
 
 @routes.add("GET", VERSION + "/transformation/functions")

@@ -9,7 +9,7 @@ from typing import Any
 from local_hopsworks import metadata
 from local_hopsworks.errors import STATISTICS_NOT_FOUND, NotEmbedded, NotFound
 from local_hopsworks.metadata import feature_groups, training_datasets
-from local_hopsworks.query import delta, profile
+from local_hopsworks.query import delta
 from local_hopsworks.rest import feature_groups as groups
 from local_hopsworks.rest import jobs, queries, tags
 from local_hopsworks.rest import training_datasets as training
@@ -105,6 +105,8 @@ def get(call: Call) -> Answer:
 @routes.add("POST", _GROUP + "/compute")
 def compute(call: Call) -> Answer:
     """Statistics of all rows as of the latest commit, computed before the answer."""
+    from local_hopsworks.query import profile  # brings pyarrow and pandas
+
     row = groups.find(call, call.integer("id"))
     group = groups.document(call, row)
     query = {

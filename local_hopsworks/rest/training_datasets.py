@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
@@ -30,8 +25,8 @@ from local_hopsworks.rest.routing import USER, Answer, Call, Routes, Service, it
 routes = Routes()
 PATH = views.VERSION + "/trainingdatasets"
 VERSION = PATH + "/version/{training_version}"
+_FORMATS = ("parquet", "csv", "tsv")
 IN_MEMORY = "IN_MEMORY_TRAINING_DATASET"
-_DELIMITERS = {"csv": ",", "tsv": "\t"}
 _KEPT = (
     "description", "dataFormat", "trainingDatasetType", "splits", "trainSplit", "statisticsConfig", "coalesce",
     "extraFilter", "eventStartTime", "eventEndTime", "dataSource",
@@ -82,7 +77,7 @@ def create(call: Call) -> Answer:
     if kind not in (IN_MEMORY, "HOPSFS_TRAINING_DATASET"):
         raise NotEmbedded(f"training data of type {str(kind)[:80]}")
     data_format = str(body.get("dataFormat") or "parquet").lower()
-    if kind != IN_MEMORY and data_format != "parquet" and data_format not in _DELIMITERS:
+    if kind != IN_MEMORY and data_format not in _FORMATS:
         raise HopsworksError(
             f"Training data can be written as parquet, csv or tsv here, not as {data_format[:40]!r}.",
             UNSUPPORTED_DATA_FORMAT,
@@ -155,6 +150,8 @@ def materialise_ticket(service: Service, ticket: dict[str, Any], view: str, view
 
 def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query: dict[str, Any]) -> None:
     """Write all splits into a folder that then takes its place in one rename."""
+    from local_hopsworks.query import files  # brings pyarrow and pandas, a second that most programs need not wait for
+
     draft = service.store.new_upload()
     splits = row.document["splits"]
     timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
@@ -178,33 +175,12 @@ def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query:
         tables = [run.table(queries.plan(db, service.store, project, part)) for part in parts]
     names = [split["name"] for split in splits] or [row.name]
     if splits and not timed:
-        tables = _random_split(tables[0], [split["percentage"] for split in splits], row.document["seed"])
+        tables = files.random_split(tables[0], [split["percentage"] for split in splits], row.document["seed"])
     for name, table in zip(names, tables, strict=True):
-        _write(table, draft / name, row.document["dataFormat"])
+        files.write(table, draft / name, row.document["dataFormat"])
     target = service.store.dataset(project.name, row.document["location"])
     service.store.remove(target)
     draft.rename(target)
-
-
-def _random_split(table: pa.Table, shares: list[float], seed: int) -> list[pa.Table]:
-    """Rows dealt out by `shares` (the last gets the rest) in an order that only the seed decides."""
-    order = list(range(len(table)))
-    random.Random(seed).shuffle(order)
-    parts, start = [], 0
-    for position, share in enumerate(shares):
-        end = len(order) if position == len(shares) - 1 else start + int(len(order) * share)
-        parts.append(table.take(pa.array(sorted(order[start:end]), pa.int64())))
-        start = end
-    return parts
-
-
-def _write(table: pa.Table, folder: Path, data_format: str) -> None:
-    folder.mkdir(parents=True)
-    if data_format == "parquet":
-        pyarrow.parquet.write_table(table, folder / "part-0.parquet")
-    else:
-        options = pyarrow.csv.WriteOptions(delimiter=_DELIMITERS[data_format])
-        pyarrow.csv.write_csv(table, folder / f"part-0.{data_format}", options)
 
 
 @routes.add("DELETE", PATH)

@@ -7,7 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import TRANSFORMATION_FUNCTION_NOT_FOUND, HopsworksError, NotFound
+from local_hopsworks.errors import (
+    TRANSFORMATION_FUNCTION_EXISTS,
+    TRANSFORMATION_FUNCTION_NOT_FOUND,
+    HopsworksError,
+    NotFound,
+)
 from local_hopsworks.metadata import transformation_functions
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
@@ -28,7 +33,9 @@ def create(call: Call) -> Answer:
     try:
         row = metadata.insert_version(call.db, transformation_functions, call.project.id, name, version, call.document)
     except sa.exc.IntegrityError as error:
-        raise HopsworksError(f"Transformation function {name} version {version} exists already.") from error
+        raise HopsworksError(
+            f"Transformation function {name} version {version} exists already.", TRANSFORMATION_FUNCTION_EXISTS
+        ) from error
     return _document(row)
 
 
