@@ -73,6 +73,7 @@ class Server:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((HOST, candidate))
+                listener.listen(128)  # only now is the port taken: two sockets may be bound to it
             except OSError as error:
                 listener.close()
                 problem = f"Port {candidate} of {HOST} cannot be used ({error.strerror}); choose another with --port."

@@ -157,11 +157,7 @@ def get(call: Call) -> Answer:
 def change(call: Call) -> Answer:
     name, action = call.path["path"], call.option("action")
     if action == "create":
-        path = call.store.dataset(call.project.name, name)
-        if path.exists():
-            raise HopsworksError(f"{name[:200]!r} exists already.", DATASET_EXISTS)
-        path.mkdir(parents=True, exist_ok=True)
-        return _document(call, path)
+        return _create(call, call.store.dataset(call.project.name, name))
     if action not in ("copy", "move"):
         raise NotEmbedded(f"the dataset action {str(action)[:40]!r}")
     source, target = _existing(call, name), call.store.dataset(call.project.name, call.option("destination_path") or "")
@@ -180,10 +176,31 @@ def change(call: Call) -> Answer:
     return None
 
 
+# Folders that a client wanted to make, but another had made already, by the client's connection. Model.save of the SDK
+# makes a folder for its version and removes it when anything fails, even if it failed because the folder was another's.
+_not_theirs: set[tuple[str, Path]] = set()
+
+
+def _create(call: Call, path: Path) -> Answer:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError as error:
+        _not_theirs.add((call.peer, path))
+        raise HopsworksError(f"{call.path['path'][:200]!r} exists already.", DATASET_EXISTS) from error
+    _not_theirs.discard((call.peer, path))
+    return _document(call, path)
+
+
 @routes.add("DELETE", PATH + "/{path:path}", options=["type"], reads_only=True)
 def delete(call: Call) -> Answer:
     path = _existing(call, call.path["path"])
     if path == call.store.project(call.project.name):
         raise HopsworksError("The project's own folder cannot be deleted.", DATASET_REQUEST_INVALID)
+    if (call.peer, path) in _not_theirs:
+        _not_theirs.discard((call.peer, path))
+        raise HopsworksError(
+            f"{call.path['path'][:200]!r} was made by another program and stays.", DATASET_REQUEST_INVALID
+        )
     call.store.remove(path)
     return None

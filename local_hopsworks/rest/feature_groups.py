@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
 from local_hopsworks.store import checked_name
 
+_log = logging.getLogger("local_hopsworks")
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
 _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
@@ -118,8 +120,11 @@ def create(call: Call) -> Answer:
     kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
     kept["features"] = features
     kept["created"] = now()
-    kept["onlineAsked"] = bool(body.get("onlineEnabled"))
     row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
+    if body.get("onlineEnabled") or body["type"] == _KINDS[1]:
+        # Without a handler of the program's own, logging writes it to standard error as it stands.
+        message = "Feature group %s version %s is kept offline only: the embedded Hopsworks has no online store."
+        call.after_commit.append(partial(_log.warning, message, name, row.version))
     tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
     return document(call, row)
 

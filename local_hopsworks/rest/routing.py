@@ -56,6 +56,7 @@ class Call:
     path: dict[str, str]
     query: QueryParams
     body: Any
+    peer: str = ""  # the client's end of the connection
     after_commit: list[Callable[[], None]] = field(default_factory=list)  # run once the transaction is kept
 
     @property
@@ -151,7 +152,8 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
     service: Service = request.app.state.service
     after_commit: list[Callable[[], None]] = []
     with service.metadata.transaction(write=write) as db:
-        answer = handler(Call(service, db, request.path_params, request.query_params, body, after_commit))
+        peer = "{}:{}".format(*request.client) if request.client else ""
+        answer = handler(Call(service, db, request.path_params, request.query_params, body, peer, after_commit))
     for action in after_commit:
         action()
     if isinstance(answer, Response):
