@@ -1,0 +1,160 @@
+"""Store Titanic passengers in Hopsworks: the historical ones from a CSV file, or one synthetic passenger.
+
+BACKFILL=True python titanic_feature_pipeline.py    # once: check, encode and store the 891 of data/titanic.csv
+python titanic_feature_pipeline.py                  # as often as you like: make up one passenger and store it
+"""
+
+import json
+import os
+import secrets
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from deltalake.exceptions import DeltaError
+from hopsworks.client.exceptions import RestAPIError
+
+from local_hopsworks import login
+
+# Toggles; the environment variable of the same name wins -------------------------------------------------------------
+BACKFILL = False  # True: store the passengers of TITANIC_CSV; False: make up one passenger and store it
+SEED = ""  # a whole number makes the synthetic passenger reproducible, but for the id
+TITANIC_CSV = str(Path(__file__).resolve().parent / "data" / "titanic.csv")  # a file or an http(s) address
+# ---------------------------------------------------------------------------------------------------------------------
+FIRST_SYNTHETIC_ID = 10**9  # below it the PassengerId of the CSV, from it on made up
+DISASTER = np.datetime64("1912-04-15", "us")  # one event time for all: a second backfill updates, it does not add
+FEATURES, LABEL = ["pclass", "sex", "age_bin", "fare_bin"], "survived"  # classes count from 1, other codes from 0
+LABELS = {"pclass": ["1st class", "2nd class", "3rd class"], "sex": ["male", "female"], LABEL: ["died", "survived"]}
+LABELS |= {"age_bin": ["child", "teenager", "adult", "elder"], "fare_bin": ["low", "low_med", "high_med", "high"]}
+AGE_BOUNDS = [0, 12, 18, 55, 100]  # years; a bin is (above, up to]. Fares, in pounds, are cut at their quartiles
+WHO = [["boy", "teenage boy", "adult man", "elderly man"], ["girl", "teenage girl", "adult woman", "elderly woman"]]
+ENCODING = "Resources/titanic/encoding.json"  # tells the other programs all of the above
+KEYS = {"primary_key": ["passenger_id"], "event_time": "event_time"}
+# What a value must be. Only these columns are kept: name, ticket, cabin, relatives and port have low predictive value
+RULES = {
+    "PassengerId": ("unique, 1 to 999999999", lambda n: n.between(1, 999999999) & (n % 1 == 0) & ~n.duplicated()),
+    "Survived": ("0 or 1", lambda survived: survived.isin([0, 1])),
+    "Pclass": ("1, 2 or 3", lambda pclass: pclass.isin([1, 2, 3])),
+    "Sex": ("male or female", lambda sex: sex.notna()),
+    "Age": ("over 0 and at most 100 years", lambda years: (years > 0) & (years <= 100)),
+    "Fare": ("0 pounds or more", lambda pounds: (pounds >= 0) & (pounds < np.inf)),
+}
+
+
+def read_passengers(source: str) -> pd.DataFrame:
+    """The columns of RULES as numbers (sex 0 or 1), NaN where a cell is empty. Stops at an impossible one."""
+    try:
+        text = pd.read_csv(source, dtype=str, usecols=list(RULES), keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"TITANIC_CSV: {source} cannot be read as passengers: {error}") from None
+    if text.empty:
+        raise SystemExit(f"TITANIC_CSV: {source} holds no passengers.")
+    numbers = text.apply(pd.to_numeric, errors="coerce").assign(Sex=text["Sex"].map({"male": 0, "female": 1}))
+    for column, (must_be, holds) in RULES.items():
+        may_be_empty = column not in ("PassengerId", "Survived") and text[column].notna().any()
+        wrong = ~holds(numbers[column]) & ~(text[column].isna() & may_be_empty)
+        if wrong.any():
+            value, row = text[column].fillna("empty")[wrong].iloc[0], f"row {wrong.argmax() + 1} below the header"
+            raise SystemExit(f"TITANIC_CSV: {source}, {row}: {column} is {value}, but must be {must_be}.")
+    return numbers
+
+
+def make_encoding(fare_edges: list[float]) -> dict:
+    encoding = {"format": 1, "features": FEATURES, "label": LABEL}
+    for name, labels in LABELS.items():
+        encoding[name] = [{"code": code, "label": label} for code, label in enumerate(labels, int(name == "pclass"))]
+    for name, bounds in (("age_bin", AGE_BOUNDS), ("fare_bin", [None, *fare_edges, None])):
+        for each, above, up_to in zip(encoding[name], bounds[:-1], bounds[1:], strict=True):
+            each |= {"above": above, "up_to": up_to}
+    return encoding
+
+
+def encode(passengers: pd.DataFrame, encoding: dict) -> pd.DataFrame:
+    """The rows of the feature group. A value in (above, up_to] has as many upper bounds below it as its code says."""
+    rows = passengers.rename(columns=str.lower).rename(columns={"passengerid": "passenger_id"})
+    for name, values in (("age_bin", rows["age"]), ("fare_bin", rows["fare"])):
+        rows[name] = np.searchsorted([each["up_to"] for each in encoding[name][:-1]], values, side="left")
+    return rows[["passenger_id", *FEATURES, LABEL]].astype("int64").assign(event_time=DISASTER)
+
+
+def draw(passengers: list[list[int]], size: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows [pclass, sex, age_bin, fare_bin, survived], distributed like the counted passengers."""
+    *codes, count = np.array(passengers).T
+    counts = np.zeros([column.max() + 1 for column in codes])  # axes: class, sex, age, fare, outcome
+    counts[tuple(codes)] = count
+    group = counts.sum((2, 3), keepdims=True)  # those of one class, sex and outcome
+    by_age, by_fare = counts.sum(3, keepdims=True), counts.sum(2, keepdims=True)
+    # A chain: outcome (a survivor or one who died), class given it, sex given both, age and fare given those three
+    probability = group / count.sum() * (by_age / group.clip(1)) * (by_fare / group.clip(1))
+    return rng.choice(np.argwhere(probability), size, p=probability[probability > 0])
+
+
+def insert(feature_store, rows: pd.DataFrame, operation: str):
+    """Insert rows; when another process wrote at the same moment, try again on top of what it wrote."""
+    for attempt in range(8):
+        try:
+            group = feature_store.get_or_create_feature_group("titanic", 1, "Titanic passengers, encoded", **KEYS)
+            group.insert(rows.copy(), operation=operation, wait=True)
+            return group
+        except (DeltaError, RestAPIError):
+            if attempt == 7:
+                raise
+            operation = "upsert"  # should a write have gone through in spite of its error, nobody is stored twice
+            time.sleep(np.random.default_rng().uniform(0.1, 0.2) * 2**attempt)
+
+
+def main() -> None:
+    backfill, seed = os.environ.get("BACKFILL", str(BACKFILL)), os.environ.get("SEED", SEED)
+    if backfill not in ("True", "False"):
+        raise SystemExit(f"BACKFILL is {backfill!r}: set it to True or False.")
+    if seed and not seed.isdecimal():
+        raise SystemExit(f"SEED is {seed!r}: set it to a whole number, 0 or more, or leave it out.")
+    passengers = read_passengers(os.environ.get("TITANIC_CSV", TITANIC_CSV)) if backfill == "True" else None
+    project = login()
+    feature_store, dataset_api = project.get_feature_store(), project.get_dataset_api()
+    stored = json.loads(dataset_api.read_content("/" + ENCODING).content) if dataset_api.exists(ENCODING) else None
+    if passengers is None:
+        if not stored:
+            raise SystemExit("No passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py")
+        drawn = draw(stored["passengers"], 1, np.random.default_rng(int(seed) if seed else None))
+        passenger_id = FIRST_SYNTHETIC_ID + secrets.randbits(52)  # unique without asking anyone, and exact in JSON
+        now = np.datetime64(time.time_ns() // 1000, "us")
+        rows = pd.DataFrame(drawn, columns=[*FEATURES, LABEL]).assign(passenger_id=passenger_id, event_time=now)
+        insert(feature_store, rows, "insert")  # appends never conflict
+        pclass, sex, age, fare, survived = drawn[0]
+        words = [WHO[sex][age], LABELS["pclass"][pclass - 1], LABELS["fare_bin"][fare].replace("_med", "-medium")]
+        print(f"Made up and stored passenger {passenger_id}: {', '.join(words)} fare, who {LABELS[LABEL][survived]}.")
+        print("Next: python titanic_batch_inference_pipeline.py")
+        return
+
+    fill = passengers[["Age", "Fare"]].median().to_dict() | passengers[["Pclass", "Sex"]].mode().loc[0].to_dict()
+    passengers = passengers.fillna(fill)
+    edges = passengers["Fare"].quantile([0.25, 0.5, 0.75]).round(4).tolist()
+    if not stored and len(set(edges)) < 3:
+        raise SystemExit(f"The quartiles of the fares, {edges}, do not make four bins: use a file with more fares.")
+    encoding = stored or make_encoding(edges)  # for good: a code means the same for every stored passenger
+    if edges != (first_edges := [each["up_to"] for each in encoding["fare_bin"][:-1]]):
+        print(f"Fares are cut at {first_edges}, as in the first backfill; the quartiles of this file are {edges}.")
+    rows = encode(passengers, encoding)
+    counted = rows.groupby([*FEATURES, LABEL]).size().reset_index().to_numpy().tolist()
+    encoding = {**encoding, "fill": fill, "passengers": counted}
+    # The encoding goes first: it can wait for its passengers, but nobody could read passengers without it
+    if encoding != stored:
+        folder = os.path.dirname(ENCODING)
+        if not dataset_api.exists(folder):
+            dataset_api.mkdir(folder)
+        with tempfile.TemporaryDirectory() as directory:
+            (local := Path(directory, "encoding.json")).write_text(json.dumps(encoding))
+            dataset_api.upload(str(local), folder, overwrite=True)
+    group = insert(feature_store, rows, "upsert")
+    stored_ids = group.select(["passenger_id"]).read()["passenger_id"]
+    arrived = rows["passenger_id"].isin(stored_ids).sum()
+    if arrived < len(rows) or not stored_ids.is_unique:
+        raise SystemExit(f"Of {len(rows)} passengers {arrived} are stored, in {len(stored_ids)} rows: backfill again.")
+    print(f"{len(rows)} passengers in, {arrived} stored.\nNext: python titanic_training_pipeline.py")
+
+
+if __name__ == "__main__":
+    main()
