@@ -1,0 +1,317 @@
+"""The batch inference pipeline: whom it predicts, how fast, what it shows, and what it leaves alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import importlib.util
+import json
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import joblib
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipelines, maybe on a busy machine
+FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
+LOOK = """
+import hashlib, json, os, sys
+from local_hopsworks import login
+project = login()
+files, registry = project.get_dataset_api(), project.get_model_registry()
+def rows(name):
+    group = project.get_feature_store().get_feature_group(name, 1)
+    return json.loads(group.read().astype({"survival_probability": float} if name != "titanic" else {}).to_json(
+        orient="records", date_format="iso", date_unit="us", double_precision=15))
+stored = {"titanic": rows("titanic"), "predictions": rows("passenger_outcome_predictions"), "images": {}}
+for name in map(os.path.basename, files.list("Resources/images")):
+    content = files.read_content("/Resources/images/" + name).content
+    stored["images"][name] = hashlib.sha256(content).hexdigest()
+    open(name, "wb").write(content)
+stored["monitor"] = json.load(open("monitor.json"))
+stored["models"] = {}
+for model in registry.get_models("titanic"):
+    os.mkdir(str(model.version))
+    folder = model.download(os.path.abspath(str(model.version)))
+    stored["models"][model.version] = {"metrics": model.training_metrics, "folder": folder}
+print("STATE" + json.dumps(stored))
+exec(sys.argv[1])
+"""
+REMOVE = """
+for name in ("monitor.json", "df_recent.png"):
+    files.remove("Resources/images/" + name)
+"""
+RECODE = """
+encoding = json.loads(files.read_content("/Resources/titanic/encoding.json").content)
+encoding["fare_bin"][0]["up_to"] = encoding["fare_bin"][1]["above"] = 9.5
+open("encoding.json", "w").write(json.dumps(encoding))
+files.upload("encoding.json", "Resources/titanic", overwrite=True)
+"""
+
+
+def load(name: str) -> ModuleType:
+    """A pipeline as a module; importing it does nothing."""
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+feature_pipeline, pipeline = load("titanic_feature_pipeline"), load("titanic_batch_inference_pipeline")
+
+
+def seed_for(pclass: int, sex: int, survived: int) -> str:
+    """The first SEED that makes up an adult of this class, sex and outcome."""
+    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna({"Age": 28.0})
+    rows = feature_pipeline.encode(passengers, feature_pipeline.make_encoding([7.9104, 14.4542, 31.0]))
+    counted = rows.groupby([*FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
+    drawn = (feature_pipeline.draw(counted, 1, np.random.default_rng(seed))[0].tolist() for seed in range(1000))
+    return next(str(seed) for seed, one in enumerate(drawn) if [*one[:3], one[4]] == [pclass, sex, 2, survived])
+
+
+@pytest.fixture(scope="module")
+def job(run, tmp_path_factory) -> SimpleNamespace:
+    """The script from the empty store on: what each run answered, and what was stored at some moments."""
+    folder = tmp_path_factory.mktemp("batch_inference_pipeline")
+    store = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
+
+    def script(name: str, **toggles: str):
+        return run(
+            sys.executable,
+            REPOSITORY / f"titanic_{name}_pipeline.py",
+            env={**store, **toggles},
+            cwd=folder,
+            timeout=600,
+        )
+
+    def together(*runs):
+        with ThreadPoolExecutor(len(runs)) as pool:
+            return list(pool.map(lambda one: script(one[0], **one[1]), runs))
+
+    def look(moment: str, then: str = "") -> SimpleNamespace:
+        (folder / moment).mkdir()
+        done = run(sys.executable, "-c", LOOK, then, env=store, cwd=folder / moment, timeout=600)
+        assert done.returncode == 0, done.stderr
+        return SimpleNamespace(**json.loads(done.stdout.split("STATE")[1].splitlines()[0]), folder=folder / moment)
+
+    class Assets(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    job = SimpleNamespace(no_backfill=script("batch_inference"))
+    assert script("feature", BACKFILL="True").returncode == 0
+    job.no_model = script("batch_inference")
+    assert script("training").returncode == 0
+    job.no_passenger, retraining = together(("batch_inference", {}), ("training", {"RETRAIN": "True"}))
+    assert retraining.returncode == 0, retraining.stderr
+    # One man is predicted wrongly: labels that strayed from their passengers would show
+    died, survived, woman = ({"SEED": seed_for(*whom)} for whom in ((3, 0, 0), (3, 0, 1), (1, 1, 1)))
+    men = together(("feature", died), ("feature", died), ("feature", survived))
+    assert [done.returncode for done in men] == [0, 0, 0]
+    job.at_once = together(("batch_inference", {}), ("batch_inference", {}))
+    job.one_outcome = look("one_outcome")
+    job.woman = script("feature", **woman)
+    handler = functools.partial(Assets, directory=str(REPOSITORY / "assets"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        job.both = script("batch_inference", ASSETS_URL=f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+        thread.join()
+    job.both_outcomes = look("both_outcomes", then=REMOVE)
+    job.repair = script("batch_inference")
+    job.repaired = look("repaired")
+    job.nothing_new = script("batch_inference")
+    job.unchanged = look("unchanged", then=RECODE)
+    job.other_codes = script("batch_inference")
+    return job
+
+
+@pytest.fixture(scope="module")
+def model(job):
+    return joblib.load(Path(job.one_outcome.models["2"]["folder"]) / "model.joblib")
+
+
+def test_scoring_distinct_rows_is_bit_identical_and_much_faster(model):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({name: rng.integers(low, high, 1_000_000) for name, low, high in
+                         [("pclass", 1, 4), ("sex", 0, 2), ("age_bin", 0, 4), ("fare_bin", 0, 4)]})  # fmt: skip
+    rows.index = rows.index[::-1]  # answers go by position within the frame, whatever its index
+    start = time.perf_counter()
+    answers = pipeline.predict(model, rows)
+    through_distinct = time.perf_counter() - start
+    some = rows.head(20_000)
+    start = time.perf_counter()
+    prediction, chance = model.predict(some), model.predict_proba(some)[:, 1]
+    directly = (time.perf_counter() - start) * len(rows) / len(some)
+    print(f"a million rows: {directly / through_distinct:.0f} times as fast through the distinct ones")
+    assert answers.index.equals(rows.index)
+    assert np.array_equal(answers["prediction"].head(20_000), prediction)
+    assert answers["survival_probability"].head(20_000).to_numpy().tobytes() == chance.tobytes()
+    for position in range(96):  # and row by row
+        assert answers["survival_probability"].iloc[position] == model.predict_proba(rows.iloc[[position]])[0, 1]
+
+
+def test_before_passengers_or_a_model_exist_the_command_is_named(job):
+    for done, sentence in [
+        (job.no_backfill, "No passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py\n"),
+        (job.no_model, "No model is registered yet. Run: python titanic_training_pipeline.py\n"),
+        (
+            job.no_passenger,
+            "Run again: python titanic_feature_pipeline.py && python titanic_batch_inference_pipeline.py\n",
+        ),
+    ]:
+        assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_same_passenger_is_predicted_once_by_pipelines_at_once(job):
+    for done in job.at_once:
+        assert done.returncode == 0, done.stderr[-3000:]
+    synthetic = sorted(one["passenger_id"] for one in job.one_outcome.titanic if one["passenger_id"] >= 10**9)
+    assert sorted(one["passenger_id"] for one in job.one_outcome.predictions) == synthetic
+    assert len(synthetic) == 3
+
+
+def test_outcome_is_joined_by_passenger_and_prediction_is_the_newest_best_models(job, model):
+    passengers = {one["passenger_id"]: one for one in job.both_outcomes.titanic}
+    assert sorted(one["label"] for one in job.both_outcomes.predictions) == [0, 0, 1, 1]
+    for one in job.both_outcomes.predictions:
+        passenger = passengers[one["passenger_id"]]
+        row = pd.DataFrame([passenger])[FEATURES]
+        assert one["label"] == passenger["survived"]
+        assert one["prediction"] == model.predict(row)[0]
+        assert one["survival_probability"] == pytest.approx(model.predict_proba(row)[0, 1], abs=1e-12)
+        assert one["model_version"] == 2  # as good as version 1, and newer
+
+
+def test_user_is_told_to_go_on_until_both_outcomes_were_predicted(job):
+    last_lines = [done.stdout.strip().splitlines()[-1] for done in [*job.at_once, job.both]]
+    assert [line.startswith("Run again: python titanic_feature_pipeline.py") for line in last_lines] == [
+        True,
+        True,
+        False,
+    ]
+    assert last_lines[2].startswith("Both outcomes were predicted")
+    assert "confusion_matrix.png" not in job.one_outcome.images
+    assert "confusion_matrix.png" in job.both_outcomes.images
+
+
+@pytest.mark.parametrize("moment", ["one_outcome", "both_outcomes"])
+def test_monitor_tells_what_is_stored(job, moment):
+    state = getattr(job, moment)
+    monitor, predictions = state.monitor, pd.DataFrame(state.predictions)
+    assert monitor["format"] == 1 and monitor["predictions"] == len(predictions)
+    assert monitor["correct"] == (predictions["prediction"] == predictions["label"]).sum()
+    matrix = [[int(((predictions["label"] == label) & (predictions["prediction"] == prediction)).sum())
+               for prediction in (0, 1)] for label in (0, 1)]  # fmt: skip
+    assert monitor["confusion_matrix"] == matrix
+    metrics = state.models["2"]["metrics"]
+    names = ("cv_accuracy", "cv_accuracy_std", "sex_alone_accuracy")
+    assert monitor["model"] == {"name": "titanic", "version": 2, **{name: metrics[name] for name in names}}
+    assert monitor["pictures"] == {name: digest for name, digest in state.images.items() if name.endswith(".png")}
+    times = [one["datetime"] for one in monitor["recent"]]
+    assert times == sorted(times, reverse=True) and all(time.endswith("+00:00") and len(time) == 32 for time in times)
+    stored = predictions.set_index("passenger_id")
+    passengers = {one["passenger_id"]: one for one in state.titanic}
+    for one in monitor["recent"]:
+        row, passenger = stored.loc[one["passenger_id"]], passengers[one["passenger_id"]]
+        assert (one["prediction"], one["label"]) == (row["prediction"], row["label"])
+        assert one["survival_probability"] == round(row["survival_probability"], 4)
+        assert [one[name] for name in FEATURES] == [passenger[name] for name in FEATURES]
+
+
+def test_passengers_are_said_in_words(job):
+    one = job.both_outcomes.monitor["recent"][0]
+    assert one["words"].startswith("adult woman, 1st class, ") and one["words"].endswith(" fare")
+    assert one["words"] in job.both.stdout and one["words"] in job.woman.stdout
+
+
+def test_pictures_are_those_of_the_latest_passenger_and_well_formed(job):
+    folder, latest = job.both_outcomes.folder, job.both_outcomes.monitor["recent"][0]
+    for name, outcome in (("latest_passenger_prediction", "prediction"), ("actual_passenger_outcome", "label")):
+        expected = (REPOSITORY / "assets" / f"{latest[outcome]}.png").read_bytes()
+        assert (folder / f"{name}.png").read_bytes() == expected
+    sizes = {"df_recent.png": (2080, 450), "accuracy_over_time.png": (1440, 720), "confusion_matrix.png": (960, 960)}
+    for name, size in sizes.items():
+        with Image.open(folder / name) as picture:
+            picture.load()
+            assert picture.format == "PNG" and picture.size == size
+            assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_nothing_new_changes_nothing_and_says_so(job):
+    assert "Nothing new: " in job.nothing_new.stdout and "Uploading" not in job.nothing_new.stderr
+    assert job.unchanged.predictions == job.both_outcomes.predictions
+    assert job.unchanged.images == job.repaired.images
+    summary = job.both.stdout.split("\nPassengers: ")[1]
+    assert job.nothing_new.stdout.split("\nPassengers: ")[1] == summary
+    for words in ("891 historical, 4 synthetic", "Model: titanic 2;", "Resources/images"):
+        assert words in summary
+
+
+def test_pictures_missing_after_a_killed_run_are_drawn_again(job):
+    assert job.repair.returncode == 0 and "Nothing new: " in job.repair.stdout
+    assert job.repaired.images == job.both_outcomes.images and job.repaired.monitor == job.both_outcomes.monitor
+
+
+@pytest.mark.parametrize("count", [1, 2, 60, 500])
+def test_no_text_of_a_picture_overlaps_another_or_leaves_it(tmp_path, monkeypatch, count):
+    figures = []
+    draw = pipeline.Figure
+    monkeypatch.setattr(pipeline, "Figure", lambda **options: figures.append(draw(**options)) or figures[-1])
+    hits = np.random.default_rng(count).random(count) < 0.8
+    with matplotlib.rc_context(pipeline.STYLE):
+        pipeline.draw_accuracy(hits, {"cv_accuracy": 0.816, "sex_alone_accuracy": 0.787}, tmp_path / "accuracy.png")
+        pipeline.draw_confusion_matrix(np.array([[count, count // 3], [count // 5, count]]), tmp_path / "matrix.png")
+        one = {"prediction": 1, "label": 1, "survival_probability": 1.0, "datetime": "2026-11-23T05:00:00.000001+00:00"}
+        words = ("elderly woman, 2nd class, high-medium fare", "teenage girl, 3rd class, high-medium fare")
+        recent = [{**one, "words": words[number % 2]} for number in range(min(count, 4))]
+        pipeline.draw_table(pipeline.make_table(recent), tmp_path / "recent.png")
+    for figure in figures:
+        figure.draw_without_rendering()
+        hidden = {
+            label
+            for axes in figure.axes
+            for axis in (axes.xaxis, axes.yaxis)
+            for tick in axis.get_major_ticks()
+            for label in (tick.label1, tick.label2)
+            if not axes.axison or not min(axis.get_view_interval()) <= tick.get_loc() <= max(axis.get_view_interval())
+        }
+        texts = [one for one in figure.findobj(match=Text) if one.get_visible() and one.get_text().strip()]
+        boxes = [(one.get_text(), one.get_window_extent()) for one in texts if one not in hidden]
+        for place, (text, box) in enumerate(boxes):
+            inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+            assert inside, f"{text} leaves the picture"
+            for other, other_box in boxes[place + 1 :]:
+                assert not box.overlaps(other_box), f"{text} overlaps {other}"
+
+
+def test_a_model_that_knows_other_codes_is_refused(job):
+    assert job.other_codes.returncode == 1 and "Traceback" not in job.other_codes.stderr
+    assert "Model titanic 2 knows other codes than are stored" in job.other_codes.stderr
+
+
+def test_digests_in_the_monitor_are_those_of_the_files(job):
+    for name, digest in job.both_outcomes.monitor["pictures"].items():
+        assert hashlib.sha256((job.both_outcomes.folder / name).read_bytes()).hexdigest() == digest
+    names = {
+        "accuracy_over_time",
+        "actual_passenger_outcome",
+        "confusion_matrix",
+        "df_recent",
+        "latest_passenger_prediction",
+    }
+    assert set(job.both_outcomes.monitor["pictures"]) == {f"{name}.png" for name in names}
+    stored = json.loads((job.both_outcomes.folder / "monitor.json").read_text())
+    assert stored == job.both_outcomes.monitor

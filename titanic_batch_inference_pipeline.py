@@ -1,0 +1,230 @@
+"""Predict the synthetic passengers that nobody has predicted yet, and draw how well the model does.
+
+python titanic_feature_pipeline.py            # makes up one passenger
+python titanic_batch_inference_pipeline.py    # predicts whoever is waiting; if nobody is, changes nothing
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import requests
+import seaborn
+from deltalake.exceptions import DeltaError
+from hopsworks.client.exceptions import DatasetException, RestAPIError
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+
+from local_hopsworks import login
+
+# Toggle; the environment variable of the same name wins --------------------------------------------------------------
+ASSETS_URL = str(Path(__file__).resolve().parent / "assets")  # folder or http(s) address of 0.png (died) and 1.png
+# ---------------------------------------------------------------------------------------------------------------------
+ENCODING, IMAGES = "Resources/titanic/encoding.json", "Resources/images"
+PREDICTIONS = {"name": "passenger_outcome_predictions", "version": 1}
+COLUMNS = ["passenger_id", "prediction", "label", "datetime", "survival_probability", "model_version"]
+WHO = [["boy", "teenage boy", "adult man", "elderly man"], ["girl", "teenage girl", "adult woman", "elderly woman"]]
+OUTCOMES = np.array(["died", "survived"])
+AGAIN = "Run again: python titanic_feature_pipeline.py && python titanic_batch_inference_pipeline.py"
+BOTH = "Both outcomes were predicted. Next: python -m local_hopsworks run -- python huggingface-spaces-titanic/app.py"
+BLUE, GREEN, RED, INK, MUTED = "#1f5f99", "#0f7a4d", "#b3261e", "#16213a", "#55607a"
+COLORS = {"died": RED, "survived": GREEN, "wrong": RED, "right": GREEN}
+STYLE = {
+    "savefig.dpi": 200,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "text.color": INK,
+}  # twice as shown
+STYLE |= {"axes.labelcolor": MUTED, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED}
+STYLE |= {"axes.spines.top": False, "axes.spines.right": False}
+
+
+def read_picture(location: str) -> bytes:
+    try:
+        picture = requests.get(location, timeout=30).content if "://" in location else Path(location).read_bytes()
+    except OSError as error:  # requests' own among them
+        raise SystemExit(f"ASSETS_URL: {location} cannot be read ({type(error).__name__}).") from None
+    if not picture.startswith(b"\x89PNG"):
+        raise SystemExit(f"ASSETS_URL: {location} is not a PNG picture.")
+    return picture
+
+
+def predict(model, rows: pd.DataFrame) -> pd.DataFrame:
+    """Prediction and chance of survival of each row. Only 96 different rows exist: the model sees each of them once."""
+    number = rows.groupby(list(rows), sort=False).ngroup()  # in order of appearance, like drop_duplicates
+    distinct = rows.drop_duplicates()
+    answers = {"prediction": model.predict(distinct), "survival_probability": model.predict_proba(distinct)[:, 1]}
+    return pd.DataFrame({name: answer[number] for name, answer in answers.items()}, index=rows.index)
+
+
+def describe(recent: pd.DataFrame, encoding: dict) -> list[dict]:
+    """Predictions and the features of their passengers as monitor.json has them, newest first and in words."""
+    label = {name: {each["code"]: each["label"] for each in encoding[name]} for name in ("pclass", "fare_bin")}
+    described = recent[::-1].round(4).to_dict("records")
+    for one in described:
+        fare = label["fare_bin"][one["fare_bin"]].replace("_med", "-medium")
+        one["words"] = f"{WHO[one['sex']][one['age_bin']]}, {label['pclass'][one['pclass']]}, {fare} fare"
+        one["datetime"] = one["datetime"].isoformat(timespec="microseconds")
+    return described
+
+
+def make_table(recent: list[dict]) -> list[list[str]]:
+    """Titles, and a row for each of the latest predictions, newest first."""
+    rows = [["passenger", "predicted", "actual", "survival chance", "", "when (UTC)"]]
+    for one in recent:
+        chance, when = f"{one['survival_probability']:.0%}", one["datetime"][:16].replace("T", " ")
+        match = "right" if one["prediction"] == one["label"] else "wrong"
+        rows.append([one["words"], OUTCOMES[one["prediction"]], OUTCOMES[one["label"]], chance, match, when])
+    return rows
+
+
+def draw_table(rows: list[list[str]], path: Path) -> None:
+    axes = Figure(figsize=(10.4, 0.45 * len(rows))).add_subplot(xlim=(0, 100), ylim=(len(rows) - 0.5, -0.5))
+    axes.axis("off")
+    for y, row in enumerate(rows):
+        for x, text in zip((1, 39, 50, 61, 76, 84), row, strict=True):
+            axes.text(x, y, text, color=COLORS.get(text, INK if y else MUTED), va="center")
+    axes.hlines(np.arange(1, len(rows)) - 0.5, 1, 99, color=MUTED, linewidth=0.4)
+    axes.figure.savefig(path)
+
+
+def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
+    """Rows: what happened; columns: what was predicted; died first."""
+    text = [[f"{count}\n{count / matrix.sum():.0%}" for count in row] for row in matrix]
+    look = {"vmin": 0, "cbar": False, "square": True, "linewidths": 3, "annot_kws": {"size": 18}}
+    look["cmap"] = seaborn.blend_palette(["#edf2f7", BLUE], as_cmap=True)
+    axes = Figure(figsize=(4.8, 4.8)).add_subplot()
+    seaborn.heatmap(pd.DataFrame(matrix, OUTCOMES, OUTCOMES), annot=text, fmt="", ax=axes, **look)
+    axes.set_title(f"{matrix.sum()} synthetic passengers", pad=12)
+    axes.set(xlabel="predicted", ylabel="actual")
+    axes.tick_params(length=0)
+    axes.figure.savefig(path)
+
+
+def draw_accuracy(hits: np.ndarray, model: dict, path: Path) -> None:
+    """Share of right predictions so far with its Wilson 95 % interval, beside what training promised."""
+    total, right, z = np.arange(1, len(hits) + 1), hits.cumsum(), 1.96
+    middle = (right + z**2 / 2) / (total + z**2)
+    half = z / (total + z**2) * np.sqrt(right * (total - right) / total + z**2 / 4)
+    axes = Figure(figsize=(7.2, 3.6)).add_subplot(xlabel="predictions so far", ylim=(0, 1.02))
+    edges = np.arange(len(hits) + 1)  # steps, so that a single prediction shows too
+    axes.stairs(middle + half, edges, baseline=middle - half, fill=True, color=BLUE, alpha=0.15)
+    axes.stairs(right / total, edges, baseline=None, color=BLUE, linewidth=2, label="right so far, 95 % interval")
+    axes.axhline(model["cv_accuracy"], color=GREEN, linestyle="--", label="cross-validated")
+    axes.axhline(model["sex_alone_accuracy"], color=MUTED, linestyle=":", label="by sex alone")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.figure.savefig(path)
+
+
+def read_file(dataset_api, path: str) -> bytes:
+    return dataset_api.read_content("/" + path).content if dataset_api.exists(path) else b""
+
+
+def read_predictions(feature_store) -> pd.DataFrame:
+    group = feature_store.get_feature_group(**PREDICTIONS)
+    rows = group.read()[COLUMNS] if group else pd.DataFrame(columns=COLUMNS)
+    return rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True)).sort_values(["datetime", "passenger_id"])
+
+
+def predict_and_store(feature_store, model, version: int, encoding: dict, waiting: pd.DataFrame) -> None:
+    group = feature_store.get_feature_group("titanic", 1)
+    actual = group.select(["passenger_id", encoding["label"]]).read().set_index("passenger_id")[encoding["label"]]
+    rows = predict(model, waiting[encoding["features"]]).assign(passenger_id=waiting["passenger_id"])
+    rows["label"] = rows["passenger_id"].map(actual)  # joined by passenger, never by order
+    rows = rows.assign(datetime=np.datetime64(time.time_ns() // 1000, "us"), model_version=version)
+    # The key is the passenger alone: whoever else predicts the same one at this moment, one row remains
+    group = feature_store.get_or_create_feature_group(**PREDICTIONS, primary_key=["passenger_id"])
+    group.insert(rows[COLUMNS], wait=True)
+
+
+def publish(dataset_api, history: pd.DataFrame, recent: list[dict], model: dict, outcomes: list[bytes]) -> None:
+    """Draw what is stored, and upload what differs from what is there."""
+    hits = (history["prediction"] == history["label"]).to_numpy()
+    matrix = np.bincount(2 * history["label"] + history["prediction"], minlength=4).reshape(2, 2)
+    monitor = {"format": 1, "model": model, "predictions": len(hits), "correct": int(hits.sum())}
+    monitor |= {"confusion_matrix": matrix.tolist(), "recent": recent}
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        (folder / "latest_passenger_prediction.png").write_bytes(outcomes[recent[0]["prediction"]])
+        (folder / "actual_passenger_outcome.png").write_bytes(outcomes[recent[0]["label"]])
+        draw_table(make_table(recent), folder / "df_recent.png")
+        draw_accuracy(hits, model, folder / "accuracy_over_time.png")
+        if matrix.sum(axis=0).all():  # both outcomes were predicted
+            draw_confusion_matrix(matrix, folder / "confusion_matrix.png")
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+        (folder / "monitor.json").write_text(json.dumps({**monitor, "pictures": digests}))
+        if not dataset_api.exists(IMAGES):
+            dataset_api.mkdir(IMAGES)
+        for name in [*digests, "monitor.json"]:  # which comes last, for it vouches for the pictures
+            if read_file(dataset_api, f"{IMAGES}/{name}") != (folder / name).read_bytes():
+                dataset_api.upload(str(folder / name), IMAGES, overwrite=True)
+
+
+def main() -> None:
+    assets_url = os.environ.get("ASSETS_URL", ASSETS_URL).rstrip("/")
+    outcomes = [read_picture(f"{assets_url}/{outcome}.png") for outcome in (0, 1)]
+    rcParams.update(STYLE)
+    project = login()
+    feature_store, dataset_api = project.get_feature_store(), project.get_dataset_api()
+    if not (stored_encoding := json.loads(read_file(dataset_api, ENCODING) or "null")):
+        raise SystemExit("No passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py")
+    models = project.get_model_registry().get_models("titanic")
+    if not (models := [one for one in models if "cv_accuracy" in one.training_metrics]):
+        raise SystemExit("No model is registered yet. Run: python titanic_training_pipeline.py")
+    best = max(models, key=lambda model: (model.training_metrics["cv_accuracy"], model.version))
+    folder = Path(best.download())
+    encoding, model = json.loads((folder / "encoding.json").read_text()), joblib.load(folder / "model.joblib")
+    if any(encoding[name] != stored_encoding.get(name) for name in ("features", *encoding["features"])):
+        raise SystemExit(f"Model titanic {best.version} knows other codes than are stored: delete it and train again.")
+    # With init=True the view would keep the filter of the training data, which leaves the synthetic passengers out
+    view = best.get_feature_view(init=False) or feature_store.get_feature_view("titanic", 1)
+
+    metrics = {name: best.training_metrics[name] for name in ("cv_accuracy", "cv_accuracy_std", "sex_alone_accuracy")}
+    about_model, predicted = {"name": "titanic", "version": best.version, **metrics}, 0
+    for attempt in range(10):
+        try:
+            predictions = read_predictions(feature_store)
+            # Read after the predictions, so that whoever was predicted is among them; the historical ones lie in 1912.
+            # A key that is no feature of the view comes as {project}_titanic_1_passenger_id
+            passengers = view.get_batch_data(start_time="2000-01-01", primary_key=True)
+            passengers = passengers.rename(columns=lambda name: re.sub(".*_passenger_id$", "passenger_id", name))
+            waiting = passengers[~passengers["passenger_id"].isin(predictions["passenger_id"])]
+            if len(waiting):
+                predict_and_store(feature_store, model, best.version, encoding, waiting)
+                predicted += len(waiting)
+                continue
+            history = predictions.merge(passengers, on="passenger_id")
+            if history.empty:
+                raise SystemExit(AGAIN)
+            recent = describe(history.tail(4), encoding)
+            publish(dataset_api, history, recent, about_model, outcomes)
+            if len(read_predictions(feature_store)) == len(predictions):
+                break
+        except (DeltaError, RestAPIError, DatasetException):  # another pipeline wrote at the same moment: begin again
+            if attempt == 9:
+                raise
+        time.sleep(np.random.default_rng().uniform(0.1, 0.2) * 2**attempt)
+
+    print(f"Newly predicted: {predicted}" if predicted else "Nothing new: every synthetic passenger is predicted.")
+    historical, right = sum(row[-1] for row in stored_encoding["passengers"]), history["prediction"] == history["label"]
+    print(f"Passengers: {historical} historical, {len(passengers)} synthetic")
+    metrics = [f"{name} {value:.3f}" for name, value in best.training_metrics.items()]
+    print(f"Model: titanic {best.version}; {', '.join(metrics)}")
+    print(f"Predictions: {len(history)}, of which {right.sum()} right; the latest:")
+    for row in make_table(recent):
+        print("  {:<44}{:<11}{:<11}{:<17}{:<7}{}".format(*row))
+    print(f"Pictures: {IMAGES} of project {project.name}")
+    print(BOTH if history["prediction"].nunique() == 2 else AGAIN)
+
+
+if __name__ == "__main__":
+    main()
