@@ -1,0 +1,199 @@
+"""The apps as they run: `python app.py` beside a served Hopsworks filled by the real pipelines, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
+PREDICT, MONITOR = REPOSITORY / "huggingface-spaces-titanic", REPOSITORY / "huggingface-spaces-titanic-monitor"
+PATIENCE = 20_000  # milliseconds; on a busy machine a browser is slow
+# Gradio cuts off what is too wide, so it need not make the page scroll
+BEYOND_THE_EDGE = """[...document.querySelectorAll("main *")]
+    .filter(part => part.getBoundingClientRect().right > innerWidth + 1).map(part => part.outerHTML.slice(0, 100))"""
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Hopsworks:
+    """`python -m local_hopsworks serve` over one store, to be stopped and started again on the same port."""
+
+    def __init__(self, home: Path, environment: dict[str, str], project: str = "local") -> None:
+        self.home, self.project, self.port = home, project, free_port()
+        self.environment = {**environment, "LOCAL_HOPSWORKS_HOME": str(home), "HOPSWORKS_PROJECT": project}
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "local_hopsworks", "serve", "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            command, env=self.environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        )
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if line.startswith("Ctrl-C"):
+                break
+        self.login = dict(re.findall(r"export (HOPSWORKS_\w+)=(\S+)", said))
+        assert self.login, f"no Hopsworks is served: {said}"
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=20)
+
+    def program(self, *command: str | Path, **variables: str) -> str:
+        """Run a program to its end against this store, and return what it printed."""
+        environment = {**self.environment, **variables}
+        done = subprocess.run(
+            [sys.executable, *map(str, command)], env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+        return done.stdout
+
+    def sdk(self, code: str, *arguments: str | Path) -> None:
+        """Run a few lines with the SDK logged in as `project`. The one connection of this process is for others."""
+        self.program("-c", f"import hopsworks, sys\nproject = hopsworks.login()\n{code}", *arguments, **self.login)
+
+
+@pytest.fixture(scope="session")
+def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) -> Iterator[Callable[..., Hopsworks]]:
+    made: list[Hopsworks] = []
+
+    def make() -> Hopsworks:
+        made.append(Hopsworks(tmp_path_factory.mktemp("hopsworks"), environment))
+        return made[-1]
+
+    yield make
+    for hopsworks in made:
+        hopsworks.stop()
+
+
+@pytest.fixture(scope="session")
+def hopsworks(make_hopsworks: Callable[..., Hopsworks]) -> Hopsworks:
+    """A Hopsworks in which the pipelines have stored the historical passengers and a model."""
+    served = make_hopsworks()
+    served.program("titanic_feature_pipeline.py", BACKFILL="True")
+    served.program("titanic_training_pipeline.py")
+    return served
+
+
+class App:
+    """`python app.py` on a port of its own."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], log: Path) -> None:
+        port = free_port()
+        self.url, self._log = f"http://127.0.0.1:{port}/", log
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                env={**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                urllib.request.urlopen(self.url, timeout=5).close()
+                return
+            except OSError:
+                stopped = self.process.poll() is not None
+                assert not stopped and time.monotonic() < deadline, f"{folder.name} does not answer:\n{self.log()}"
+                time.sleep(0.1)
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def start_app(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Callable[..., App]]:
+    started: list[App] = []
+
+    def start(folder: Path, **variables: str) -> App:
+        place = tmp_path_factory.mktemp("app")
+        own = {"GRADIO_TEMP_DIR": str(place), "TICK_SECONDS": "0.5", "CHECK_SECONDS": "0.5", "REFRESH_SECONDS": "0.5"}
+        started.append(App(folder, {**environment, **own, **variables}, place / "log"))
+        return started[-1]
+
+    yield start
+    for app in started:
+        app.stop()
+    for app in started:
+        assert "Traceback" not in app.log(), app.log()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    named = os.environ.get("CHROMIUM", "chromium")
+    chromium = shutil.which(named) or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail(
+            "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"
+        )
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open an address in a new window. None may ask another host, log an error, scroll sideways or be loaded anew."""
+    opened: list[tuple[Page, list[str]]] = []
+
+    def visit(url: str, width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE)
+        page, wrong = context.new_page(), []
+        page.on("request", lambda request: _is_ours(request.url, url) or wrong.append(f"asks {request.url}"))
+        page.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        opened.append((page, wrong))
+        page.goto(url)
+        page.evaluate("window.sameDocument = true")
+        return page
+
+    yield visit
+    for page, wrong in opened:
+        assert not wrong, wrong
+        assert page.evaluate("window.sameDocument"), "the document was loaded anew"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+        assert page.evaluate(BEYOND_THE_EDGE) == []
+        page.context.close()
+
+
+def _is_ours(asked: str, url: str) -> bool:
+    return asked.startswith((url, "data:", "blob:"))
+
+
+@pytest.fixture(scope="session")
+def screenshot() -> Callable[[Page, str], None]:
+    def save(page: Page, name: str) -> None:
+        """The whole page as tests/screenshots/{name}.png, for people to look at."""
+        page.mouse.move(0, 0)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
+
+    return save
