@@ -29,8 +29,8 @@ def login() -> Any:
 
     if os.environ.get("HOPSWORKS_API_KEY"):
         return hopsworks.login()
-    from local_hopsworks.server import DEFAULT_PROJECT, Server
-    from local_hopsworks.store import StoreError
+    from local_hopsworks.server import Server
+    from local_hopsworks.store import DEFAULT_PROJECT, StoreError
 
     global _server
     try:

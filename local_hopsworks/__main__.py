@@ -11,9 +11,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from local_hopsworks.server import DEFAULT_PROJECT, Server
-from local_hopsworks.store import StoreError, default_home
+from local_hopsworks.store import DEFAULT_PROJECT, StoreError, default_home
+
+if TYPE_CHECKING:
+    from local_hopsworks.server import Server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.action == "reset":
             return reset(home, sure=options.yes)
+        from local_hopsworks.server import Server  # the web server: a second that --help and reset need not wait for
+
         server = Server(home, options.project, options.port)
         return serve(server) if options.action == "serve" else run(server, options.command)
     except StoreError as error:
         print(f"local_hopsworks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +89,7 @@ def serve(server: Server) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with server:
+        server.run_schedules()
         print(f"The embedded Hopsworks serves {server.store.home}\n\nIn another terminal:\n")
         for name, value in server.environment.items():
             print(f"  export {name}={value}")
@@ -96,13 +104,13 @@ def serve(server: Server) -> int:
 
 def run(server: Server, command: list[str]) -> int:
     with server:
+        # Ctrl-C reaches the child too, which decides what it means (and would inherit SIG_IGN); SIGTERM does not.
+        signal.signal(signal.SIGINT, lambda *_: None)
         try:
             child = subprocess.Popen(command, env={**os.environ, **server.environment})
         except OSError as error:
             print(f"local_hopsworks: {command[0]} cannot be started: {error.strerror}.", file=sys.stderr)
             return 127
-        # Ctrl-C reaches the child too, which decides what it means; SIGTERM reaches only this process.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         status = child.wait()
     return status if status >= 0 else 128 - status

@@ -37,6 +37,19 @@ def _versioned(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
     )
 
 
+def _below(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
+    """A table of things that belong to one thing and end with it; ids are never reused."""
+    return sa.Table(
+        name,
+        _tables,
+        Column("id", Integer, primary_key=True),
+        Column("parent_id", Integer, ForeignKey(f"{parent}.id", ondelete="CASCADE"), nullable=False, index=True),
+        Column("document", sa.JSON, nullable=False),
+        *columns,
+        sqlite_autoincrement=True,
+    )
+
+
 projects = sa.Table(
     "projects",
     _tables,
@@ -53,6 +66,27 @@ transformation_functions = _versioned("transformation_functions", "projects")
 models = _versioned("models", "projects", Column("uid", String, unique=True, nullable=False))
 jobs = _versioned("jobs", "projects")
 
+# The runner is the server that has the execution's process; see runner.py.
+executions = _below("executions", "jobs", Column("runner", String, nullable=False))
+# `due` is the next time to run the job, in ms since 1970; NULL while it is paused or when it is over.
+job_schedules = _below("job_schedules", "jobs", Column("due", Integer, nullable=True, index=True))
+expectation_suites = _below("expectation_suites", "feature_groups")
+expectations = _below("expectations", "expectation_suites")
+validation_reports = _below("validation_reports", "feature_groups")
+# One expectation's outcome in a report; the history of an expectation is asked for by its id.
+validation_results = _below(
+    "validation_results", "validation_reports", Column("expectation_id", Integer, nullable=True, index=True)
+)
+secrets = sa.Table(
+    "secrets",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, unique=True, nullable=False),
+    Column("value", String, nullable=False),  # encrypted; see security.py
+    Column("document", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # What hangs on a thing of any kind; `owner` is e.g. "feature_groups/3".
 tags = sa.Table(
     "tags",
@@ -60,6 +94,13 @@ tags = sa.Table(
     Column("owner", String, primary_key=True),
     Column("name", String, primary_key=True),
     Column("value", String, nullable=False),  # JSON text, as the SDK sends and expects it
+)
+keywords = sa.Table(
+    "keywords",
+    _tables,
+    Column("owner", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("created", String, nullable=False),
 )
 statistics = sa.Table(
     "statistics",
@@ -132,8 +173,8 @@ def insert_version(
 
 
 def forget(db: sa.Connection, owner: str) -> None:
-    """Remove the tags and statistics of `owner` and of everything below it."""
-    for table in (tags, statistics):
+    """Remove the tags, keywords and statistics of `owner` and of everything below it."""
+    for table in (tags, keywords, statistics):
         db.execute(
             table.delete().where(sa.or_(table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True)))
         )

@@ -1,4 +1,5 @@
-"""Keys of one store: a certificate authority with one server and one client certificate, the API key, the signing key.
+"""Keys of one store: a certificate authority with a server and a client certificate, the API key, the keys that sign
+tickets and encrypt secrets.
 
 Made once per store and kept, so that a client survives a restart of the server. The HTTPS and the query service
 share the server certificate; the SDK fetches the client's over HTTPS with its API key (`/credentials`) and shows it to
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_hopsworks.errors import HopsworksError
+from local_hopsworks.errors import SECRET_ENCRYPTION, HopsworksError
 from local_hopsworks.store import StoreError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
 LIFETIME = datetime.timedelta(days=3650)
 TICKET_SECONDS = 3600
 _FILES = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key", "api_key", "signing_key")
+_SECRETS_KEY = "secrets_key"
 
 
 class Security:
@@ -42,11 +44,17 @@ class Security:
         self.folder = folder
         if not folder.is_dir():
             _create(folder)
-        missing = [name for name in _FILES if not (folder / name).is_file()]
-        if missing:
-            raise StoreError(f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made.")
-        self.api_key = (folder / "api_key").read_text().strip()
-        self._signing_key = (folder / "signing_key").read_bytes()
+        try:
+            missing = [name for name in _FILES if not (folder / name).is_file()]
+            if missing:
+                raise StoreError(f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made.")
+            self.api_key = (folder / "api_key").read_text().strip()
+            self._signing_key = (folder / "signing_key").read_bytes()
+            if not (folder / _SECRETS_KEY).is_file():
+                _add_secrets_key(folder)
+            self._secrets_key = (folder / _SECRETS_KEY).read_bytes()
+        except OSError as error:
+            raise StoreError(f"The keys in {folder} cannot be read: {error.strerror}.") from error
 
     def file(self, name: str) -> Path:
         return self.folder / name
@@ -71,6 +79,25 @@ class Security:
             "clientCert": self.read("client.pem").decode(),
             "clientKey": self.read("client.key").decode(),
         }
+
+    def encrypt(self, value: str) -> str:
+        """`value` as it may lie on disk."""
+        from cryptography.fernet import Fernet  # only secrets need it
+
+        return Fernet(self._secrets_key).encrypt(value.encode()).decode()
+
+    def decrypt(self, encrypted: str) -> str:
+        """What `encrypt` was given; raises HopsworksError if this store's key did not encrypt it."""
+        from cryptography.fernet import Fernet, InvalidToken
+
+        try:
+            return Fernet(self._secrets_key).decrypt(encrypted.encode()).decode()
+        except InvalidToken as error:
+            raise HopsworksError(
+                f"The secret was encrypted with another key than that in {self.folder / _SECRETS_KEY}; create it anew.",
+                SECRET_ENCRYPTION,
+                500,
+            ) from error
 
     def sign(self, payload: str) -> str:
         return hmac.new(self._signing_key, payload.encode(), hashlib.sha256).hexdigest()
@@ -106,6 +133,23 @@ def _create(folder: Path) -> None:
             raise
 
 
+def _add_secrets_key(folder: Path) -> None:
+    """For a store made before there were secrets; of two processes that do it at once, the second keeps the first's."""
+    descriptor, draft = tempfile.mkstemp(prefix=".secrets_key-", dir=folder)  # readable by its owner only
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(_new_secrets_key())
+    try:
+        os.link(draft, folder / _SECRETS_KEY)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)
+
+
+def _new_secrets_key() -> bytes:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32))  # what Fernet calls a key
+
+
 def _new_files() -> dict[str, bytes]:
     from cryptography import x509  # takes 0.1 s, and only a new store needs it
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -133,6 +177,7 @@ def _new_files() -> dict[str, bytes]:
         # A real Hopsworks key is a 16-character prefix, a dot and a 64-character secret.
         "api_key": f"{secrets.token_hex(8)}.{secrets.token_hex(32)}\n".encode(),
         "signing_key": secrets.token_bytes(32),
+        _SECRETS_KEY: _new_secrets_key(),
     }
 
 

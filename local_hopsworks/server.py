@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.rest import queries, training_datasets
+from local_hopsworks.rest import job_schedules, queries, training_datasets
 from local_hopsworks.rest.app import create_app
 from local_hopsworks.rest.pages import token
 from local_hopsworks.rest.projects import create_project
 from local_hopsworks.rest.routing import Service
+from local_hopsworks.runner import Runner
 from local_hopsworks.security import Security
-from local_hopsworks.store import Store, StoreError, checked_project, default_home
+from local_hopsworks.store import DEFAULT_PROJECT, Store, StoreError, checked_project, default_home
 
 if TYPE_CHECKING:
     from local_hopsworks.query.service import QueryService
 
 HOST = "127.0.0.1"
-DEFAULT_PROJECT = "local"
 START_SECONDS = 30
 # The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is to close it after 5.
 KEEP_ALIVE_SECONDS = 3600
+
+
+class _HttpServer(uvicorn.Server):
+    """Stops at once. uvicorn waits for clients to answer the end of TLS, which idle ones never do."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._cut(lambda connection: connection.cycle is None or connection.cycle.response_complete)
+        await super().shutdown(sockets)
+        self._cut(lambda connection: True)
+        await asyncio.sleep(0.01)  # until the event loop has closed them
+
+    def _cut(self, chosen: Callable[[Any], bool]) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None and chosen(connection):
+                connection.transport.abort()
 
 
 class Server:
@@ -46,7 +63,16 @@ class Server:
             create_project(db, self.store, self.project)
         self._socket = self._listen(port)
         self.port: int = self._socket.getsockname()[1]
-        self._service = Service(self.store, self._metadata, self._security, self.address, self._query_service_address)
+        self._runner = Runner(self.store, self._metadata)
+        self._service = Service(
+            self.store,
+            self._metadata,
+            self._security,
+            self.address,
+            self._environment,
+            self._query_service_address,
+            self._runner,
+        )
         self._query_service: QueryService | None = None
         self._query_service_lock = threading.Lock()
         config = uvicorn.Config(
@@ -54,13 +80,13 @@ class Server:
             ssl_certfile=str(self._security.file("server.pem")),
             ssl_keyfile=str(self._security.file("server.key")),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=1,  # idle clients would keep it waiting until they leave
+            timeout_graceful_shutdown=1,
             log_config=None,
             log_level=logging.WARNING,
             access_log=False,
             lifespan="off",
         )
-        self._http = uvicorn.Server(config)
+        self._http = _HttpServer(config)
         self._thread = threading.Thread(
             target=self._http.run, kwargs={"sockets": [self._socket]}, name="hopsworks-rest", daemon=True
         )
@@ -69,7 +95,8 @@ class Server:
         """A socket on `port`; for 0 on the port this store had last, so that links printed then still work, or any."""
         last = self.store.last_port
         for candidate in [port] if port else [last, 0] if last else [0]:
-            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            # asyncio spares answers Nagle's delay of 40 ms only on sockets that say they are TCP
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((HOST, candidate))
@@ -98,10 +125,13 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """The SDK's own environment variables; with them a plain `hopsworks.login()` comes here."""
+        return self._environment(self.project)
+
+    def _environment(self, project: str) -> dict[str, str]:
         return {
             "HOPSWORKS_HOST": HOST,
             "HOPSWORKS_PORT": str(self.port),
-            "HOPSWORKS_PROJECT": self.project,
+            "HOPSWORKS_PROJECT": project,
             "HOPSWORKS_API_KEY": self.api_key,
         }
 
@@ -113,6 +143,7 @@ class Server:
 
                 self._query_service = QueryService(
                     HOST,
+                    self._query_service_port(),
                     self._security,
                     lambda ticket: queries.plan_ticket(self._service, ticket),
                     lambda path: self.store.dataset(self.project, path),
@@ -122,7 +153,19 @@ class Server:
                 )
         return f"{HOST}:{self._query_service.port}"
 
+    def _query_service_port(self) -> int:
+        """The port after ours, where a client of before a restart looks for it; 0, any, if that is taken."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, self.port + 1))
+                probe.listen()
+            except (OSError, OverflowError):
+                return 0
+        return self.port + 1
+
     def start(self) -> Server:
+        self._runner.recover()
         self._thread.start()
         waited = threading.Event()
         for _ in range(START_SECONDS * 100):
@@ -132,6 +175,10 @@ class Server:
                 break
             waited.wait(0.01)
         raise StoreError(f"The embedded Hopsworks did not start on {self.address}.")
+
+    def run_schedules(self) -> None:
+        """Start the jobs of the store when they are due, until the server stops."""
+        self._runner.every(1, lambda: job_schedules.run_due(self._service))
 
     def stop(self) -> None:
         """Stop answering, at most a second after requests under way."""
@@ -144,6 +191,7 @@ class Server:
             threading.Thread(
                 target=self._query_service.shutdown, name="hopsworks-query-service-stop", daemon=True
             ).start()
+        self._runner.stop()
         self._metadata.close()
 
     def __enter__(self) -> Server:

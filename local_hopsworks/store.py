@@ -21,7 +21,9 @@ from pathlib import Path
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, ILLEGAL_NAME, HopsworksError
 
 FORMAT_VERSION = 1
+DEFAULT_PROJECT = "local"
 LONGEST_NAME = 255  # bytes; what ext4, APFS and NTFS allow for one component
+LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") - 1  # bytes, without the final NUL
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]{0,62}[A-Za-z0-9])?")
 _FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -130,6 +132,9 @@ class Store:
         for part in parts:
             checked_component(part)
         path = root.joinpath(*parts)
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            message = f"The path {name[:80]!r}… is longer than the {LONGEST_PATH} bytes that this machine allows."
+            raise HopsworksError(message, DATASET_REQUEST_INVALID)
         real_root, real = root.resolve(), path.resolve()
         if real != real_root and real_root not in real.parents:
             raise HopsworksError(

@@ -77,7 +77,10 @@ def read(
                 f"No commits found for featuregroup {name} up to {_iso(as_of)}.", NO_DATA_AT_COMMIT_TIME
             )
         table.load_as_version(max(versions))
-    return table.to_pyarrow_dataset()
+    import pyarrow.fs as pafs
+
+    # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can abort Python's exit.
+    return table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(path(location)), pafs.LocalFileSystem()))
 
 
 def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:

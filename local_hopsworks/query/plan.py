@@ -6,6 +6,7 @@ their column. What cannot be planned is refused with a sentence before anything 
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import decimal
 import json
@@ -24,12 +25,12 @@ from local_hopsworks.errors import (
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
+NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
 _CONDITIONS = (
     "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
 )  # fmt: skip
 _JOIN_TYPES = {"INNER": "inner", "LEFT": "left", "RIGHT": "right", "FULL": "full", "OUTER": "full", "CROSS": "cross"}
 _INTEGERS = ("tinyint", "smallint", "int", "bigint")
-_FLOATS = ("float", "double")
 
 Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
 FeatureGroup = dict[str, Any]  # the DTO
@@ -61,6 +62,7 @@ Condition = Filter | Logic
 
 @dataclass(frozen=True)
 class Table:
+    group: int  # id of the feature group
     name: str
     location: str
     as_of: int | None  # ms since 1970
@@ -74,6 +76,7 @@ class Join:
     on: tuple[tuple[Column, Column], ...]  # left = right
     event_times: tuple[Column, Column] | None  # left >= right, and of those the latest: the point-in-time join
     condition: Condition | None = None  # on the right table, before the point-in-time choice
+    joins: tuple[Join, ...] = ()  # of the right table's own query; they come first, as if in brackets
 
 
 @dataclass
@@ -116,13 +119,13 @@ class _Planner:
         if not names:
             raise HopsworksError("The query selects no feature.", ILLEGAL_QUERY)
         if (limit := query.get("limit")) is not None:
-            self._result.limit = max(0, _whole(limit))
-        if self._result.joins:  # a join has no order of its own, and a split by row number needs one
-            group = self._groups[0]
+            self._result.limit = max(0, _whole(limit)) if limit != NO_LIMIT else None
+        if self._result.joins or limit is not None:  # neither a join nor a merge into a table leaves rows in an order
             self._result.order = [
-                self._column(0, f["name"])
-                for f in group["features"]
-                if f.get("primary") or f["name"] == group.get("eventTime")
+                self._column(table, feature["name"])
+                for table, group in enumerate(self._groups)
+                for feature in group["features"]
+                if feature.get("primary") or feature["name"] == group.get("eventTime")
             ]
         return self._result
 
@@ -152,6 +155,7 @@ class _Planner:
         self._groups.append(group)
         self._result.tables.append(
             Table(
+                group["id"],
                 f"{group['name']}_{group['version']}",
                 group["location"],
                 None if until is None else _whole(until),
@@ -167,24 +171,27 @@ class _Planner:
                 f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.",
                 ILLEGAL_QUERY,
             )
+        if join["query"].get("limit") is not None:
+            raise HopsworksError("Only a whole query can have a limit, not one side of a join.", ILLEGAL_QUERY)
         before = len(self._result.columns)
         outer, self._result.condition = self._result.condition, None
-        position = len(self._result.joins)
+        siblings, self._result.joins = self._result.joins, []
         right = self._add(join["query"], join.get("prefix") or "")
+        nested, self._result.joins = self._result.joins, siblings
         on = self._join_keys(left, right, join) if kind != "cross" else ()
         left_event_time, right_event_time = self._event_time(left), self._event_time(right)
         event_times = None
         if kind in ("inner", "left") and left_event_time and right_event_time:
             event_times = (left_event_time, right_event_time)
-        # A filter on the right side chooses among its rows before the latest of them is taken. (With joins of its own
-        # the right side is more than one table, and its filter applies to the result.)
-        alone = event_times is not None and len(self._result.joins) == position
+        # Like Hopsworks, a filter on the right side holds in the result, and also chooses among the right side's rows
+        # before the latest of them is taken (unless the right side has joins of its own and so is more than a table).
         inner = self._result.condition
-        self._result.joins.insert(position, Join(right, kind, on, event_times, inner if alone else None))
-        self._result.condition = outer if alone else both(outer, inner)
-        # Both sides have the keys they are joined on; like Hopsworks, return them once.
+        choice = inner if event_times and not nested else None
+        self._result.joins.append(Join(right, kind, on, event_times, choice, tuple(nested)))
+        self._result.condition = both(outer, inner)
+        # Both sides have the keys they are joined on, and the event time; like Hopsworks, return the left side's.
         names = {name for _, name in self._result.columns[:before]}
-        shared = {b.name for a, b in on if a.name == b.name}
+        shared = {b.name for a, b in on if a.name == b.name} | ({event_times[1].name} if event_times else set())
         self._result.columns[before:] = [
             (column, name)
             for column, name in self._result.columns[before:]
@@ -256,8 +263,10 @@ class _Planner:
         if condition == "IN":
             try:
                 values = json.loads(str(value))
-            except (TypeError, ValueError) as error:
-                raise HopsworksError(f"isin on {column.name!r} needs a list.", ILLEGAL_QUERY) from error
+            except (ValueError, RecursionError):
+                values = None
+            if not isinstance(values, list) or any(isinstance(item, list | dict) for item in values):
+                raise HopsworksError(f"isin on {column.name!r} needs a list of values.", ILLEGAL_QUERY)
             return Filter(column, condition, tuple(_value(item, column.type, column.name) for item in values))
         if condition == "LIKE" and column.type != "string":
             raise HopsworksError(
@@ -306,15 +315,19 @@ def _value(value: Any, type_: str, name: str) -> Value:
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
         if type_ in _INTEGERS:
             number = decimal.Decimal(text)
-            return int(number) if number == number.to_integral_value() else float(number)
-        if type_ in _FLOATS:
+            is_whole = -(2**63) <= number < 2**63 and number == number.to_integral_value()
+            return int(number) if is_whole else float(number)
+        if type_ == "float":  # 0.1 must equal a stored 0.1, which has single precision
+            return ctypes.c_float(float(text)).value
+        if type_ == "double":
             return float(text)
         if type_.startswith("decimal"):
             return decimal.Decimal(text)
         if type_ == "timestamp":
             return _moment(text)
         if type_ == "date":
-            return _moment(text).date()
+            moment = _moment(text)
+            return moment if moment.time() != datetime.time() else moment.date()
     except (KeyError, ValueError, ArithmeticError) as error:
         raise HopsworksError(f"{text[:80]!r} is no {type_}, which {name!r} is compared with.", ILLEGAL_QUERY) from error
     return text

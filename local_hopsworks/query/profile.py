@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -11,18 +13,69 @@ import pyarrow.compute as pc
 from local_hopsworks.query import run
 from local_hopsworks.query.plan import Plan
 
+MOST_BINS = 20  # of a histogram
 _PERCENTILES = [position / 100 for position in range(1, 100)]
 
 
-def describe(plan: Plan) -> list[dict[str, Any]]:
+def describe(plan: Plan, kinds: Collection[str] = ()) -> list[dict[str, Any]]:
     """One document per column. Numbers get minimum, maximum, sum, mean, standard deviation (of the sample, as pandas'
-    describe gives it) and the 99 percentiles; the other types only counts."""
+    describe gives it) and the 99 percentiles; the other types only counts. `kinds` asks for more: histograms,
+    correlations, exactUniqueness."""
     rows = run.table(plan)
-    types = [column.type for column, _ in plan.columns]
-    return [_describe(name, type_, rows[name]) for name, type_ in zip(rows.column_names, types, strict=True)]
+    documents = [_describe(name, rows[name]) for name in rows.column_names]
+    numbers = rows.select([name for name in rows.column_names if _is_number(rows[name].type)])
+    matrix = numbers.to_pandas().astype(float).corr() if "correlations" in kinds else None
+    for document in documents:
+        values, extended = rows[document["featureName"]], {}
+        if pa.types.is_nested(values.type) or not document["numNonNullValues"]:
+            continue
+        if "exactUniqueness" in kinds:
+            document |= _uniqueness(values)
+        if "histograms" in kinds:
+            extended["histogram"] = _histogram(values)
+        if matrix is not None and document["featureName"] in matrix:
+            pairs = matrix[document["featureName"]].dropna().items()
+            extended["correlations"] = [{"column": column, "correlation": value} for column, value in pairs]
+        if extended:
+            document["extendedStatistics"] = json.dumps(extended)
+    return documents
 
 
-def _describe(name: str, type_: str, values: pa.ChunkedArray) -> dict[str, Any]:
+def _counts(values: pa.ChunkedArray) -> dict[Any, int]:
+    counted = pc.value_counts(pc.drop_null(values)).to_pylist()
+    return {entry["values"]: entry["counts"] for entry in counted}
+
+
+def _uniqueness(values: pa.ChunkedArray) -> dict[str, float]:
+    """Uniqueness is the share of values that occur once; entropy that of their distribution, in nats."""
+    counts = _counts(values)
+    total = sum(counts.values())
+    return {
+        "uniqueness": sum(1 for count in counts.values() if count == 1) / total,
+        "entropy": -sum(count / total * math.log(count / total) for count in counts.values()),
+    }
+
+
+def _histogram(values: pa.ChunkedArray) -> list[dict[str, Any]]:
+    """Numbers in equal bins where they are many, else every value, the commonest first."""
+    counts, bins = _counts(values), MOST_BINS
+    total = sum(counts.values())
+    if _is_number(values.type) and len(counts) > bins:
+        edges, found = _binned(values, bins)
+        counts = {f"{low:.2f} to {high:.2f}": count for low, high, count in zip(edges, edges[1:], found, strict=False)}
+    commonest = sorted(counts.items(), key=lambda item: -item[1])[:bins] if len(counts) > bins else counts.items()
+    return [{"value": str(value), "count": count, "ratio": count / total} for value, count in commonest]
+
+
+def _binned(values: pa.ChunkedArray, bins: int) -> tuple[list[float], list[int]]:
+    import numpy as np
+
+    numbers = pc.drop_null(values).cast(pa.float64()).to_numpy()
+    found, edges = np.histogram(numbers[np.isfinite(numbers)], bins)
+    return edges.tolist(), found.tolist()
+
+
+def _describe(name: str, values: pa.ChunkedArray) -> dict[str, Any]:
     count, missing = len(values), values.null_count
     document: dict[str, Any] = {
         "featureName": name,

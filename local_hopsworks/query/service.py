@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,8 @@ class _HeadersFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
 
 
 class QueryService(flight.FlightServerBase):  # type: ignore[misc]
-    """Serves from construction on, on a thread of its own.
+    """Serves from construction on, on threads of its own. `serve` is never called: it only waits, and meanwhile keeps
+    SIGTERM from the program.
 
     `plan_ticket(content)` plans a ticket; `find_file(path)` finds a path of dataset storage; `materialise(content,
     view, view_version, version)` writes a training dataset. All raise HopsworksError.
@@ -46,6 +46,7 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
     def __init__(
         self,
         host: str,
+        port: int,
         security: Security,
         plan_ticket: Callable[[dict[str, Any]], Plan],
         find_file: Callable[[str], Path],
@@ -58,13 +59,12 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
             materialise,
         )
         super().__init__(
-            f"grpc+tls://{host}:0",
+            f"grpc+tls://{host}:{port}",
             tls_certificates=[(security.read("server.pem"), security.read("server.key"))],
             verify_client=True,
             root_certificates=security.read("ca.pem"),
             middleware={"headers": _HeadersFactory()},
         )
-        threading.Thread(target=self.serve, name="hopsworks-query-service", daemon=True).start()
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         return [(action, "") for action in _ACTIONS]

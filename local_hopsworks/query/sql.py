@@ -51,6 +51,9 @@ def _join(join: Join) -> exp.Join:
     right: exp.Expr = _table(join.table)
     if join.condition:
         right = exp.select("*").from_(right).where(_condition(join.condition)).subquery(alias(join.table))
+    if join.joins:
+        right.set("joins", [_join(nested) for nested in join.joins])
+        right = exp.Subquery(this=right)
     on: list[exp.Expr] = [
         exp.EQ(this=_expression(left), expression=_expression(right_key)) for left, right_key in join.on
     ]
@@ -67,8 +70,9 @@ def _join(join: Join) -> exp.Join:
 
 def _event_time(join: Join, side: int) -> exp.Expr:
     assert join.event_times
-    same_type = join.event_times[0].type == join.event_times[1].type
-    return _expression(join.event_times[side]) if same_type else _milliseconds(join.event_times[side])
+    types = {event_time.type for event_time in join.event_times}
+    comparable = len(types) == 1 and types <= {"timestamp", "date"}  # a bigint may be in seconds or milliseconds
+    return _expression(join.event_times[side]) if comparable else _milliseconds(join.event_times[side])
 
 
 def _expression(column: Column) -> exp.Expr:

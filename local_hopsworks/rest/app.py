@@ -13,26 +13,34 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from local_hopsworks.errors import INVALID_API_KEY, HopsworksError, NotEmbedded
 from local_hopsworks.rest import (
     datasets,
+    executions,
+    expectations,
     feature_groups,
     feature_views,
+    job_schedules,
     jobs,
+    keywords,
     models,
     pages,
     projects,
     provenance,
     queries,
+    refused,
+    secrets,
     statistics,
     tags,
     training_datasets,
     transformation_functions,
+    validation,
 )
 from local_hopsworks.rest.routing import API, Service
 
 
 def create_app(service: Service) -> Starlette:
-    services = (
-        projects, feature_groups, feature_views, training_datasets, transformation_functions, queries, statistics, tags,
-        provenance, models, jobs, datasets, pages,
+    services = (  # of two routes that fit, the first answers
+        refused, keywords, projects, feature_groups, feature_views, training_datasets, transformation_functions,
+        queries, statistics, tags, provenance, models, jobs, executions, job_schedules, datasets, secrets, expectations,
+        validation, pages,
     )  # fmt: skip
     app = Starlette(
         routes=[route for module in services for route in module.routes],
@@ -50,7 +58,7 @@ class RequireApiKey:
         self._app, self._service = app, service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(pages.PREFIX):  # pages ask for the key themselves
+        if scope["type"] == "http" and not scope["path"].startswith(pages.OPEN):  # pages ask for the key themselves
             kind, _, key = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1").partition(" ")
             if kind != "ApiKey" or not self._service.security.is_api_key(key):
                 error = HopsworksError("The API key is missing or is not this Hopsworks' key.", INVALID_API_KEY, 401)
@@ -69,7 +77,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code not in (404, 405):
         return await _refusal(request, HopsworksError(error.detail, status=error.status_code))
-    return await _refusal(request, NotEmbedded(f"{request.method} {request.url.path.removeprefix(API)[:300]}"))
+    return await _refusal(request, NotEmbedded(refused.name(request.method, request.url.path.removeprefix(API))))
 
 
 async def _busy(request: Request, error: Exception) -> Response:

@@ -72,6 +72,7 @@ class _Upload:
     """The chunks of one file that have arrived in this server, and the file they are collected in."""
 
     draft: Path
+    begun: set[int] = field(default_factory=set)
     arrived: set[int] = field(default_factory=set)
 
 
@@ -97,7 +98,7 @@ def upload(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.", DATASET_REQUEST_INVALID
         )
-    target = folder / checked_component(str(form.get("flowFilename")))
+    target = folder / checked_component(str(form.get("flowFilename") or ""))
     if target.is_dir():
         raise HopsworksError(
             f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS
@@ -108,12 +109,20 @@ def upload(call: Call) -> Answer:
     key = (str(target), str(form.get("flowIdentifier")))
     with _uploads_lock:
         current = _uploads.get(key)
-        if current is None or number in current.arrived:  # a chunk that comes again begins the upload anew
+        if current is None or number in current.begun:  # a chunk that comes again begins the upload anew
             current = _uploads[key] = _Upload(call.store.new_upload())
             current.draft.touch()
-    with current.draft.open("r+b") as file:
-        file.seek((number - 1) * size)
-        shutil.copyfileobj(content.file, file, 1 << 20)
+        current.begun.add(number)
+    try:
+        with current.draft.open("r+b") as file:
+            file.seek((number - 1) * size)
+            shutil.copyfileobj(content.file, file, 1 << 20)
+    except OSError:  # a full disk: the client gives up, and its next attempt must not find the remains of this one
+        with _uploads_lock:
+            if _uploads.get(key) is current:
+                del _uploads[key]
+        current.draft.unlink(missing_ok=True)
+        raise
     with _uploads_lock:
         current.arrived.add(number)
         whole = len(current.arrived) >= chunks
@@ -176,8 +185,8 @@ def change(call: Call) -> Answer:
     return None
 
 
-# Folders that a client wanted to make, but another had made already, by the client's connection. Model.save of the SDK
-# makes a folder for its version and removes it when anything fails, even if it failed because the folder was another's.
+# Folders of models that a client wanted to make, but another had made already, by the client's connection. Model.save
+# makes a folder for its version and removes it when anything fails, even if that was because the folder was another's.
 _not_theirs: set[tuple[str, Path]] = set()
 
 
@@ -186,7 +195,8 @@ def _create(call: Call, path: Path) -> Answer:
     try:
         path.mkdir()
     except FileExistsError as error:
-        _not_theirs.add((call.peer, path))
+        if path.is_relative_to(call.store.project(call.project.name) / "Models"):
+            _not_theirs.add((call.peer, path))
         raise HopsworksError(f"{call.path['path'][:200]!r} exists already.", DATASET_EXISTS) from error
     _not_theirs.discard((call.peer, path))
     return _document(call, path)

@@ -18,11 +18,12 @@ from local_hopsworks.errors import (
     ILLEGAL_FEATURE_GROUP_TYPE,
     ILLEGAL_FEATURE_GROUP_UPDATE,
     HopsworksError,
+    NotEmbedded,
     NotFound,
 )
 from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
 from local_hopsworks.query import delta
-from local_hopsworks.rest import jobs, tags
+from local_hopsworks.rest import expectation_suites, jobs, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
 from local_hopsworks.store import checked_name
@@ -43,6 +44,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO. A connector of type S3 makes the SDK accept time travel, with `file://` it writes to this disk, and
     "offline only" keeps it away from Kafka."""
     location = table(call, row).as_uri()
+    suite = expectation_suites.of_group(call, row.id)
     connector = {
         "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
         "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
@@ -60,6 +62,8 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         "timeTravelFormat": "DELTA",
         "onlineEnabled": False,
         "location": location,
+        "parents": None,  # asked for by themselves; see provenance.py
+        "expectationSuite": suite and expectation_suites.document(call, suite),
         "dataSource": {"path": location, "storageConnector": connector},
         "href": call.href(f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}"),
     }
@@ -94,6 +98,10 @@ def create(call: Call) -> Answer:
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
     kind = str(body.get("type"))
+    if kind == "onDemandFeaturegroupDTO":
+        raise NotEmbedded(f"the spine or external feature group {name}")
+    if body.get("embeddingIndex"):
+        raise NotEmbedded(f"the embedding index of feature group {name}")
     if kind not in _KINDS:
         message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
@@ -120,12 +128,17 @@ def create(call: Call) -> Answer:
     kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
     kept["features"] = features
     kept["created"] = now()
+    kept["parents"] = [
+        {key: parent.get(key) for key in ("id", "name", "version")} for parent in body.get("parents") or []
+    ]
     row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
     if body.get("onlineEnabled") or body["type"] == _KINDS[1]:
         # Without a handler of the program's own, logging writes it to standard error as it stands.
         message = "Feature group %s version %s is kept offline only: the embedded Hopsworks has no online store."
         call.after_commit.append(partial(_log.warning, message, name, row.version))
     tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
+    if body.get("expectationSuite"):
+        expectation_suites.create_for(call, row.id, body["expectationSuite"])
     return document(call, row)
 
 
@@ -261,25 +274,6 @@ def commits(call: Call) -> Answer:
         found = [entry for entry in found if entry["commitid"] <= int(matched[1])]
     start, limit = call.number("offset") or 0, call.number("limit")
     return {"count": len(found), "items": found[start : None if limit is None else start + limit]}
-
-
-@routes.add("GET", PATH + "/{id}/expectationsuite")
-def expectation_suite(call: Call) -> Answer:
-    """Asked for before every insert; the SDK cannot parse an empty body here."""
-    find(call, call.integer("id"))
-    return items([])
-
-
-@routes.add("GET", PATH + "/{id}/validationreport", options=["sort_by", "offset", "limit", "fields"])
-def validation_reports(call: Call) -> Answer:
-    find(call, call.integer("id"))
-    return items([])
-
-
-@routes.add("GET", PATH + "/{id}/keywords")
-def keywords(call: Call) -> Answer:
-    find(call, call.integer("id"))
-    return {"keywords": []}
 
 
 tags.tag_routes(routes, PATH + "/{id}", lambda call: tags.owner(feature_groups, find(call, call.integer("id")).id))

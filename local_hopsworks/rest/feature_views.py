@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +13,13 @@ from local_hopsworks.errors import (
     FEATURE_VIEW_EXISTS,
     FEATURE_VIEW_NOT_FOUND,
     NO_EVENT_TIME,
+    TRAINING_DATASET_NOT_FOUND,
     HopsworksError,
     NotEmbedded,
     NotFound,
 )
 from local_hopsworks.metadata import feature_views, training_datasets
+from local_hopsworks.query.plan import NO_LIMIT, Column, Join
 from local_hopsworks.rest import feature_groups, queries, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items
@@ -52,18 +54,19 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         for key in feature_groups.group_ids(row.document["query"])
     }
     query = queries.hydrate(row.document["query"], groups)
+    plan = queries.plan(call.db, call.store, call.project, row.document["query"])
     root = query["leftFeatureGroup"]
     roles = {(role["featureGroupId"], role["name"]): role for role in row.document["roles"]}
     features = []
-    for index, (group, feature, prefix) in enumerate(_selected(query)):
-        role = roles.get((group["id"], feature["name"]), {})
-        stored = next((known for known in group["features"] if known["name"] == feature["name"]), feature)
+    for index, (column, name) in enumerate(plan.columns):
+        group = groups[plan.tables[column.table].group]
+        role = roles.get((group["id"], column.name), {})
         features.append({
-            "name": prefix + feature["name"],
-            "type": stored.get("type"),
+            "name": name,
+            "type": column.type,
             "index": index,
             **{key: bool(role.get(key)) for key in _ROLES},
-            "featureGroupFeatureName": feature["name"],
+            "featureGroupFeatureName": column.name,
             "featuregroup": group,
             "transformationFunction": None,
         })  # fmt: skip
@@ -92,20 +95,12 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
-def _selected(query: dict[str, Any], prefix: str = "") -> Iterator[tuple[dict[str, Any], dict[str, Any], str]]:
-    """(feature group, feature, prefix) of every selected feature, in the order of the result."""
-    for feature in query.get("leftFeatures") or []:
-        yield query["leftFeatureGroup"], feature, prefix
-    for join in query.get("joins") or []:
-        yield from _selected(join["query"], join.get("prefix") or "")
-
-
 @routes.add("POST", PATH)
 def create(call: Call) -> Answer:
     body, name = call.document, checked_name(call.document.get("name"), "feature view")
     if body.get("loggingEnabled"):
         raise NotEmbedded("feature logging (logging_enabled=True)")
-    query = queries.slim(body.get("query") or {})
+    query = _timeless(queries.slim(body.get("query") or {}))
     queries.plan(call.db, call.store, call.project, query)  # refuses what could never be read
     kept = {
         "description": body.get("description"),
@@ -130,6 +125,18 @@ def create(call: Call) -> Answer:
         ) from error
     tags.put_all(call, tags.owner(feature_views, row.id), body.get("tags"))
     return document(call, row)
+
+
+def _timeless(query: dict[str, Any]) -> dict[str, Any]:
+    """The query without `as_of`, which a feature view ignores, as the SDK warns its user."""
+    return {
+        **{
+            key: value
+            for key, value in query.items()
+            if key not in ("leftFeatureGroupStartTime", "leftFeatureGroupEndTime")
+        },
+        "joins": [{**join, "query": _timeless(join["query"])} for join in query["joins"]],
+    }
 
 
 @routes.add("GET", PATH, options=["filter_by"])
@@ -208,24 +215,23 @@ def batch_query(call: Call) -> Answer:
         for role, option in wanted.items()
         if feature[role] and not call.flag(option)
     }
-    query = _without(view["query"], dropped)
+    keys = _keys(call, row.document["query"])
+    query = _chosen(view["query"], dropped, keys)
     root = query["leftFeatureGroup"]
-    present = {feature["name"] for feature in query["leftFeatures"]}
-    added = [f["name"] for f in root["features"] if f.get("primary")] if call.flag("with_primary_keys") else []
-    if call.flag("with_event_time") and root.get("eventTime"):
-        added.append(root["eventTime"])
-    for feature in root["features"]:
-        if feature["name"] in added and feature["name"] not in present:
-            # Under its full name the SDK knows that it is no feature of the view, and drops it where it must.
-            query["leftFeatures"].append({**feature, "useFullyQualifiedName": True})
     conditions = [query.get("filter"), call.body, *window(root, call.number("start_time"), call.number("end_time"))]
     if (version := call.number("td_version")) is not None:
-        stored = call.db.scalar(
-            sa.select(training_datasets.c.document).where(
-                training_datasets.c.parent_id == row.id, training_datasets.c.version == version
+        same = training_datasets.c.parent_id == row.id, training_datasets.c.version == version
+        stored = call.db.execute(training_datasets.select().where(*same)).one_or_none()
+        if stored is None:
+            raise NotFound(
+                f"Feature view {row.name} version {row.version} has no training dataset version {version}.",
+                TRAINING_DATASET_NOT_FOUND,
             )
-        )
-        conditions.append((stored or {}).get("extraFilter"))
+        conditions.append(stored.document.get("extraFilter"))
+        if query.get("limit") is None:
+            query["limit"] = (
+                NO_LIMIT  # a split deals out rows by number, so training data must be in one order for ever
+            )
     query["filter"] = all_of(conditions)
     return query
 
@@ -233,12 +239,48 @@ def batch_query(call: Call) -> Answer:
 routes.add("POST", VERSION + "/query/batch", options=_BATCH_OPTIONS, reads_only=True)(batch_query)
 
 
-def _without(query: dict[str, Any], dropped: set[tuple[int, str]]) -> dict[str, Any]:
-    group = query["leftFeatureGroup"]["id"]
+def _keys(call: Call, query: dict[str, Any]) -> dict[int, list[str]]:
+    """Primary keys and event times asked for, by feature group: like Hopsworks of all groups, but what the groups share
+    (the keys they are joined on, an event time of the same name) only of the first."""
+    plan = queries.plan(call.db, call.store, call.project, query)
+    shared = {(right.table, right.name) for left, right in _joined_on(plan.joins) if left.name == right.name}
+    found: dict[int, list[str]] = {}
+    event_times: set[str] = set()
+    for position, table in enumerate(plan.tables):
+        group = feature_groups.document(call, feature_groups.find(call, table.group))
+        names = found.setdefault(table.group, [])
+        if call.flag("with_primary_keys"):
+            names += [f["name"] for f in group["features"] if f.get("primary") and (position, f["name"]) not in shared]
+        event_time = group.get("eventTime")
+        if call.flag("with_event_time") and event_time and event_time not in event_times:
+            event_times.add(event_time)
+            names.append(event_time)
+    return found
+
+
+def _joined_on(joins: Iterable[Join]) -> Iterator[tuple[Column, Column]]:
+    for join in joins:
+        yield from join.on
+        yield from _joined_on(join.joins)
+
+
+def _chosen(query: dict[str, Any], dropped: set[tuple[int, str]], keys: dict[int, list[str]]) -> dict[str, Any]:
+    """The query without the `dropped` features and with the `keys` of its feature groups."""
+    group = query["leftFeatureGroup"]
+    wanted = keys.get(group["id"], [])
+    selected = {feature["name"] for feature in query["leftFeatures"]}
     return {
         **query,
-        "leftFeatures": [feature for feature in query["leftFeatures"] if (group, feature["name"]) not in dropped],
-        "joins": [{**join, "query": _without(join["query"], dropped)} for join in query.get("joins") or []],
+        "leftFeatures": [
+            *(f for f in query["leftFeatures"] if f["name"] in wanted or (group["id"], f["name"]) not in dropped),
+            # Under its full name the SDK knows that it is no feature of the view, and drops it where it must.
+            *(
+                {**f, "useFullyQualifiedName": True}
+                for f in group["features"]
+                if f["name"] in wanted and f["name"] not in selected
+            ),
+        ],
+        "joins": [{**join, "query": _chosen(join["query"], dropped, keys)} for join in query.get("joins") or []],
     }
 
 

@@ -6,7 +6,6 @@ A browser cannot send the API key in a header, so the pages ask for it once and 
 from __future__ import annotations
 
 import hmac
-import json
 from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
@@ -17,16 +16,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from local_hopsworks.errors import HopsworksError
+from local_hopsworks.errors import ILLEGAL_ARGUMENT, HopsworksError, NotFound
 from local_hopsworks.metadata import feature_groups as group_table
 from local_hopsworks.metadata import feature_views as view_table
 from local_hopsworks.metadata import models as model_table
 from local_hopsworks.metadata import projects as project_table
 from local_hopsworks.query import delta
-from local_hopsworks.rest import feature_groups, feature_views, jobs, models
-from local_hopsworks.rest.routing import Call, Service
+from local_hopsworks.rest import executions, feature_groups, feature_views, jobs, models, secrets, validation
+from local_hopsworks.rest.routing import Call, Service, iso
 
 PREFIX = "/p"
+_SECRETS = "/account/secrets"  # the one link of the SDK that is not below /p
+OPEN = (f"{PREFIX}/", _SECRETS)
 _COOKIE = "local_hopsworks"
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -81,8 +82,7 @@ def _heading(text: str) -> _Html:
 
 
 _LOGIN = _Html(
-    f'<form method="post" action="{PREFIX}/login">'
-    '<label>API key <input name="key" type="password" size="50" autofocus></label> '
+    '<form method="post"><label>API key <input name="key" type="password" size="50" autofocus></label> '
     "<button>Open</button></form><p>The key lies in the store, in <code>security/api_key</code>.</p>"
 )
 
@@ -122,10 +122,10 @@ async def _login(request: Request) -> Response:
     form = await request.form(max_files=0, max_fields=1)
     if not service.security.is_api_key(str(form.get("key", "")).strip()):
         return _page("Whose Hopsworks is this?", "That is not this store's key.", _LOGIN, status=401)
-    return _let_in(f"{PREFIX}/", token(service))
+    return _let_in(request.url.path, token(service))
 
 
-routes.append(Route(PREFIX + "/login", _login, methods=["POST"]))
+routes.append(Route(PREFIX + "/{path:path}", _login, methods=["POST"]))  # to whichever page asked for the key
 
 
 @_page_route("/")
@@ -135,6 +135,16 @@ def index(call: Call) -> Response:
         "Projects",
         _table(["project", "created"], [(_link(f"{PREFIX}/{row.id}", row.name), row.created) for row in rows]),
     )
+
+
+@_page_route(_SECRETS)
+def user_secrets(call: Call) -> Response:
+    """Names only: no page ever shows a value."""
+    rows = [(found["name"], found["visibility"], found["addedOn"]) for found in secrets.documents(call)]
+    return _page("Secrets", _table(["name", "visibility", "created"], rows))
+
+
+routes.append(Route(_SECRETS, lambda request: RedirectResponse(PREFIX + _SECRETS), methods=["GET"]))
 
 
 @_page_route("/{project}")
@@ -199,7 +209,21 @@ def feature_group(call: Call) -> Response:
         _table(["name", "type", "role", "description"], features),
         _heading("Commits, newest first"),
         _table(["time", "inserted", "updated", "deleted"], commits),
+        *_validation(call, group),
     )
+
+
+def _validation(call: Call, group: dict[str, Any]) -> list[_Html]:
+    suite, reports = group["expectationSuite"] or {}, validation.documents(call, group["id"])[:50]
+    if not suite and not reports:
+        return []
+    found = [(iso(r["validationTime"]), r["ingestionResult"], ", ".join(validation.missed(r))) for r in reports]
+    return [
+        _heading("Expectations"),
+        _table(["expectation", "of"], [(e["expectationType"], e["kwargs"]) for e in suite.get("expectations", [])]),
+        _heading("Validation reports, newest first"),
+        _table(["time", "rows", "not met"], found),
+    ]
 
 
 @_page_route("/{project}/fs/{feature_store}/fv/{name}/version/{version}")
@@ -242,11 +266,30 @@ def model(call: Call) -> Response:
     )
 
 
+@_page_route("/{project}/jobs/named/{name}")
 @_page_route("/{project}/jobs/named/{name}/executions")
 def job(call: Call) -> Response:
-    found = jobs.document(call, call.path["name"])
+    found, row = jobs.document(call, call.path["name"]), jobs.find(call, call.path["name"])
+    rows = [
+        (run["id"], run["submissionTime"], run["args"], run["state"], run["stdoutPath"], run["stderrPath"])
+        for run in executions.documents(call, row)
+    ]
+    if row.document.get("config") is None:  # this server's own work, done before it answered
+        return _page(f"Job {row.name}", f"Finished {found['creationTime']}.")
+    schedule = found["jobSchedule"] or {}
+    facts = [
+        ("script", found["config"]["appPath"]),
+        ("schedule", schedule.get("cronExpression")),
+        ("next execution", iso(due) if (due := schedule.get("nextExecutionDateTime")) else None),
+    ]
     return _page(
-        f"Job {found['name']}",
-        f"Finished {found['creationTime']}.",
-        _Html(f"<pre>{escape(json.dumps(found, indent=2))}</pre>"),
+        f"Job {row.name}",
+        _table(["", ""], facts),
+        _heading("Executions, newest first"),
+        _table(["id", "submitted", "arguments", "state", "output", "errors"], rows),
     )
+
+
+@_page_route("/{path:path}")
+def unknown(call: Call) -> Response:
+    raise NotFound("There is no such page.", ILLEGAL_ARGUMENT)

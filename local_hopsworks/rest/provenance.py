@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.metadata import feature_views, models, training_datasets
+from local_hopsworks.metadata import feature_groups, feature_views, models, training_datasets
 from local_hopsworks.rest import feature_groups as groups
 from local_hopsworks.rest import feature_views as views
 from local_hopsworks.rest import models as registry
@@ -35,9 +35,35 @@ def _models(call: Call, view: sa.Row[Any]) -> list[sa.Row[Any]]:
 
 @routes.add("GET", groups.PATH + "/{id}/provenance/links", options=_OPTIONS)
 def of_feature_group(call: Call) -> Answer:
+    """Up the groups that its maker named as parents, down the groups that name it and the views that read it."""
     row = groups.find(call, call.integer("id"))
+    others = {other.id: other for other in _all(call, feature_groups)}
+    upstream = [
+        _node("FEATURE_GROUP", groups.document(call, others[parent["id"]]))
+        if parent["id"] in others
+        else _gone("FEATURE_GROUP", call, parent["name"], parent["version"])
+        for parent in _parents(row)
+    ]
+    downstream = [
+        _node("FEATURE_GROUP", groups.document(call, other))
+        for other in others.values()
+        if row.id in [parent["id"] for parent in _parents(other)]
+    ]
     made = [view for view in _all(call, feature_views) if row.id in groups.group_ids(view.document["query"])]
-    return {"upstream": [], "downstream": [_node("FEATURE_VIEW", views.document(call, view)) for view in made]}
+    downstream += [_node("FEATURE_VIEW", views.document(call, view)) for view in made]
+    return {"upstream": upstream, "downstream": downstream}
+
+
+def _parents(row: sa.Row[Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = row.document.get("parents") or []
+    return found
+
+
+def _gone(kind: str, call: Call, name: str, version: int) -> Node:
+    """Something that was deleted: its name is all that is left."""
+    artifact = {"project": call.project.name, "name": name, "version": version}
+    found = {"artifact_type": kind, "accessible": False, "deleted": True, "artifact": artifact}
+    return {"node": found, "upstream": [], "downstream": []}
 
 
 @routes.add("GET", views.VERSION + "/provenance/links", options=_OPTIONS)
@@ -71,9 +97,7 @@ def of_model(call: Call) -> Answer:
     )
     view = call.db.execute(feature_views.select().where(*same)).one_or_none()
     if view is None:
-        artifact = {"project": call.project.name, "name": name, "version": version}
-        gone = {"artifact_type": "FEATURE_VIEW", "accessible": False, "deleted": True, "artifact": artifact}
-        return {"upstream": [{"node": gone, "upstream": [], "downstream": []}], "downstream": []}
+        return {"upstream": [_gone("FEATURE_VIEW", call, name, version)], "downstream": []}
     source = _node("FEATURE_VIEW", views.document(call, view))
     query = training_datasets.select().where(
         training_datasets.c.parent_id == view.id, training_datasets.c.version == row.document["trainingDatasetVersion"]

@@ -6,9 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, PROJECT_NOT_FOUND, NotEmbedded, NotFound
+from local_hopsworks.errors import (
+    FEATURE_GROUP_NOT_FOUND,
+    ILLEGAL_QUERY,
+    PROJECT_NOT_FOUND,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
 from local_hopsworks.metadata import feature_groups, projects
-from local_hopsworks.query.plan import FeatureGroup, Plan, make_plan
+from local_hopsworks.query.plan import MOST_JOINS, FeatureGroup, Plan, make_plan
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service
 from local_hopsworks.store import Store
 
@@ -50,6 +57,7 @@ def construct(call: Call) -> Answer:
     text = to_sql(
         plan(call.db, call.store, call.project, query)
     )  # refuses now, with a sentence, what could not be read later
+    call.service.query_service()  # a client that knew it before this server was restarted does not ask for its address
     ticket = call.service.security.ticket({"project": call.project.id, "query": query})
     return {
         "query": text,
@@ -62,15 +70,17 @@ def construct(call: Call) -> Answer:
     }
 
 
-def slim(query: dict[str, Any]) -> dict[str, Any]:
+def slim(query: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     """The query with feature groups by id only: what the client says else of them is neither needed nor believed."""
+    if depth > MOST_JOINS:
+        raise HopsworksError(f"A query's joins are nested at most {MOST_JOINS} deep.", ILLEGAL_QUERY)
     group = query.get("leftFeatureGroup") or {}
     if group.get("spine") or group.get("type") == "onDemandFeaturegroupDTO":
         raise NotEmbedded("reading an external feature group or a spine")
     return {
         **{key: value for key, value in query.items() if value is not None},
         "leftFeatureGroup": {"id": group.get("id")},
-        "joins": [{**join, "query": slim(join["query"])} for join in query.get("joins") or []],
+        "joins": [{**join, "query": slim(join.get("query") or {}, depth + 1)} for join in query.get("joins") or []],
     }
 
 

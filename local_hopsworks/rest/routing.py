@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,7 @@ from starlette.routing import Route
 from local_hopsworks import metadata
 from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import Metadata
+from local_hopsworks.runner import Runner
 from local_hopsworks.security import Security
 from local_hopsworks.store import Store
 
@@ -44,7 +46,9 @@ class Service:
     metadata: Metadata
     security: Security
     address: str  # https://127.0.0.1:port
+    environment: Callable[[str], dict[str, str]]  # the SDK's variables for a project
     query_service: Callable[[], str]  # host:port of the query service
+    runner: Runner  # of jobs
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,13 @@ class Routes(list[Route]):
     any other is refused, because ignoring it could change what the caller meant."""
 
     def add(
-        self, method: str, path: str, *, options: Iterable[str] = (), reads_only: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        options: Iterable[str] = (),
+        reads_only: bool = False,
+        takes_text: bool = False,  # a body that says it is text, or is no JSON, reaches the handler as a str
     ) -> Callable[[Handler], Handler]:
         known = {"expand", *options}
 
@@ -125,7 +135,7 @@ class Routes(list[Route]):
                 for name in request.query_params:
                     if name not in known:
                         raise NotEmbedded(f"the option {name[:80]!r} of {method} {request.url.path[len(API) :]}")
-                body = await _body(request)
+                body = await _body(request, takes_text)
                 try:
                     return await run_in_threadpool(_run, handler, request, body, method != "GET" and not reads_only)
                 except (HopsworksError, sa.exc.OperationalError):
@@ -161,7 +171,7 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
     return Response(status_code=204) if answer is None else JSONResponse(answer)
 
 
-async def _body(request: Request) -> Any:
+async def _body(request: Request, takes_text: bool) -> Any:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.form(max_files=1, max_fields=20)
     content = bytearray()
@@ -171,16 +181,26 @@ async def _body(request: Request) -> Any:
             raise HopsworksError(f"The body is larger than {LARGEST_BODY // 2**20} MiB.", status=413)
     if not content:
         return None
+    if takes_text and request.headers.get("content-type", "").startswith("text/plain"):
+        return content.decode(errors="replace")
     try:
         # NaN and infinity are no JSON, yet Python clients send them (a metric, a statistic): they become null.
         return json.loads(content, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
+        if takes_text:
+            return content.decode(errors="replace")
         raise HopsworksError("The body is not JSON.") from error
 
 
 def now() -> str:
     """The time as Hopsworks writes it."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return iso(int(time.time() * 1000))
+
+
+def iso(milliseconds: int) -> str:
+    """A time in ms since 1970 as Hopsworks writes it."""
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def items(rows: list[Any]) -> dict[str, Any]:

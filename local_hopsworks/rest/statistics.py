@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import operator
 import time
+from dataclasses import replace
 from typing import Any
+
+import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import STATISTICS_NOT_FOUND, NotEmbedded, NotFound
@@ -99,30 +102,54 @@ def register(call: Call) -> Answer:
 
 @routes.add("GET", _GROUP, options=_OPTIONS)
 def get(call: Call) -> Answer:
-    return _found(call, tags.owner(feature_groups, groups.find(call, call.integer("id")).id))
+    """Hopsworks computes statistics after every insert. Here that is put off until somebody looks, so that inserts stay
+    fast: whoever asks finds those of the latest commit, computed at its time. Who asks about a certain commit wants to
+    know what is there; `compute_statistics` of the SDK does so first, and then asks for a job."""
+    row = groups.find(call, call.integer("id"))
+    owner, group = tags.owner(feature_groups, row.id), groups.document(call, row)
+    wanted = (group["statisticsConfig"] or {}).get("enabled", True)
+    about_a_commit = any(entry.startswith("window_") for entry in call.query.getlist("filter_by"))
+    if wanted and not about_a_commit and (commits := delta.commits(group["location"])):
+        latest = commits[0]["commitid"]
+        known = call.db.scalars(sa.select(metadata.statistics.c.document).where(metadata.statistics.c.owner == owner))
+        if latest not in [document.get("windowEndCommitTime") for document in known]:
+            document = _computed(call, group, latest, latest)
+            with call.service.metadata.transaction(write=True) as db:
+                db.execute(metadata.statistics.insert().values(owner=owner, document=document))
+                return _found(replace(call, db=db), owner)
+    return _found(call, owner)
 
 
-@routes.add("POST", _GROUP + "/compute")
-def compute(call: Call) -> Answer:
-    """Statistics of all rows as of the latest commit, computed before the answer."""
+def _computed(call: Call, group: dict[str, Any], commit: int | None, time_: int) -> dict[str, Any]:
+    """Statistics of all rows as of a commit, of the features and kinds that the group's configuration names."""
     from local_hopsworks.query import profile  # brings pyarrow and pandas
 
-    row = groups.find(call, call.integer("id"))
-    group = groups.document(call, row)
-    query = {
-        "leftFeatureGroup": {"id": row.id},
-        "leftFeatures": [{"name": feature["name"]} for feature in group["features"]],
-    }
     config = group.get("statisticsConfig") or {}
-    if config.get("columns"):
-        query["leftFeatures"] = [{"name": name} for name in config["columns"]]
-    commits = delta.commits(group["location"])
-    document = {
-        "computationTime": int(time.time() * 1000),
+    names = config.get("columns") or [feature["name"] for feature in group["features"]]
+    query = {
+        "leftFeatureGroup": {"id": group["id"]},
+        "leftFeatureGroupEndTime": commit,
+        "leftFeatures": [{"name": name} for name in names],
+    }
+    kinds = {kind for kind in ("histograms", "correlations", "exactUniqueness") if config.get(kind)}
+    return {
+        "computationTime": time_,
         "rowPercentage": 1.0,
         "beforeTransformation": False,
-        "windowEndCommitTime": commits[0]["commitid"] if commits else None,
-        "featureDescriptiveStatistics": profile.describe(queries.plan(call.db, call.store, call.project, query)),
+        "windowEndCommitTime": commit,
+        "featureDescriptiveStatistics": profile.describe(queries.plan(call.db, call.store, call.project, query), kinds),
     }
+
+
+@routes.add("POST", _GROUP + "/compute", options=["start_commit_time", "end_commit_time"])
+def compute(call: Call) -> Answer:
+    """Statistics of all rows as of the latest commit, or an earlier one, computed before the answer."""
+    if call.option("start_commit_time"):
+        raise NotEmbedded("statistics of what changed since a commit", "Leave the start of the window out.")
+    row = groups.find(call, call.integer("id"))
+    group = groups.document(call, row)
+    commits = delta.commits(group["location"])
+    commit = call.number("end_commit_time") or (commits[0]["commitid"] if commits else None)
+    document = _computed(call, group, commit, int(time.time() * 1000))
     call.db.execute(metadata.statistics.insert().values(owner=tags.owner(feature_groups, row.id), document=document))
     return jobs.finished(call, f"{row.name}_{row.version}_compute_stats", "PYSPARK")

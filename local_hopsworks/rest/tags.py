@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -27,9 +28,13 @@ def put(call: Call, on: str, name: str, value: Any) -> None:
 
 
 def put_all(call: Call, on: str, listed: dict[str, Any] | None) -> None:
-    """The tags that come along when a thing is created; there each value is JSON text already."""
+    """The tags that come along when a thing is created; there the SDK makes JSON text of objects only."""
     for tag in (listed or {}).get("items") or []:
-        put(call, on, str(tag["name"]), json.loads(tag["value"]) if isinstance(tag["value"], str) else tag["value"])
+        value = tag["value"]
+        if isinstance(value, str) and value.startswith("{"):
+            with contextlib.suppress(ValueError):
+                value = json.loads(value)
+        put(call, on, str(tag["name"]), value)
 
 
 def tag_routes(target: Routes, path: str, find_owner: Any) -> None:

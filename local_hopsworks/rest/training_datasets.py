@@ -76,6 +76,11 @@ def create(call: Call) -> Answer:
     kind = body.get("trainingDatasetType")
     if kind not in (IN_MEMORY, "HOPSFS_TRAINING_DATASET"):
         raise NotEmbedded(f"training data of type {str(kind)[:80]}")
+    for unsupported in ("lookback", "spineAnchored"):
+        if body.get(unsupported):
+            raise NotEmbedded(f"training data with {unsupported}")
+    if (body.get("dataSource") or {}).get("path"):
+        raise NotEmbedded("training data at a location of one's own", "Leave `location` out.")
     data_format = str(body.get("dataFormat") or "parquet").lower()
     if kind != IN_MEMORY and data_format not in _FORMATS:
         raise HopsworksError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +22,9 @@ PATH = "/project/{project}/featurestores/{feature_store}/transformationfunctions
 
 
 def _document(row: sa.Row[Any]) -> dict[str, Any]:
-    return {**row.document, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
+    """The DTO. Without a type: the SDK takes it for one that is attached to something, whose name it then misses."""
+    kept = {key: value for key, value in row.document.items() if key != "transformationType"}
+    return {**kept, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
 
 
 @routes.add("POST", PATH)
@@ -41,19 +44,35 @@ def create(call: Call) -> Answer:
 
 @routes.add("GET", PATH, options=["name", "version"])
 def get(call: Call) -> Answer:
-    table = transformation_functions
-    query = table.select().where(table.c.parent_id == call.project.id)
+    """All; or the one of a name, which without a version is the first."""
+    query = transformation_functions.select().where(transformation_functions.c.parent_id == call.project.id)
+    stored = [_document(row) for row in call.db.execute(query)]
+    found = [*stored, *_built_in(call.project.id)]
     if name := call.option("name"):
-        query = query.where(table.c.name == name)
-        version = call.number("version")
-        newest = sa.select(sa.func.max(table.c.version)).where(
-            table.c.parent_id == call.project.id, table.c.name == name
-        )
-        query = query.where(table.c.version == (newest.scalar_subquery() if version is None else version))
-    rows = call.db.execute(query.order_by(table.c.name, table.c.version)).all()
-    if name and not rows:
-        raise NotFound(f"There is no transformation function {name[:80]!r}.", TRANSFORMATION_FUNCTION_NOT_FOUND)
-    return items([_document(row) for row in rows])
+        version = call.number("version") or 1
+        found = [f for f in found if (f["hopsworksUdf"]["name"], f["version"]) == (name, version)][:1]
+        if not found:
+            raise NotFound(
+                f"There is no transformation function {name[:80]!r} version {version}.",
+                TRANSFORMATION_FUNCTION_NOT_FOUND,
+            )
+    return items(sorted(found, key=lambda f: (f["hopsworksUdf"]["name"], f["version"])))
+
+
+def _built_in(feature_store: int) -> list[dict[str, Any]]:
+    """The functions that come with the SDK, such as `min_max_scaler`; Hopsworks has them in every project."""
+    from hsfs import builtin_transformations, hopsworks_udf  # slow to load; whoever asks for them has it loaded already
+
+    functions = [f for f in vars(builtin_transformations).values() if isinstance(f, hopsworks_udf.HopsworksUdf)]
+    return [
+        {
+            "id": -number,
+            "version": 1,
+            "featurestoreId": feature_store,
+            "hopsworksUdf": json.loads(function.json()),
+        }
+        for number, function in enumerate(functions, 1)
+    ]
 
 
 @routes.add("DELETE", PATH + "/{id}")

@@ -1,0 +1,35 @@
+"""COVERAGE.md says what is so: made anew and compared."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent.parent / "local_hopsworks" / "COVERAGE.md"
+ASIDE = Path(sys.prefix) / "expectations"
+
+
+@pytest.fixture(scope="module")
+def made_anew(run, environment, tmp_path_factory):
+    if not ASIDE.is_dir():
+        pytest.skip("great_expectations is not installed; `make test` does that")
+    paths = os.pathsep.join([environment["PYTHONPATH"], str(ASIDE)])
+    home = tmp_path_factory.mktemp("coverage")
+    command = ["-m", "local_hopsworks", "run", "--home", home, "--", sys.executable, HERE / "sdk_coverage"]
+    done = run(sys.executable, *command, env={"PYTHONPATH": paths, "GX_ANALYTICS_ENABLED": "False"}, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_every_public_method_works_or_is_refused_with_a_sentence(made_anew):
+    assert [line for line in made_anew.splitlines() if "| fails |" in line] == []
+    refused = [line.split(" | ") for line in made_anew.splitlines() if "| refused" in line]
+    assert len(refused) > 100 and all(len(cells[2].rstrip(" |")) > 3 for cells in refused)
+
+
+def test_page_is_up_to_date(made_anew):
+    assert made_anew == PAGE.read_text(), "run `make coverage`"

@@ -1,0 +1,311 @@
+"""Dataset storage: what the SDK's dataset API does with files and folders, and the chunks of its uploads."""
+
+import math
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hopsworks.client.exceptions import DatasetException, RestAPIError
+
+MEGABYTE = 2**20
+NAMES = [
+    "plain.txt",
+    "with space.txt",
+    "naïve – 日本 🚢.txt",
+    "100% + #1 & [x] 'q'?=.txt",
+    ".hidden",
+    "%2e%2e",
+    "ü" * 127,
+]
+
+
+@pytest.fixture(scope="session")
+def storage(project):
+    return project.get_dataset_api()
+
+
+@pytest.fixture
+def folder(storage, name):
+    """A folder of the test's own in dataset storage."""
+    return storage.mkdir(f"Resources/{name}")
+
+
+@pytest.fixture
+def put(storage, folder, tmp_path):
+    """Upload `content` under a name into the test's folder; returns its path there."""
+
+    def upload(content=b"content", file_name="file.txt", **options):
+        (tmp_path / file_name).write_bytes(content)
+        return storage.upload(str(tmp_path / file_name), folder, **options)
+
+    return upload
+
+
+@pytest.fixture
+def read(storage, tmp_path):
+    """The bytes of a file in dataset storage, as the SDK downloads them."""
+
+    def download(path):
+        target = tmp_path / "downloaded"
+        storage.download(path, str(target), overwrite=True)
+        return target.read_bytes()
+
+    return download
+
+
+@pytest.fixture
+def post_chunk(api, folder):
+    """One chunk of an upload the way the SDK sends it, at a moment of the test's choosing."""
+
+    def post(content, number, size, file_name="file.bin", **changed):
+        form = {
+            "flowChunkNumber": number, "flowChunkSize": size, "flowTotalSize": len(content),
+            "flowTotalChunks": math.ceil(len(content) / size), "flowFilename": file_name, "templateId": -1,
+            "flowIdentifier": f"{len(content)}_{file_name}", "flowRelativePath": file_name, **changed,
+        }  # fmt: skip
+        part = content[(number - 1) * size : number * size]
+        return api("POST", f"/project/1/dataset/upload/{folder}", data=form, files={"file": (file_name, part)})
+
+    return post
+
+
+@pytest.mark.parametrize("file_name", NAMES)
+def test_uploaded_file_comes_back_under_any_name(put, read, storage, folder, file_name):
+    path = put(b"a passenger", file_name)
+    assert read(path) == b"a passenger"
+    assert storage.list(folder) == [f"{folder.removeprefix('/Projects/tests')}/{file_name}"]
+
+
+def test_large_file_comes_back_as_it_was(put, read):
+    content = random.Random(1).randbytes(35 * MEGABYTE + 17)
+    assert read(put(content, "large.bin")) == content
+
+
+def test_empty_file_can_be_stored(put, read, storage):
+    path = put(b"")
+    assert storage.exists(path) and read(path) == b""
+
+
+def test_folder_is_uploaded_and_downloaded_whole(storage, folder, tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "inner").mkdir(parents=True)
+    (tree / "a.txt").write_text("a")
+    (tree / "inner" / "b.txt").write_text("b")
+    storage.upload(str(tree), folder)
+    assert storage.list(f"{folder}/tree/inner") == [f"{folder.removeprefix('/Projects/tests')}/tree/inner/b.txt"]
+
+
+def test_file_is_not_replaced_unless_asked(put, read):
+    path = put(b"first")
+    with pytest.raises(DatasetException, match="already exists"):
+        put(b"second")
+    assert read(path) == b"first"
+    assert read(put(b"second", overwrite=True)) == b"second"
+
+
+def test_top_level_dataset_is_never_replaced(storage, tmp_path):
+    (tmp_path / "Resources").write_text("no dataset")
+    with pytest.raises(DatasetException, match="top-level dataset"):
+        storage.upload(str(tmp_path / "Resources"), "/Projects/tests", overwrite=True)
+
+
+def test_project_has_its_top_level_datasets(storage):
+    assert {"/Resources", "/Models", "/Logs", "/tests_Training_Datasets"} <= set(storage.list("/"))
+
+
+def test_listing_is_served_in_pages(put, storage, folder):
+    for number in range(5):
+        put(file_name=f"{number}.txt")
+    pages = [storage.list(folder, offset=offset, limit=2) for offset in (0, 2, 4)]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [path[-5:] for page in pages for path in page] == [f"{number}.txt" for number in range(5)]
+
+
+def test_relative_and_absolute_paths_mean_the_same(put, storage, folder):
+    put(b"x")
+    relative = folder.removeprefix("/Projects/tests/")
+    for start in (relative, f"/Projects/tests/{relative}", f"/{relative}"):
+        assert storage.exists(f"{start}/file.txt")
+        assert storage.get(f"{start}/file.txt")["attributes"]["path"] == f"/Projects/tests/{relative}/file.txt"
+
+
+def test_missing_path_does_not_exist(storage, folder):
+    assert not storage.exists(f"{folder}/nothing")
+    with pytest.raises(RestAPIError, match="There is no"):
+        storage.download(f"{folder}/nothing")
+
+
+def test_folder_is_not_downloaded_as_a_file(api, folder):
+    answer = api("GET", f"/project/1/dataset/download/with_auth/{folder}")
+    assert (answer.status_code, answer.json()["errorMsg"][-32:]) == (400, "is a folder; download its files.")
+
+
+def test_nested_folders_are_made_at_once_but_not_twice(storage, folder):
+    storage.mkdir(f"{folder}/a/b/c")
+    assert storage.exists(f"{folder}/a/b/c")
+    with pytest.raises(RestAPIError, match="exists already"):
+        storage.mkdir(f"{folder}/a/b")
+
+
+def test_copy_leaves_the_original(put, read, storage, folder):
+    storage.copy(put(b"x"), f"{folder}/copy.txt")
+    assert read(f"{folder}/copy.txt") == read(f"{folder}/file.txt") == b"x"
+
+
+def test_folder_is_copied_with_all_in_it(put, read, storage, folder):
+    put(b"x")
+    storage.copy(folder, f"{folder}_copy")
+    assert read(f"{folder}_copy/file.txt") == b"x"
+
+
+def test_move_takes_the_original_away(put, read, storage, folder):
+    storage.move(put(b"x"), f"{folder}/moved.txt")
+    assert read(f"{folder}/moved.txt") == b"x" and not storage.exists(f"{folder}/file.txt")
+
+
+@pytest.mark.parametrize("action", ["copy", "move"])
+def test_existing_target_is_replaced_only_when_asked(put, read, storage, folder, action):
+    put(b"old", "target.txt")
+    source = put(b"new", "source.txt")
+    with pytest.raises(DatasetException, match="already exists"):
+        getattr(storage, action)(source, f"{folder}/target.txt")
+    getattr(storage, action)(source, f"{folder}/target.txt", overwrite=True)
+    assert read(f"{folder}/target.txt") == b"new"
+
+
+@pytest.mark.parametrize("action", ["copy", "move"])
+def test_folder_cannot_be_put_into_itself(storage, folder, action):
+    with pytest.raises(RestAPIError, match="cannot be put into itself"):
+        getattr(storage, action)(folder, f"{folder}/inner")
+    assert storage.list(folder) == []
+
+
+def test_removed_file_and_folder_are_gone(put, storage, folder):
+    storage.remove(put())
+    assert storage.list(folder) == []
+    storage.remove(folder)
+    assert not storage.exists(folder)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/Projects/tests", "."])
+def test_the_whole_project_cannot_be_removed(api, path):
+    assert api("DELETE", f"/project/1/dataset/{path}").status_code in (400, 501)
+    assert api("GET", "/project/1/dataset/Resources").ok
+
+
+def test_chunks_may_arrive_in_any_order(post_chunk, read, folder):
+    content = random.Random(2).randbytes(10_500)
+    for number in random.Random(3).sample(range(1, 12), 11):
+        assert post_chunk(content, number, 1000).status_code == 204
+    assert read(f"{folder}/file.bin") == content
+
+
+def test_chunks_may_arrive_at_once(post_chunk, read, folder):
+    content = random.Random(4).randbytes(8 * MEGABYTE)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: post_chunk(content, number, MEGABYTE), range(8, 0, -1)))
+    assert {answer.status_code for answer in answers} == {204}
+    assert read(f"{folder}/file.bin") == content
+
+
+def test_file_appears_only_when_its_last_chunk_is_there(post_chunk, storage, folder):
+    content = b"abcdef"
+    post_chunk(content, 1, 2)
+    post_chunk(content, 3, 2)
+    assert storage.list(folder) == []
+    post_chunk(content, 2, 2)
+    assert len(storage.list(folder)) == 1
+
+
+def test_upload_that_broke_off_does_not_spoil_the_next(post_chunk, read, folder):
+    for number in (1, 2):
+        post_chunk(b"aaaaaaaa", number, 2)  # of four, and no more comes
+    for number in (1, 2, 3, 4):
+        post_chunk(b"bbbbbbbb", number, 2)
+    assert read(f"{folder}/file.bin") == b"bbbbbbbb"
+
+
+def test_upload_that_failed_does_not_spoil_the_next(post_chunk, read, folder, server):
+    uploads = server.store.home / "uploads"
+    post_chunk(b"aaaaaa", 1, 2)
+    for draft in uploads.iterdir():
+        draft.unlink()  # as if the disk had lost it
+    assert post_chunk(b"aaaaaa", 2, 2).status_code == 500
+    for number in (3, 1, 2):
+        assert post_chunk(b"bbbbbb", number, 2).status_code == 204
+    assert read(f"{folder}/file.bin") == b"bbbbbb"
+
+
+def test_file_uploaded_twice_at_once_is_one_of_the_two(post_chunk, read, folder):
+    contents = [bytes([65 + turn]) * 4 * MEGABYTE for turn in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda content: post_chunk(content, 1, len(content)), contents))
+    assert {answer.status_code for answer in answers} == {204}
+    assert read(f"{folder}/file.bin") in contents
+
+
+def test_same_name_in_two_folders_is_two_uploads(post_chunk, api, read, folder, storage):
+    storage.mkdir(f"{folder}/other")
+    form = {
+        "flowChunkNumber": 1, "flowChunkSize": 2, "flowTotalSize": 4, "flowTotalChunks": 2, "flowFilename": "file.bin",
+        "flowIdentifier": "4_file.bin",
+    }  # fmt: skip
+    post_chunk(b"aabb", 1, 2)
+    for number, part in (1, b"xx"), (2, b"yy"):
+        form["flowChunkNumber"] = number
+        api("POST", f"/project/1/dataset/upload/{folder}/other", data=form, files={"file": ("file.bin", part)})
+    post_chunk(b"aabb", 2, 2)
+    assert (read(f"{folder}/file.bin"), read(f"{folder}/other/file.bin")) == (b"aabb", b"xxyy")
+
+
+def test_reader_sees_the_old_file_or_the_new_one_whole(post_chunk, api, folder):
+    path, size = f"/project/1/dataset/download/with_auth/{folder}/file.bin", 200_000
+    contents = [bytes([65 + turn]) * size for turn in range(8)]
+    post_chunk(contents[0], 1, size)
+    seen, done = set(), threading.Event()
+
+    def reader():
+        while not done.is_set():
+            seen.add(api("GET", path).content)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    for content in contents:
+        post_chunk(content, 1, size)
+    done.set()
+    thread.join()
+    assert seen <= set(contents)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"flowChunkNumber": 0}, {"flowChunkNumber": 9}, {"flowChunkNumber": "one"}, {"flowChunkSize": 10**12},
+        {"flowTotalChunks": -1}, {"flowTotalSize": "NaN"}, {"flowFilename": ""}, {"flowFilename": None},
+    ],
+)  # fmt: skip
+def test_chunk_that_makes_no_sense_is_refused(post_chunk, storage, folder, wrong):
+    answer = post_chunk(b"abcd", 1, 2, **wrong)
+    assert answer.status_code == 400 and answer.json()["errorMsg"]
+    assert storage.list(folder) == []
+
+
+def test_upload_without_a_file_is_refused(api, folder):
+    assert api("POST", f"/project/1/dataset/upload/{folder}", data={"flowFilename": "x"}).status_code == 400
+    assert api("POST", f"/project/1/dataset/upload/{folder}", files={"other": b"x"}).status_code == 400
+
+
+def test_nothing_is_uploaded_over_a_folder_or_below_a_file(post_chunk, api, put, storage, folder):
+    storage.mkdir(f"{folder}/file.bin")
+    assert post_chunk(b"x", 1, 1).json()["errorMsg"] == (
+        "'file.bin' is a folder there, so no file of that name can be uploaded."
+    )
+    form = {"flowChunkNumber": 1, "flowChunkSize": 1, "flowTotalSize": 1, "flowTotalChunks": 1, "flowFilename": "y"}
+    answer = api("POST", f"/project/1/dataset/upload/{put()}", data=form, files={"file": ("y", b"y")})
+    assert answer.status_code == 400 and "is a file" in answer.json()["errorMsg"]
+
+
+def test_action_that_is_not_embedded_is_refused_by_name(storage, folder):
+    with pytest.raises(RestAPIError, match="does not do this: the dataset action 'zip'"):
+        storage.zip(folder)

@@ -1,0 +1,453 @@
+"""Queries: filters on every type, joins, point-in-time joins, time travel; the real SDK asks, the server answers."""
+
+import datetime
+import operator
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
+
+UTC = datetime.timezone.utc
+
+
+def rows(query):
+    """All rows of a query in the order of their keys, as a limit has them. Unlike `read()`, `read_batches()` shows no
+    animation, which would take half a second."""
+    with (query if query._limit is not None else query.limit(1000)).read_batches() as batches:
+        return [row for batch in batches for row in batch.to_pylist()]
+
+
+def column(query, name="id"):
+    return [row[name] for row in rows(query)]
+
+
+@pytest.fixture(scope="module")
+def make_group(feature_store):
+    def make(name, data, **options):
+        group = feature_store.get_or_create_feature_group(name=name, version=1, **{"primary_key": ["id"], **options})
+        frame = pd.DataFrame(data)
+        for timed in frame.select_dtypes(["datetime", "datetimetz"]):
+            frame[timed] = frame[timed].dt.as_unit("us")  # the SDK warns of nanoseconds
+        group.insert(frame)
+        return group
+
+    return make
+
+
+# Filters
+
+MOMENTS = [datetime.datetime(2024, 1, day, 12, 30) for day in range(1, 6)]
+DAYS = [datetime.date(2024, 1, day) for day in range(1, 6)]
+VALUES = {
+    "big": [-(2**53) - 1, -1, 0, 7, 2**53 + 1],
+    "whole": [-3, -1, 0, 2, 9],
+    "real": [-1.5, 0.0, 0.1, 2.25, 1e300],
+    "single": [-1.5, 0.0, 0.1, 2.25, 1e30],
+    "word": ["a", "b'; DROP TABLE fg0; --", "naïve 中文 🚢", 'quo"te', ""],
+    "flag": [True, False, True, False, True],
+    "moment": MOMENTS,
+    "day": DAYS,
+}
+CONDITIONS = {
+    "EQUALS": operator.eq,
+    "NOT_EQUALS": operator.ne,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+}
+
+
+@pytest.fixture(scope="module")
+def typed(make_group):
+    """Five rows of every type, and a sixth in which all but the key is missing."""
+    data = {"id": range(1, 7)}
+    dtypes = {"big": "Int64", "whole": "Int32", "real": "float64", "single": "float32"}
+    for name, values in VALUES.items():
+        data[name] = pd.Series([*values, None], dtype=dtypes.get(name, "object"))
+    data["moment"] = pd.to_datetime(data["moment"])
+    return make_group("typed", data)
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("name", VALUES)
+def test_filter_finds_what_python_finds(typed, name, condition):
+    compare, feature = CONDITIONS[condition], typed.get_feature(name)
+    for bound in VALUES[name][1:4]:
+        expected = [i for i, value in enumerate(VALUES[name], 1) if compare(value, bound)]
+        assert column(typed.select(["id"]).filter(compare(feature, bound))) == expected, bound
+
+
+def test_stored_types_come_back_as_they_went_in(typed):
+    assert {feature.name: feature.type for feature in typed.columns} == {
+        "id": "bigint", "big": "bigint", "whole": "int", "real": "double", "single": "float", "word": "string",
+        "flag": "boolean", "moment": "timestamp", "day": "date",
+    }  # fmt: skip
+    for name, values in VALUES.items():
+        got = column(typed.select_all(), name)
+        assert got[:5] == [pytest.approx(value) if name == "single" else value for value in values]
+        assert got[5] is None
+
+
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"moment"}))  # there the SDK itself fails on None
+def test_filter_by_none_tells_missing_from_present(typed, name):
+    feature = typed.get_feature(name)
+    assert column(typed.select(["id"]).filter(feature == None)) == [6]  # noqa: E711
+    assert column(typed.select(["id"]).filter(feature != None)) == [1, 2, 3, 4, 5]  # noqa: E711
+
+
+@pytest.mark.parametrize("name", ["big", "whole", "real", "single", "word", "flag"])
+def test_isin_finds_the_listed_values(typed, name):
+    listed = VALUES[name][1:3]
+    expected = [i for i, value in enumerate(VALUES[name], 1) if value in listed]
+    assert column(typed.select(["id"]).filter(typed.get_feature(name).isin(listed))) == expected
+
+
+def test_isin_of_dates_and_of_nothing(typed):
+    assert column(typed.select(["id"]).filter(typed.day.isin([str(DAYS[0]), str(DAYS[3])]))) == [1, 4]
+    assert column(typed.select(["id"]).filter(typed.moment.isin([str(MOMENTS[1])]))) == [2]
+    assert rows(typed.filter(typed.word.isin([]))) == []
+
+
+@pytest.mark.parametrize(("pattern", "expected"), [("a%", [1]), ("%文%", [3]), ("_", [1]), ("%'%", [2]), ("", [5])])
+def test_like_matches_patterns(typed, pattern, expected):
+    assert column(typed.select(["id"]).filter(typed.word.like(pattern))) == expected
+
+
+def test_and_or_nest_as_written(typed):
+    where = ((typed.whole > 0) | (typed.flag == True)) & ((typed.real < 2) | (typed.word == ""))  # noqa: E712
+    assert column(typed.select(["id"]).filter(where)) == [1, 3, 5]
+
+
+def test_chained_filters_all_hold(typed):
+    assert column(typed.select(["id"]).filter(typed.whole >= 0).filter(typed.flag == False)) == [4]  # noqa: E712
+
+
+@pytest.mark.parametrize("bound", ["2024-01-03 12:30:00", "2024-01-03T12:30:00Z", MOMENTS[2], 1704285000000])
+def test_times_may_be_text_datetime_or_milliseconds(typed, bound):
+    assert column(typed.select(["id"]).filter(typed.moment >= bound)) == [3, 4, 5]
+
+
+def test_a_day_lies_before_its_noon(typed):
+    noon = datetime.datetime(2024, 1, 3, 12, tzinfo=UTC)
+    assert column(typed.select(["id"]).filter(typed.day < noon)) == [1, 2, 3]
+    assert column(typed.select(["id"]).filter(typed.day >= noon)) == [4, 5]
+
+
+@pytest.mark.parametrize("bound", [0.5, "7.0", 1e30, "1e999999999", "-inf"])
+def test_a_whole_number_compares_with_any_number(typed, bound):
+    expected = [i for i, value in enumerate(VALUES["big"], 1) if value > float(bound)]
+    assert column(typed.select(["id"]).filter(typed.big > bound)) == expected
+
+
+@pytest.mark.parametrize(("name", "bound"), [("big", "seven"), ("big", "NaN"), ("flag", "maybe"), ("day", "x")])
+def test_a_value_of_another_type_is_refused_with_a_sentence(typed, name, bound):
+    with pytest.raises(RestAPIError, match=rf"'{bound}' is no \w+, which '{name}' is compared with"):
+        rows(typed.filter(typed.get_feature(name) == bound))
+
+
+def test_more_than_none_and_like_on_numbers_are_refused(typed):
+    with pytest.raises(RestAPIError, match="can be equal to None or not, but not more or less"):
+        rows(typed.filter(typed.whole > None))
+    with pytest.raises(RestAPIError, match="like needs a feature of type string; 'whole' is int"):
+        rows(typed.filter(typed.whole.like("1%")))
+
+
+HOSTILE = [
+    "'", "''", '"', "\\", "\\'", "'; DROP TABLE fg0; --", "/* x */", "' OR '1'='1", "%", "_", "\x00", "\u2028",
+    "’ OR 1=1", "{}", "$1", "?", "🚢",
+]  # fmt: skip
+
+
+def test_hostile_values_are_only_values(make_group):
+    group = make_group("hostile", {"id": range(len(HOSTILE)), "word": HOSTILE})
+    for i, value in enumerate(HOSTILE):
+        assert column(group.filter(group.word == value)) == [i], value
+        assert column(group.filter(group.word.isin([value, "no such"]))) == [i], value
+
+
+@pytest.mark.parametrize("evil", ['id";drop/**/table/**/fg0;--', "id,(select/**/1)", "*", "naïve", "", "fg0.id"])
+def test_hostile_names_are_refused_with_a_sentence(typed, evil):
+    with pytest.raises(RestAPIError, match="has no feature"):
+        rows(typed.select(["id", evil]))
+
+
+def test_limit_and_show_return_the_first_rows(typed):
+    assert column(typed.select(["id"]).limit(2)) == [1, 2]
+    assert rows(typed.select(["id"]).limit(0)) == []
+    assert typed.select(["id"]).filter(typed.get_feature("id") > 2).show(3)["id"].tolist() == [3, 4, 5]
+
+
+def test_read_gives_a_pandas_frame_even_of_no_rows(typed):
+    frame = typed.filter(typed.get_feature("id") > 99).read()
+    assert list(frame.columns) == ["id", *VALUES] and len(frame) == 0
+
+
+def test_a_group_without_a_table_says_so(make_group, api, name):
+    """Its table is gone when a program was stopped within `insert(overwrite=True)`."""
+    group = make_group(name, {"id": [1]})
+    assert api("POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear").ok
+    with pytest.raises(FeatureStoreException, match=f"No data found for featuregroup {name}_1: nothing was inserted"):
+        group.read()
+
+
+def test_a_query_over_a_deleted_group_is_refused_with_a_sentence(make_group, name):
+    group = make_group(name, {"id": [1]})
+    query = group.select_all()
+    group.delete()
+    with pytest.raises(RestAPIError, match="reads the feature group with id") as caught:
+        rows(query)
+    assert caught.value.response.json()["errorCode"] == 270009
+
+
+# Joins
+
+LEFT = pd.DataFrame({"id": [1, 2, 3, 4], "x": [10, 20, 30, 40]})
+RIGHT = pd.DataFrame({"id": [2, 4, 6], "y": ["two", "four", "six"]})
+
+
+@pytest.fixture(scope="module")
+def left(make_group):
+    return make_group("left_group", LEFT)
+
+
+@pytest.fixture(scope="module")
+def right(make_group):
+    return make_group("right_group", RIGHT)
+
+
+def merged(**options):
+    frame = LEFT.merge(RIGHT, **options).astype(object)
+    return set(frame.where(frame.notna(), None).itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("kind", ["inner", "left", "right", "full"])
+def test_join_finds_what_pandas_finds(left, right, kind):
+    found = rows(left.select(["x"]).join(right.select(["y"]), join_type=kind))
+    expected = merged(on="id", how={"full": "outer"}.get(kind, kind))
+    assert {(row["x"], row["y"]) for row in found} == {(x, y) for _, x, y in expected}
+    assert len(found) == len(expected)
+
+
+def test_keys_are_returned_once(left, right):
+    query = left.select_all().join(right.select_all(), on=["id"], join_type="inner")
+    assert rows(query) == [{"id": 2, "x": 20, "y": "two"}, {"id": 4, "x": 40, "y": "four"}]
+
+
+def test_left_on_and_right_on_keep_both_keys(left, make_group):
+    other = make_group("other_key", {"key": [1, 3], "z": [0.5, 1.5]}, primary_key=["key"])
+    query = left.select_all().join(other.select_all(), left_on=["id"], right_on=["key"], join_type="inner")
+    assert rows(query) == [{"id": 1, "x": 10, "key": 1, "z": 0.5}, {"id": 3, "x": 30, "key": 3, "z": 1.5}]
+
+
+def test_prefix_names_the_right_side(left, right):
+    assert rows(left.select_all().join(right.select_all(), prefix="r_", join_type="inner"))[0] == {
+        "id": 2, "x": 20, "r_id": 2, "r_y": "two",
+    }  # fmt: skip
+
+
+def test_names_that_collide_are_refused_with_a_sentence(left, make_group):
+    twin = make_group("twin", LEFT)
+    with pytest.raises(RestAPIError, match="Two features of the query are called 'x'; give a join a prefix"):
+        rows(left.select_all().join(twin.select_all()))
+
+
+def test_groups_that_share_no_key_are_refused_with_a_sentence(left, make_group):
+    stranger = make_group("stranger", {"key": [1]}, primary_key=["key"])
+    with pytest.raises(RestAPIError, match="left_group and stranger share no primary key to join on") as caught:
+        rows(left.select_all().join(stranger.select_all()))
+    assert caught.value.response.json()["errorCode"] == 270096
+
+
+def test_filter_may_name_either_side(left, right):
+    query = left.select_all().join(right.select_all(), join_type="left")
+    assert column(query.filter((right.y == "two") | (left.x == 30))) == [2, 3]
+
+
+def test_filter_of_the_right_side_holds_in_the_result(left, right):
+    """As Hopsworks does it: the conditions of all groups stand in the one WHERE."""
+    query = left.select_all().join(right.select_all().filter(right.y == "two"), join_type="left")
+    assert column(query) == [2]
+
+
+def test_three_groups_join_side_by_side_and_nested(left, right, make_group):
+    third = make_group("third", {"y": ["two", "six"], "w": [2.0, 6.0]}, primary_key=["y"])
+    beside = left.select_all().join(right.select_all(), join_type="inner").join(
+        third.select(["w"]), left_on=["id"], right_on=["w"], join_type="inner"
+    )  # fmt: skip
+    assert rows(beside) == [{"id": 2, "x": 20, "y": "two", "w": 2.0}]
+    within = right.select_all().join(third.select(["w"]), on=["y"], join_type="inner")
+    assert [(row["id"], row["w"]) for row in rows(left.select(["id"]).join(within, join_type="left"))] == [
+        (1, None), (2, 2.0), (3, None), (4, None),
+    ]  # fmt: skip
+
+
+def test_a_limit_inside_a_join_is_refused_with_a_sentence(left, right):
+    with pytest.raises(RestAPIError, match="Only a whole query can have a limit"):
+        rows(left.select_all().join(right.select_all().limit(1)))
+
+
+# Point-in-time joins, against pandas.merge_asof
+
+EPOCH = pd.Timestamp("2024-01-01")
+UNITS = {
+    "timestamp": lambda days: EPOCH + pd.to_timedelta(days, unit="D"),
+    "date": lambda days: pd.Series((EPOCH + pd.to_timedelta(days, unit="D")).dt.date, dtype="object"),
+    "seconds": lambda days: 1_704_067_200 + days * 86_400,
+    "milliseconds": lambda days: 1_704_067_200_000 + days * 86_400_000,
+}
+
+
+def history(seed, count, feature):
+    """Distinct (key, day) pairs of four keys and forty days with a feature to recognise each by."""
+    pairs = np.random.default_rng(seed).permutation(4 * 40)[:count]
+    frame = pd.DataFrame({"id": pairs % 4, "days": pairs // 4, feature: np.arange(count)})
+    return frame.astype("int64")
+
+
+LABELS, FIRST, SECOND = history(0, 60, "label"), history(1, 30, "a"), history(2, 25, "b")
+
+
+def timed(make_group, frame, feature, unit):
+    data = {"id": frame["id"], "event_time": UNITS[unit](frame["days"]), feature: frame[feature]}
+    return make_group(f"pit_{feature}_{unit}", data, event_time="event_time")
+
+
+def as_of(*others, kind="left"):
+    """The oracle: for every label the latest row of each other history that is not later."""
+    frame = LABELS.sort_values("days")
+    for other in others:
+        feature = other.columns[-1]
+        frame = pd.merge_asof(frame, other.sort_values("days"), on="days", by="id")
+        frame[feature] = frame[feature].astype("Int64")
+    if kind == "inner":
+        frame = frame.dropna()
+    frame = frame.sort_values(["id", "days"]).drop(columns=["id", "days"]).astype(object)
+    return frame.where(frame.notna(), None).to_dict("records")
+
+
+@pytest.mark.parametrize("kind", ["left", "inner"])
+@pytest.mark.parametrize("unit", UNITS)
+def test_point_in_time_join_of_two_groups(make_group, unit, kind):
+    labels, first = timed(make_group, LABELS, "label", unit), timed(make_group, FIRST, "a", unit)
+    assert rows(labels.select(["label"]).join(first.select(["a"]), join_type=kind)) == as_of(FIRST, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("unit", "others"),
+    [
+        ("timestamp", ("timestamp", "timestamp")),
+        ("milliseconds", ("seconds", "date")),
+        ("date", ("timestamp", "milliseconds")),
+    ],
+)
+def test_point_in_time_join_of_three_groups(make_group, unit, others):
+    labels = timed(make_group, LABELS, "label", unit)
+    first, second = timed(make_group, FIRST, "a", others[0]), timed(make_group, SECOND, "b", others[1])
+    query = labels.select(["label"]).join(first.select(["a"])).join(second.select(["b"]))
+    assert rows(query) == as_of(FIRST, SECOND)
+
+
+def test_point_in_time_join_returns_key_and_event_time_of_the_left(make_group):
+    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    found = rows(labels.select_all().join(first.select_all()))
+    assert list(found[0]) == ["id", "event_time", "label", "a"]
+    times = (LABELS.sort_values(["id", "days"])["days"]).tolist()
+    assert [(row["event_time"] - EPOCH).days for row in found] == times
+
+
+def test_filter_of_the_right_side_chooses_before_the_latest_is_taken(make_group):
+    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    query = labels.select(["label"]).join(first.select(["a"]).filter(first.a < 10))
+    expected = [row for row in as_of(FIRST[FIRST["a"] < 10]) if row["a"] is not None]
+    assert rows(query) == expected
+    assert expected != [row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10]  # it matters
+
+
+def test_filter_of_the_whole_query_holds_after_the_latest_is_taken(make_group):
+    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    query = labels.select(["label"]).join(first.select(["a"])).filter(first.a < 10)
+    assert rows(query) == [row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10]
+
+
+# Time travel
+
+
+@pytest.fixture(scope="module")
+def travelled(make_group):
+    """A group of three commits (insert 1-3; change 2, insert 4; insert 5) and the ms at which each was done."""
+    done = []
+    for data in ({"id": [1, 2, 3], "x": [1, 2, 3]}, {"id": [2, 4], "x": [22, 4]}, {"id": [5], "x": [5]}):
+        group = make_group("travelled", data)
+        done.append(max(group.commit_details(limit=1)))
+        time.sleep(0.02)  # commits are told apart by milliseconds
+    return group, done
+
+
+def values(query):
+    return {row["id"]: row["x"] for row in rows(query)}
+
+
+def moment(milliseconds):
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def test_as_of_reads_the_rows_of_that_time(travelled):
+    group, done = travelled
+    assert values(group.select_all().as_of(moment(done[0]))) == {1: 1, 2: 2, 3: 3}
+    assert values(group.select_all().as_of(moment(done[1]))) == {1: 1, 2: 22, 3: 3, 4: 4}
+    assert values(group.select_all().as_of(moment(done[2] + 60_000))) == {1: 1, 2: 22, 3: 3, 4: 4, 5: 5}
+
+
+def test_as_of_a_time_before_the_first_commit_says_so(travelled):
+    group, done = travelled
+    with pytest.raises(FeatureStoreException, match="No commits found for featuregroup travelled_1 up to 20"):
+        group.select_all().as_of(moment(done[0] - 1)).read()
+
+
+def test_changes_between_two_commits_are_new_rows_and_new_images(travelled):
+    group, done = travelled
+    first, second, third = map(moment, done)
+    assert values(group.select_all().as_of(second, exclude_until=first)) == {2: 22, 4: 4}
+    assert values(group.select_all().as_of(third, exclude_until=first)) == {2: 22, 4: 4, 5: 5}
+    assert values(group.select_all().as_of(None, exclude_until=second)) == {5: 5}
+    assert rows(group.select_all().as_of(None, exclude_until=third)) == []
+
+
+def test_as_of_applies_to_each_side_of_a_join(travelled, make_group):
+    group, done = travelled
+    names = make_group("travel_names", {"id": [1, 2, 4], "word": ["one", "two", "four"]})
+    query = names.select_all().join(group.select(["x"]).as_of(moment(done[0])), join_type="inner")
+    assert rows(query) == [{"id": 1, "word": "one", "x": 1}, {"id": 2, "word": "two", "x": 2}]
+
+
+# The protocol
+
+
+def test_limited_rows_are_the_first_by_key_however_they_were_merged(make_group, name):
+    frame = pd.DataFrame({"id": np.arange(3000), "x": np.arange(3000)})
+    for part in (frame[1000:2000], frame[:1500], frame[1500:], frame[:10]):
+        group = make_group(name, part)
+    assert column(group.select(["x"]).limit(2500), "x") == frame["x"][:2500].tolist()
+
+
+def test_the_query_service_is_on_a_port_of_its_own_and_tickets_are_ascii(server, typed):
+    """The SDK appends ":5005" to the variable; the slash makes that a path. And it encodes tickets as ASCII."""
+    from hsfs.core import arrow_flight_client
+
+    assert column(typed.filter(typed.word == VALUES["word"][2])) == [3]
+    address = arrow_flight_client._get_instance().host_url
+    assert address.startswith("grpc+tls://127.0.0.1:") and address.endswith("/:5005")
+    assert f":{server.port}/" not in address
+
+
+def test_a_ticket_of_another_signature_is_refused(typed):
+    from hsfs.core import arrow_flight_client, query_constructor_api
+
+    query = query_constructor_api.QueryConstructorApi()._construct_query(typed.select_all(), hqs=True)
+    query._hqs_payload = query.hqs_payload.replace('"id"', '"big"')
+    with pytest.raises(FeatureStoreException, match="Could not read data using Hopsworks Query Service") as caught:
+        arrow_flight_client._get_instance()._read_query(query, {}, "pandas")
+    assert "was not signed by this Hopsworks" in str(caught.value.__cause__)

@@ -1,0 +1,240 @@
+"""The store as a whole: who made it, who may use it, in what state it can be used, and several servers over one."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from local_hopsworks import Server
+from local_hopsworks.store import StoreError
+
+# Root, whom no permission stops, becomes nobody, once everything is imported
+OPEN_AS_STRANGER = """
+import os, sys
+from local_hopsworks import Server
+with Server(sys.argv[1]):
+    pass
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+Server(sys.argv[2])
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A store that has been used once."""
+    with Server(tmp_path / "store"):
+        pass
+    return tmp_path / "store"
+
+
+def call(server, method, path, **options):
+    """A REST call to any server, without the SDK."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = str(server.store.security / "ca.pem")
+        headers = {"Authorization": f"ApiKey {server.api_key}"}
+        address = f"{server.address}/hopsworks-api/api{path}"
+        return session.request(method, address, headers=headers, timeout=30, **options)
+
+
+# --------------------------------------------------------------------------------------- stores that cannot be used
+
+
+def test_store_of_a_newer_format_is_refused_and_left_alone(home):
+    (home / "format").write_text("2\n")
+    before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    with pytest.raises(StoreError, match="has format '2'; this version of local_hopsworks reads format 1"):
+        Server(home)
+    assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+
+
+def test_store_below_a_file_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"^The store .*/file/store cannot be written: Not a directory\.$"):
+        Server(tmp_path / "file" / "store")
+
+
+@pytest.fixture
+def stranger(run, tmp_path):
+    """Open a store as a user whom its permissions stop."""
+    return lambda folder: run(sys.executable, "-c", OPEN_AS_STRANGER, tmp_path / "other", folder)
+
+
+@pytest.fixture
+def public():
+    """A folder that every user can reach, which those below pytest's own are not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=True)
+    shutil.rmtree(folder)
+
+
+def test_folder_that_cannot_be_written_is_one_sentence(stranger, public):
+    public.chmod(0o555)
+    result = stranger(public / "store")
+    assert f"StoreError: The store {public / 'store'} cannot be written: Permission denied." in result.stderr
+
+
+@pytest.mark.parametrize("locked", ["metadata.db", "security", "security/api_key"])
+def test_store_of_another_user_is_one_sentence(stranger, public, locked):
+    with Server(public / "store"):
+        pass
+    for path in [public / "store", *(public / "store").rglob("*")]:
+        path.chmod(0o777)
+    (public / "store" / locked).chmod(0)
+    result = stranger(public / "store")
+    assert result.returncode == 1, result.stdout
+    assert result.stderr.splitlines()[-1].startswith("local_hopsworks.store.StoreError: The "), result.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to be looked at" * 100])
+def test_damaged_metadata_is_one_sentence(home, content):
+    for leftover in home.glob("metadata.db-*"):
+        leftover.unlink()
+    (home / "metadata.db").write_bytes(content)
+    if content:
+        with pytest.raises(
+            StoreError, match=r"The metadata in .*metadata\.db cannot be used: file is not a database\.$"
+        ):
+            Server(home)
+    else:  # an empty file is an empty database, as SQLite sees it
+        with Server(home) as server:
+            assert call(server, "GET", "/project").ok
+
+
+def test_missing_key_is_one_sentence(home):
+    (home / "security" / "client.key").unlink()
+    with pytest.raises(StoreError, match=r"lacks client\.key; delete that folder and new keys are made\.$"):
+        Server(home)
+
+
+def test_new_keys_are_made_where_the_folder_was_deleted(home):
+    with Server(home) as server:
+        old = server.api_key
+    shutil.rmtree(home / "security")
+    with Server(home) as server:
+        assert server.api_key != old
+
+
+@pytest.mark.parametrize("project", ["", "../up", "a/b", "x" * 65, "ümlaut", "_x"])
+def test_impossible_project_is_one_sentence(tmp_path, project):
+    with pytest.raises(StoreError, match="A project's name is 1 to 64 letters, digits or underscores"):
+        Server(tmp_path / "store", project=project)
+
+
+def test_port_in_use_is_one_sentence(home):
+    with Server(home) as server, pytest.raises(StoreError, match=f"Port {server.port} of 127.0.0.1 cannot be used"):
+        Server(home, port=server.port)
+
+
+# ------------------------------------------------------------------------------------------------------ what is kept
+
+
+def test_keys_can_be_read_by_their_owner_only(home):
+    keys = sorted((home / "security").iterdir())
+    assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}
+    assert oct((home / "security").stat().st_mode & 0o777) == oct(home.stat().st_mode & 0o777) == "0o700"
+
+
+def test_server_started_again_is_the_same_to_its_clients(home):
+    with Server(home) as first:
+        certificate, key, page = (home / "security" / "server.pem").read_bytes(), first.api_key, first.page
+    with Server(home) as second:
+        assert (home / "security" / "server.pem").read_bytes() == certificate
+        assert (second.api_key, second.page) == (key, page)  # the port too: links printed yesterday open today
+
+
+def test_two_stores_share_no_key(tmp_path):
+    with Server(tmp_path / "a") as a, Server(tmp_path / "b") as b:
+        assert a.api_key != b.api_key
+        for key in a.store.security.iterdir():
+            assert key.read_bytes() != (b.store.security / key.name).read_bytes()
+
+
+def test_opening_a_store_makes_no_stray_files(tmp_path):
+    with Server(tmp_path / "store"):
+        pass
+    assert {path.name for path in (tmp_path / "store").iterdir()} <= {
+        "format", "port", "metadata.db", "metadata.db-wal", "metadata.db-shm", "security", "projects", "featurestore",
+        "uploads",
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- several over one store
+
+TOGETHER = """
+import sys
+from local_hopsworks import Server
+print("ready", flush=True)
+sys.stdin.readline()
+with Server(sys.argv[1], project="p" + sys.argv[2]) as server:
+    print(server.api_key)
+"""
+
+
+def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path):
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TOGETHER, tmp_path / "store", str(number)], env=environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        ) for number in range(8)
+    ]  # fmt: skip
+    for program in programs:
+        assert program.stdout.readline() == "ready\n"
+    for program in programs:
+        program.stdin.write("go\n")
+        program.stdin.flush()
+    results = [(*program.communicate(timeout=60), program.returncode) for program in programs]
+    assert [status for _, _, status in results] == [0] * 8, [errors[-500:] for _, errors, _ in results]
+    assert len({key for key, _, _ in results}) == 1
+    with Server(tmp_path / "store", project="p0") as server:
+        names = {entry["project"]["name"] for entry in call(server, "GET", "/project").json()}
+    assert names == {f"p{number}" for number in range(8)}
+    assert not [path for path in (tmp_path / "store").iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def two(home):
+    with Server(home) as first, Server(home) as second:
+        yield first, second
+
+
+def group(name, version=None):
+    features = [{"name": "id", "type": "bigint", "primary": True}]
+    return {"type": "cachedFeaturegroupDTO", "name": name, "version": version, "features": features}
+
+
+def test_what_one_server_was_told_the_other_knows(two):
+    first, second = two
+    assert first.port != second.port
+    path = "/project/1/featurestores/1/featuregroups"
+    created = call(first, "POST", path, json=group("shared")).json()
+    (found,) = call(second, "GET", f"{path}/shared").json()
+    assert (found["id"], found["location"]) == (created["id"], created["location"])
+    call(second, "DELETE", f"{path}/{found['id']}")
+    assert call(first, "GET", f"{path}/shared").status_code == 404
+
+
+def test_versions_given_out_by_two_servers_at_once_are_all_different(two):
+    path = "/project/1/featurestores/1/featuregroups"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda turn: call(two[turn % 2], "POST", path, json=group("counted")), range(16)))
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(1, 17))
+
+
+def test_deleted_id_is_never_given_out_again(two):
+    path = "/project/1/featurestores/1/featuregroups"
+    ids = []
+    for server in (*two, *two):
+        ids.append(call(server, "POST", path, json=group("again")).json()["id"])
+        assert call(server, "DELETE", f"{path}/{ids[-1]}").status_code == 204
+    assert len(set(ids)) == 4
