@@ -1,5 +1,8 @@
 # make run     set everything up, then the main job on the 891 passengers
+# make apps    both apps, showing what make run made, until Ctrl-C; make predict-app, make monitor-app one of them
 # make test    set everything up, then every test
+# make bench   how the embedded Hopsworks compares with the same work done bare, as ratios
+# make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
 # make clean   remove the environment; the store stays (python -m local_hopsworks reset deletes that)
 
 SHELL := bash
@@ -9,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run test lint clean
+.PHONY: run apps predict-app monitor-app test bench lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -25,6 +28,7 @@ $(VENV)/.installed: requirements.txt | $(BIN)/uv
 
 $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
 	@$(INSTALL) -r requirements.txt --group test
+	@$(INSTALL) --no-deps --target $(VENV)/expectations --group expectations
 	@touch $@
 
 # Passengers are made and predicted until the model has said both "survived" and "died"; with both in the history already
@@ -42,6 +46,23 @@ run: $(VENV)/.installed
 	 done; \
 	 echo "Thirty passengers, and the model predicted the same for all of them: look at its confusion matrix."; exit 1
 
+# With HOPSWORKS_API_KEY the apps go to that account, without it to the Hopsworks of this repository. Started at the same
+# moment they would fight for a port, so one looks for a free even one and the other for an odd one
+WITH_HOPSWORKS = $(if $(HOPSWORKS_API_KEY),,$(BIN)/python -m local_hopsworks run --)
+free_port = $$($(BIN)/python -c 'from socket import socket; \
+  print(next(port for port in range($(1), 7960, 2) if socket().connect_ex(("127.0.0.1", port))))')
+
+apps: $(VENV)/.installed
+	@$(MAKE) --no-print-directory --jobs=2 predict-app monitor-app
+
+predict-app: $(VENV)/.installed
+	@GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(call free_port,7860)} \
+	  $(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic/app.py
+
+monitor-app: $(VENV)/.installed
+	@GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(call free_port,7861)} \
+	  $(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic-monitor/app.py
+
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -49,6 +70,25 @@ lint: $(VENV)/.installed-for-tests
 
 test: lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: $(VENV)/.installed-for-tests
+	@$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only -s -q
+
+# The two pictures in README.md
+screenshots: $(VENV)/.installed-for-tests
+	@MORE_PASSENGERS=12 $(BIN)/python -m pytest tests/apps -n 2 --dist loadfile \
+	  -k "default_passenger_is_shown or new_prediction_appears"
+	@cp tests/screenshots/predict_desktop_light.png assets/screenshot_predict.png
+	@cp tests/screenshots/monitor_desktop_light.png assets/screenshot_monitor.png
+
+# What the embedded Hopsworks does with every public method of the SDK, made anew; test_coverage.py compares
+coverage: $(VENV)/.installed-for-tests
+	@store=$$(mktemp -d) && PYTHONPATH=$(VENV)/expectations GX_ANALYTICS_ENABLED=False $(BIN)/python -m local_hopsworks run \
+	  --home $$store -- $(BIN)/python tests/local_hopsworks/sdk_coverage 2>/dev/null >$$store.md \
+	  && mv $$store.md local_hopsworks/COVERAGE.md && rm -r $$store
+
+deploy: $(VENV)/.installed
+	@$(BIN)/python .ci/deploy_spaces.py
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,146 @@
+"""The README's commands, run as a newcomer would: in a fresh copy of the repository with a fresh home and store."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+README = (REPOSITORY / "README.md").read_text()
+# The environment is the one that runs the tests: `make` finds it complete and installs nothing.
+ENVIRONMENT = Path(sys.executable).parent.parent
+
+
+def commands() -> list[str]:
+    """Every command of the README's shell blocks, without its comment."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone of the working tree would hold."""
+    target = tmp_path_factory.mktemp("clone") / "serverless_ml_titanic"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (REPOSITORY / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="module")
+def newcomer(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A fresh home, the store where it is by default, `python` that of the environment."""
+    fresh = {name: value for name, value in environment.items() if name != "LOCAL_HOPSWORKS_HOME"}
+    home = str(tmp_path_factory.mktemp("newcomer"))
+    return {**fresh, "HOME": home, "PATH": f"{ENVIRONMENT / 'bin'}:{fresh['PATH']}"}
+
+
+@pytest.fixture(scope="module")
+def main_job(clone: Path, newcomer: dict[str, str]) -> str:
+    """What `make run` prints."""
+    done = subprocess.run(
+        ["make", "run", f"VENV={ENVIRONMENT}"], cwd=clone, env=newcomer, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def stored(clone: Path) -> dict[str, int]:
+    """How many of each thing lie in the clone's store."""
+    from local_hopsworks.query import delta
+
+    store = clone / ".hopsworks"
+    tables = sorted((store / "featurestore" / "local").iterdir())
+    return {
+        **{table.name: sum(c["rowsInserted"] for c in delta.commits(table.as_uri())) for table in tables},
+        "models": sum(1 for _ in (store / "projects" / "local" / "Models" / "titanic").iterdir()),
+    }
+
+
+def test_every_command_is_one_that_a_test_runs():
+    known = re.compile(
+        r"make (run|apps|deploy)|export \w+=\.\.\.|(BACKFILL=True )?python titanic_\w+_pipeline\.py"
+        r"|python -m local_hopsworks (run -- python my_pipeline\.py|serve|reset)"
+    )
+    assert commands()
+    assert [command for command in commands() if not known.fullmatch(command)] == []
+
+
+def test_every_make_target_exists():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_main_job_ends_with_a_summary_and_the_next_command(main_job):
+    for expected in ("891 historical", "Model", "cv_accuracy", "Predictions", "Resources/images", "Next:"):
+        assert expected in main_job
+    assert "Both outcomes were predicted" in main_job.splitlines()[-1]
+
+
+def test_main_job_run_again_stores_nothing_twice(main_job, clone, newcomer):
+    before = stored(clone)
+    again = subprocess.run(
+        ["make", "run", f"VENV={ENVIRONMENT}"], cwd=clone, env=newcomer, capture_output=True, text=True, timeout=280
+    )
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "Both outcomes were predicted" in again.stdout
+    assert stored(clone) == before
+    assert before["titanic_1_1"] > 891
+
+
+def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tmp_path):
+    scripts = [command for command in commands() if "titanic_" in command]
+    assert len(scripts) == 4
+    for command in scripts:
+        line = command.replace("titanic_", f"{shlex.quote(str(clone))}/titanic_")
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, env=newcomer, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
+        assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_program_runs_beside_an_embedded_hopsworks(clone, newcomer):
+    (clone / "my_pipeline.py").write_text("import hopsworks\nprint('in', hopsworks.login().name)\n")
+    command = next(command for command in commands() if "my_pipeline" in command)
+    done = subprocess.run(shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60)
+    assert "in local" in done.stdout, done.stderr[-1000:]
+
+
+def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
+    command = next(command for command in commands() if command.endswith("serve"))
+    served = subprocess.Popen(shlex.split(command), cwd=clone, env=newcomer, stdout=subprocess.PIPE, text=True)
+    assert served.stdout is not None
+    with served.stdout:
+        said = ""
+        while "Ctrl-C" not in said:
+            line = served.stdout.readline()
+            assert line, f"it ended after saying {said!r}"
+            said += line
+        assert "HOPSWORKS_API_KEY=" in said
+        served.send_signal(signal.SIGINT)
+        assert served.wait(15) == 0
+
+
+def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
+    # Last in this file: the others want the store
+    command = shlex.split(next(command for command in commands() if command.endswith("reset")))
+    kept = subprocess.run(command, cwd=clone, env=newcomer, input="n\n", capture_output=True, text=True, timeout=60)
+    assert (kept.returncode, (clone / ".hopsworks" / "format").exists()) == (1, True), kept.stdout
+    done = subprocess.run(command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=60)
+    assert (done.returncode, (clone / ".hopsworks").exists()) == (0, False), done.stdout
