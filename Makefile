@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run apps predict-app monitor-app test bench lint coverage screenshots deploy clean
+.PHONY: run apps predict-app monitor-app browser test bench lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -68,7 +68,13 @@ lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: lint
+# The tests of the apps need a browser: installed where that is allowed (as root, on Debian or Ubuntu)
+browser:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { test "$$(id -u)" = 0 && { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null; } \
+	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
+
+test: lint browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.installed-for-tests

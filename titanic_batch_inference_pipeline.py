@@ -18,7 +18,7 @@ import pandas as pd
 import requests
 import seaborn
 from deltalake.exceptions import DeltaError
-from hopsworks.client.exceptions import DatasetException, RestAPIError
+from hopsworks.client.exceptions import DatasetException, FeatureStoreException, RestAPIError
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
@@ -130,8 +130,12 @@ def read_file(dataset_api, path: str) -> bytes:
 
 
 def read_predictions(feature_store) -> pd.DataFrame:
-    group = feature_store.get_feature_group(**PREDICTIONS)
-    rows = group.read()[COLUMNS] if group else pd.DataFrame(columns=COLUMNS)
+    group, rows = feature_store.get_feature_group(**PREDICTIONS), pd.DataFrame(columns=COLUMNS)
+    try:
+        rows = group.read()[COLUMNS] if group else rows
+    except FeatureStoreException as error:  # registered, but whoever did so has not stored anything yet, or was killed
+        if "No data found" not in str(error):
+            raise
     return rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True)).sort_values(["datetime", "passenger_id"])
 
 
@@ -143,6 +147,7 @@ def predict_and_store(feature_store, model, version: int, encoding: dict, waitin
     rows = rows.assign(datetime=np.datetime64(time.time_ns() // 1000, "us"), model_version=version)
     # The key is the passenger alone: whoever else predicts the same one at this moment, one row remains
     group = feature_store.get_or_create_feature_group(**PREDICTIONS, primary_key=["passenger_id"])
+    group.insert(rows[COLUMNS].head(0), wait=True)  # creates the table: two who create it with rows append them both
     group.insert(rows[COLUMNS], wait=True)
 
 
@@ -181,8 +186,10 @@ def main() -> None:
     if not (models := [one for one in models if "cv_accuracy" in one.training_metrics]):
         raise SystemExit("No model is registered yet. Run: python titanic_training_pipeline.py")
     best = max(models, key=lambda model: (model.training_metrics["cv_accuracy"], model.version))
-    folder = Path(best.download())
-    encoding, model = json.loads((folder / "encoding.json").read_text()), joblib.load(folder / "model.joblib")
+    # Not into the SDK's cache below /tmp: two pipelines at once would trip there, and others could put a model into it
+    with tempfile.TemporaryDirectory() as folder:
+        best.download(folder)
+        encoding, model = json.loads(Path(folder, "encoding.json").read_text()), joblib.load(f"{folder}/model.joblib")
     if any(encoding[name] != stored_encoding.get(name) for name in ("features", *encoding["features"])):
         raise SystemExit(f"Model titanic {best.version} knows other codes than are stored: delete it and train again.")
     # With init=True the view would keep the filter of the training data, which leaves the synthetic passengers out

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from deltalake.exceptions import DeltaError
-from hopsworks.client.exceptions import RestAPIError
+from hopsworks.client.exceptions import DatasetException, RestAPIError
 
 from local_hopsworks import login
 
@@ -91,18 +91,32 @@ def draw(passengers: list[list[int]], size: int, rng: np.random.Generator) -> np
     return rng.choice(np.argwhere(probability), size, p=probability[probability > 0])
 
 
-def insert(feature_store, rows: pd.DataFrame, operation: str):
-    """Insert rows; when another process wrote at the same moment, try again on top of what it wrote."""
+def again(action):
+    """What `action(attempt)` returns; tried again when another process did the same at the same moment."""
     for attempt in range(8):
         try:
-            group = feature_store.get_or_create_feature_group("titanic", 1, "Titanic passengers, encoded", **KEYS)
-            group.insert(rows.copy(), operation=operation, wait=True)
-            return group
-        except (DeltaError, RestAPIError):
+            return action(attempt)
+        except (DeltaError, RestAPIError, DatasetException):
             if attempt == 7:
                 raise
-            operation = "upsert"  # should a write have gone through in spite of its error, nobody is stored twice
             time.sleep(np.random.default_rng().uniform(0.1, 0.2) * 2**attempt)
+
+
+def insert(feature_store, rows: pd.DataFrame, operation: str):
+    group = feature_store.get_or_create_feature_group("titanic", 1, "Titanic passengers, encoded", **KEYS)
+    # Whoever inserts first creates the table, and two who do append both: so first no rows at all
+    group.insert(rows.head(0), wait=True)
+    group.insert(rows.copy(), operation=operation, wait=True)
+    return group
+
+
+def upload(dataset_api, encoding: dict) -> None:
+    folder, name = os.path.split(ENCODING)
+    if not dataset_api.exists(folder):
+        dataset_api.mkdir(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        (local := Path(directory, name)).write_text(json.dumps(encoding))
+        dataset_api.upload(str(local), folder, overwrite=True)
 
 
 def main() -> None:
@@ -122,7 +136,8 @@ def main() -> None:
         passenger_id = FIRST_SYNTHETIC_ID + secrets.randbits(52)  # unique without asking anyone, and exact in JSON
         now = np.datetime64(time.time_ns() // 1000, "us")
         rows = pd.DataFrame(drawn, columns=[*FEATURES, LABEL]).assign(passenger_id=passenger_id, event_time=now)
-        insert(feature_store, rows, "insert")  # appends never conflict
+        # Appends never conflict; but should one have gone through in spite of an error, nobody is stored twice
+        again(lambda attempt: insert(feature_store, rows, "upsert" if attempt else "insert"))
         pclass, sex, age, fare, survived = drawn[0]
         words = [WHO[sex][age], LABELS["pclass"][pclass - 1], LABELS["fare_bin"][fare].replace("_med", "-medium")]
         print(f"Made up and stored passenger {passenger_id}: {', '.join(words)} fare, who {LABELS[LABEL][survived]}.")
@@ -142,13 +157,8 @@ def main() -> None:
     encoding = {**encoding, "fill": fill, "passengers": counted}
     # The encoding goes first: it can wait for its passengers, but nobody could read passengers without it
     if encoding != stored:
-        folder = os.path.dirname(ENCODING)
-        if not dataset_api.exists(folder):
-            dataset_api.mkdir(folder)
-        with tempfile.TemporaryDirectory() as directory:
-            (local := Path(directory, "encoding.json")).write_text(json.dumps(encoding))
-            dataset_api.upload(str(local), folder, overwrite=True)
-    group = insert(feature_store, rows, "upsert")
+        again(lambda _: upload(dataset_api, encoding))
+    group = again(lambda _: insert(feature_store, rows, "upsert"))
     stored_ids = group.select(["passenger_id"]).read()["passenger_id"]
     arrived = rows["passenger_id"].isin(stored_ids).sum()
     if arrived < len(rows) or not stored_ids.is_unique:

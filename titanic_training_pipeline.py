@@ -16,6 +16,7 @@ import pandas as pd
 import requests
 import seaborn
 import sklearn
+from hopsworks.client.exceptions import FeatureStoreException
 from hsml.model_schema import ModelSchema
 from hsml.schema import Schema
 from matplotlib import rcParams
@@ -109,7 +110,11 @@ def main() -> None:
     encoding = json.loads(dataset_api.read_content("/" + ENCODING).content)
     features, label = encoding["features"], encoding["label"]
     historical = group.get_feature("passenger_id") < FIRST_SYNTHETIC_ID
-    passengers = group.select(["passenger_id", *features, label]).filter(historical).read().sort_values("passenger_id")
+    try:
+        passengers = group.select(["passenger_id", *features, label]).filter(historical).read()
+    except FeatureStoreException as error:  # a backfill was killed before it stored anyone
+        raise SystemExit(BACKFILL_FIRST if "No data found" in str(error) else str(error)) from None
+    passengers = passengers.sort_values("passenger_id")
     if passengers.empty:
         raise SystemExit(BACKFILL_FIRST)
     if min(passengers[label].sum(), (1 - passengers[label]).sum()) < 20:
