@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
 PREDICT, MONITOR = REPOSITORY / "huggingface-spaces-titanic", REPOSITORY / "huggingface-spaces-titanic-monitor"
-PATIENCE = 20_000  # milliseconds; on a busy machine a browser is slow
+PATIENCE = 60_000  # milliseconds; on a busy machine a browser is slow
 # Gradio cuts off what is too wide, so it need not make the page scroll
 BEYOND_THE_EDGE = """[...document.querySelectorAll("main *")]
     .filter(part => part.getBoundingClientRect().right > innerWidth + 1).map(part => part.outerHTML.slice(0, 100))"""
