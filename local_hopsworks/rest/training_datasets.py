@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -127,9 +128,7 @@ def compute(call: Call) -> Answer:
     row = find(call)
     materialise(call.service, row, call.project, queries.slim(call.document["query"]))
     with call.service.metadata.transaction(write=True) as db:
-        return jobs.finished(
-            Call(call.service, db, call.path, call.query, call.body), f"{row.name}_{row.version}_create_td", "PYSPARK"
-        )
+        return jobs.finished(replace(call, db=db), f"{row.name}_{row.version}_create_td", "PYSPARK")
 
 
 def materialise_ticket(service: Service, ticket: dict[str, Any], view: str, view_version: int, version: int) -> None:
