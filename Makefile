@@ -1,6 +1,7 @@
 # make run     set everything up, then the main job on the 891 passengers
 # make apps    both apps, showing what make run made, until Ctrl-C; make predict-app, make monitor-app one of them
 # make test    set everything up, then every test
+# make test-reliability   faults, load and attacks: more of them than make test tries, and a table of what was survived
 # make bench   how the embedded Hopsworks compares with the same work done bare, as ratios
 # make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
 # make clean   remove the environment; the store stays (python -m local_hopsworks reset deletes that)
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run apps predict-app monitor-app browser test bench lint coverage screenshots deploy clean
+.PHONY: run apps predict-app monitor-app browser test test-reliability bench lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -76,6 +77,10 @@ browser:
 
 test: lint browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# `make test` runs a smaller share of these
+test-reliability: $(VENV)/.installed-for-tests
+	@$(BIN)/python -m pytest tests/reliability -m "" -n 2 --dist loadfile
 
 bench: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only -s -q

@@ -1,0 +1,48 @@
+"""What the tests of reliability count, and the table of it that `make test-reliability` ends with and README.md quotes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_lost")
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Add to the totals: `record(faults_injected=1)` before a fault, `record(survived=1)` when all was well after it.
+
+    What a test counts must not depend on chance or on the machine: README.md quotes the totals.
+    """
+
+    def add(**counts: int) -> None:
+        if unknown := set(counts) - set(COUNTED):
+            raise TypeError(f"{min(unknown)} is not counted, only {', '.join(COUNTED)}")
+        request.node.user_properties.append(("reliability", counts))  # pytest-xdist brings it from its workers
+
+    return add
+
+
+def _table(reports: list[Any]) -> str:
+    counts = [
+        found
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, found in report.user_properties
+        if name == "reliability"
+    ]
+    totals = [sum(found.get(name, 0) for found in counts) for name in COUNTED]
+    head = " | ".join(name.replace("_", " ") for name in COUNTED)
+    return f"| {head} |\n{'|---' * len(COUNTED)}|\n| {' | '.join(f'{total:,}' for total in totals)} |"
+
+
+def _reports(config: pytest.Config) -> list[Any]:
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return [report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, [])]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    terminalreporter.section("reliability")
+    terminalreporter.write_line(_table(_reports(config)))
