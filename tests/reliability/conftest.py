@@ -1,4 +1,4 @@
-"""What the tests of reliability count, and the table of it that `make test-reliability` ends with and README.md quotes."""
+"""What the tests of reliability count, and the table of it with which `make test-reliability` ends."""
 
 from __future__ import annotations
 
