@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import socket
 import threading
@@ -151,6 +152,7 @@ class Server:
                         self._service, ticket, view, view_version, version
                     ),
                 )
+                atexit.register(self._query_service.close)
         return f"{HOST}:{self._query_service.port}"
 
     def _query_service_port(self) -> int:
@@ -187,10 +189,8 @@ class Server:
             self._thread.join(5)
         self._socket.close()
         if self._query_service is not None:
-            # Its shutdown waits for connected clients to leave, and one of them may be this very process.
-            threading.Thread(
-                target=self._query_service.shutdown, name="hopsworks-query-service-stop", daemon=True
-            ).start()
+            atexit.unregister(self._query_service.close)
+            self._query_service.close()
         self._runner.stop()
         self._metadata.close()
 

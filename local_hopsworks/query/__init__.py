@@ -8,5 +8,5 @@ service.py  Arrow Flight: who may ask, and the answer as a stream
 files.py    training data as files
 profile.py  descriptive statistics
 
-pyarrow, DuckDB and sqlglot take about a second to import: the modules of rest/ load them when they are first needed.
+pyarrow and DuckDB take half a second to import: the modules of rest/ load them when they are first needed.
 """

@@ -25,6 +25,7 @@ from local_hopsworks.errors import (
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
+MOST_DIGITS = 38  # of a decimal
 NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
 _CONDITIONS = (
     "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
@@ -322,7 +323,10 @@ def _value(value: Any, type_: str, name: str) -> Value:
         if type_ == "double":
             return float(text)
         if type_.startswith("decimal"):
-            return decimal.Decimal(text)
+            exact = decimal.Decimal(text)
+            if not exact.is_finite() or abs(exact.adjusted()) > MOST_DIGITS:
+                raise ValueError("no number, or one longer than any that is stored")
+            return exact
         if type_ == "timestamp":
             return _moment(text)
         if type_ == "date":

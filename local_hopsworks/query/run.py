@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from local_hopsworks.query import delta
 from local_hopsworks.query.plan import Plan
+from local_hopsworks.query.sql import alias, to_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,9 +17,7 @@ BATCH_ROWS = 1 << 17
 
 def stream(plan: Plan) -> pa.RecordBatchReader:
     """The rows of a plan, computed as they are read. Raises HopsworksError if a table has no data."""
-    import duckdb  # with sqlglot 0.4 s, and only reading needs them
-
-    from local_hopsworks.query.sql import alias, to_sql
+    import duckdb  # 0.2 s, and only reading needs it
 
     tables = [delta.read(table.location, table.name, table.as_of, table.since) for table in plan.tables]
     connection = duckdb.connect(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,22 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
             root_certificates=security.read("ca.pem"),
             middleware={"headers": _HeadersFactory()},
         )
+        self._ending = threading.Event()
+        self._closer = threading.Thread(target=self._close, name="hopsworks-query-service-stop", daemon=True)
+        self._closer.start()  # at the end of a program, where close() is called, none can be started
+
+    def close(self) -> None:
+        """Stop answering; wait a second at most for reads under way, of which one may be this very process's."""
+        self._ending.set()
+        self._closer.join(1)
+
+    def _close(self) -> None:
+        self._ending.wait()
+        self.shutdown()
+        # pyarrow's object and its C++ server hold each other, and while that server lives gRPC makes the end of the
+        # process last two seconds. Constructing once more, which fails, lets go of it.
+        with suppress(pa.ArrowKeyError):
+            super().__init__("none://")
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
         return [(action, "") for action in _ACTIONS]

@@ -1,22 +1,32 @@
-"""A Plan as DuckDB SQL, built as a tree with sqlglot: names are quoted and values escaped by it, never by hand."""
+"""A Plan as DuckDB SQL, built as a tree with SQLAlchemy: names are quoted and values escaped by it, never by hand."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
+import operator
+from collections.abc import Callable
+from typing import Any
 
-from sqlglot import exp
+import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import UserDefinedType
 
 from local_hopsworks.query.plan import Column, Condition, Filter, Join, Logic, Plan, Value
 
-_COMPARISONS: dict[str, type[exp.Binary]] = {
-    "EQUALS": exp.EQ,
-    "NOT_EQUALS": exp.NEQ,
-    "LESS_THAN": exp.LT,
-    "LESS_THAN_OR_EQUAL": exp.LTE,
-    "GREATER_THAN": exp.GT,
-    "GREATER_THAN_OR_EQUAL": exp.GTE,
-    "LIKE": exp.Like,
+_Expression = sa.ColumnElement[Any]
+_DIALECT = DefaultDialect(paramstyle="qmark", supports_native_boolean=True)  # other styles double per cent signs
+_COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
+    "EQUALS": operator.eq,
+    "NOT_EQUALS": operator.ne,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+    "LIKE": lambda left, pattern: left.like(pattern),
 }
 # A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are milliseconds.
 _MOST_SECONDS = 9_999_999_999
@@ -29,101 +39,107 @@ def alias(table: int) -> str:
 
 def to_sql(plan: Plan) -> str:
     """The SELECT statement of a plan, in DuckDB's dialect."""
-    select = exp.select(*(exp.alias_(_expression(column), name, quoted=True) for column, name in plan.columns)).from_(
-        _table(0)
-    )
+    source: sa.FromClause = sa.table(alias(0))
     for join in plan.joins:
-        select = select.join(_join(join))
+        source = _Joined(source, join)
+    select = sa.select(*(_expression(column).label(quoted_name(name, True)) for column, name in plan.columns))
+    select = select.select_from(source).order_by(*(_expression(column).nulls_first() for column in plan.order))
     if plan.condition:
         select = select.where(_condition(plan.condition))
-    if plan.order:
-        select = select.order_by(*(exp.Ordered(this=_expression(column), nulls_first=True) for column in plan.order))
-    if plan.limit is not None:
-        select = select.limit(plan.limit)
-    return select.sql(dialect="duckdb")
+    return str(select.limit(plan.limit).compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
 
 
-def _table(table: int) -> exp.Table:
-    return exp.to_table(alias(table))
+class _Joined(sa.Join):
+    """What stands left and the table of a Join. SQLAlchemy itself has neither RIGHT nor CROSS nor ASOF."""
+
+    inherit_cache = False
+
+    def __init__(self, left: sa.FromClause, join: Join) -> None:
+        right: sa.FromClause = sa.table(alias(join.table))
+        if join.condition:
+            chosen = sa.select(sa.text("*")).select_from(right).where(_condition(join.condition))
+            right = chosen.subquery(alias(join.table))
+        for nested in join.joins:
+            right = _Joined(right, nested)
+        on = [_expression(left_key) == _expression(right_key) for left_key, right_key in join.on]
+        if join.event_times:
+            on.append(_event_time(join, 0) >= _event_time(join, 1))
+        super().__init__(left, right, sa.and_(sa.true(), *on))
+        self.onclause = self.onclause if on else None
+        self.keyword = ("ASOF " if join.event_times else "") + join.type.upper()
 
 
-def _join(join: Join) -> exp.Join:
-    right: exp.Expr = _table(join.table)
-    if join.condition:
-        right = exp.select("*").from_(right).where(_condition(join.condition)).subquery(alias(join.table))
-    if join.joins:
-        right.set("joins", [_join(nested) for nested in join.joins])
-        right = exp.Subquery(this=right)
-    on: list[exp.Expr] = [
-        exp.EQ(this=_expression(left), expression=_expression(right_key)) for left, right_key in join.on
-    ]
-    if join.event_times:
-        on.append(exp.GTE(this=_event_time(join, 0), expression=_event_time(join, 1)))
-    return exp.Join(
-        this=right,
-        on=exp.and_(*on) if on else None,
-        method="ASOF" if join.event_times else None,
-        side=join.type.upper() if join.type in ("left", "right", "full") else None,
-        kind="CROSS" if join.type == "cross" else None,
+@compiles(_Joined)
+def _compile_joined(joined: _Joined, compiler: SQLCompiler, **options: Any) -> str:
+    options |= {"asfrom": True, "from_linter": None}
+    text = (
+        f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN {compiler.process(joined.right, **options)}"
     )
+    return text if joined.onclause is None else f"{text} ON {compiler.process(joined.onclause, **options)}"
 
 
-def _event_time(join: Join, side: int) -> exp.Expr:
+class _Reference(sa.ColumnElement[Any]):
+    """A column of a table, wherever that table stands: SQLAlchemy's own would add the table to FROM once more."""
+
+    inherit_cache = False
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+
+
+@compiles(_Reference)
+def _compile_reference(reference: _Reference, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{alias(reference.column.table)}.{compiler.preparer.quote_identifier(reference.column.name)}"
+
+
+def _expression(column: Column) -> _Expression:
+    reference = _Reference(column)
+    return reference if column.default is None else sa.func.coalesce(reference, _literal(column.default))
+
+
+def _event_time(join: Join, side: int) -> _Expression:
     assert join.event_times
     types = {event_time.type for event_time in join.event_times}
     comparable = len(types) == 1 and types <= {"timestamp", "date"}  # a bigint may be in seconds or milliseconds
     return _expression(join.event_times[side]) if comparable else _milliseconds(join.event_times[side])
 
 
-def _expression(column: Column) -> exp.Expr:
-    reference = exp.column(column.name, table=alias(column.table), quoted=True)
-    return reference if column.default is None else exp.Coalesce(this=reference, expressions=[_literal(column.default)])
-
-
-def _milliseconds(column: Column) -> exp.Expr:
+def _milliseconds(column: Column) -> _Expression:
     """An event time of any type in ms since 1970."""
-    reference = _expression(column)
+    event_time = _expression(column)
     if column.type in ("timestamp", "date"):
-        return exp.func("epoch_ms", reference)
-    is_seconds = exp.LTE(this=exp.Abs(this=reference.copy()), expression=exp.Literal.number(_MOST_SECONDS))
-    in_seconds = exp.Mul(this=reference.copy(), expression=exp.Literal.number(1000))
-    return exp.Case(ifs=[exp.If(this=is_seconds, true=in_seconds)], default=reference)
+        return sa.func.epoch_ms(event_time)
+    return sa.case((sa.func.abs(event_time) <= _MOST_SECONDS, event_time * 1000), else_=event_time)
 
 
-def _condition(condition: Condition) -> exp.Expr:
+def _condition(condition: Condition) -> _Expression:
     if isinstance(condition, Logic):
-        join = exp.or_ if condition.operator == "OR" else exp.and_
+        join = sa.or_ if condition.operator == "OR" else sa.and_
         return join(*(_condition(part) for part in condition.parts))
     return _filter(condition)
 
 
-def _filter(filter_: Filter) -> exp.Expr:
+def _filter(filter_: Filter) -> _Expression:
     left = _expression(filter_.column)
     if isinstance(filter_.value, tuple):
-        return (
-            exp.In(this=left, expressions=[_literal(value) for value in filter_.value])
-            if filter_.value
-            else exp.false()
-        )
+        return left.in_([_literal(value) for value in filter_.value]) if filter_.value else sa.false()
     if filter_.value is None:
-        missing = exp.Is(this=left, expression=exp.Null())
-        return exp.Not(this=missing) if filter_.condition == "NOT_EQUALS" else missing
-    return _COMPARISONS[filter_.condition](this=left, expression=_literal(filter_.value))
+        return left.is_not(None) if filter_.condition == "NOT_EQUALS" else left.is_(None)
+    return _COMPARISONS[filter_.condition](left, _literal(filter_.value))
 
 
-def _literal(value: Value) -> exp.Expr:
-    if value is None:
-        return exp.Null()
-    if isinstance(value, bool):
-        return exp.true() if value else exp.false()
-    if isinstance(value, int):
-        return exp.Literal.number(value)
+class _TimestampWithTimeZone(UserDefinedType[datetime.datetime]):
+    def get_col_spec(self, **options: Any) -> str:
+        return "TIMESTAMP WITH TIME ZONE"
+
+
+def _literal(value: Value) -> _Expression:
     if isinstance(value, float):  # as text, so that infinity and NaN need no special case
-        return exp.cast(exp.Literal.string(repr(value)), "DOUBLE")
-    if isinstance(value, decimal.Decimal):
-        return exp.Literal.number(format(value, "f"))
+        return sa.cast(sa.literal(repr(value), sa.String), sa.Double)
     if isinstance(value, datetime.datetime):
-        return exp.cast(exp.Literal.string(value.isoformat()), "TIMESTAMPTZ")
+        return sa.cast(sa.literal(value.isoformat(), sa.String), _TimestampWithTimeZone)
     if isinstance(value, datetime.date):
-        return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-    return exp.Literal.string(value)
+        return sa.cast(sa.literal(value.isoformat(), sa.String), sa.Date)
+    if isinstance(value, decimal.Decimal):  # never with an exponent, which would make it a float
+        return sa.literal_column(format(value, "f"))
+    return sa.literal(value)

@@ -16,6 +16,7 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import feature_groups, projects
 from local_hopsworks.query.plan import MOST_JOINS, FeatureGroup, Plan, make_plan
+from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service
 from local_hopsworks.store import Store
 
@@ -51,12 +52,8 @@ def plan_ticket(service: Service, ticket: dict[str, Any]) -> Plan:
 
 @routes.add("PUT", "/project/{project}/featurestores/query", options=["hqs"], reads_only=True)
 def construct(call: Call) -> Answer:
-    from local_hopsworks.query.sql import to_sql  # 0.3 s, and only reading needs it
-
     query = slim(call.document)
-    text = to_sql(
-        plan(call.db, call.store, call.project, query)
-    )  # refuses now, with a sentence, what could not be read later
+    text = to_sql(plan(call.db, call.store, call.project, query))  # refuses now what could not be read later
     call.service.query_service()  # a client that knew it before this server was restarted does not ask for its address
     ticket = call.service.security.ticket({"project": call.project.id, "query": query})
     return {

@@ -15,7 +15,7 @@ from local_hopsworks.query.plan import DEEPEST_FILTER, MOST_JOINS, make_plan
 from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest import queries
 
-TYPES = {"id": "bigint", "n": "bigint", "x": "double", "s": "string", "b": "boolean", "d": "date"}
+TYPES = {"id": "bigint", "n": "bigint", "x": "double", "s": "string", "b": "boolean", "d": "date", "m": "decimal(9,2)"}
 GROUPS = {
     key: {
         "id": key,
@@ -199,6 +199,14 @@ REFUSED = {
     "list nested deeply": (query({"feature": {"name": "n"}, "condition": "IN", "value": "[" * 10**6}), "needs a list"),
     "limit of text": (query(limit="1; DROP TABLE fg0"), "needs a whole number"),
     "time of text": (query(leftFeatureGroupEndTime="now"), "needs a whole number"),
+    "decimal without end": (
+        query({"feature": {"name": "m"}, "condition": "EQUALS", "value": "1e999999999"}),
+        r"is no decimal\(9,2\)",
+    ),
+    "decimal that is no number": (
+        query({"feature": {"name": "m"}, "condition": "EQUALS", "value": "NaN"}),
+        r"is no decimal\(9,2\)",
+    ),
     "number too long": (
         query({"feature": {"name": "n"}, "condition": "EQUALS", "value": "1e9x" * 999}),
         "is no bigint",
