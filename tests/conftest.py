@@ -25,6 +25,12 @@ for _variable in [name for name in os.environ if name.startswith(_NOT_FOR_TESTS)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder of all workers of this run."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment variables for programs that tests start: fresh home, fresh store, this machine only."""
@@ -37,7 +43,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "MPLCONFIGDIR": str(home / "matplotlib"),
         # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is logged in
         "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
+        "PYTHONPYCACHEPREFIX": str(_shared(tmp_path_factory) / "bytecode"),
     }
 
 

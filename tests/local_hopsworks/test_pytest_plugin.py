@@ -101,7 +101,7 @@ def test_package_asks_for_the_same_versions_as_requirements():
     assert block
     asked = re.findall(r'"([^"]+)"', block[1])
     pinned = [line.split("#")[0].strip() for line in (root / "requirements.txt").read_text().splitlines()]
-    assert len(asked) == 9 and [pin for pin in asked if pin not in pinned] == []
+    assert len(asked) == 8 and [pin for pin in asked if pin not in pinned] == []
 
 
 def test_wheel_works_in_an_empty_environment(run, tmp_path):

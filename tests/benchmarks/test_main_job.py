@@ -1,0 +1,57 @@
+"""What the embedded Hopsworks adds to the main job: the same scripts, embedded, and at a server of another process.
+
+Both do what `make run` does with two synthetic passengers, each in a store of its own, in turns. What remains when the
+server is elsewhere is the SDK's own time and the work.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB = [
+    ("titanic_feature_pipeline.py", {"BACKFILL": "True"}),
+    ("titanic_training_pipeline.py", {}),
+    *[("titanic_feature_pipeline.py", {"SEED": "1"}), ("titanic_batch_inference_pipeline.py", {})],
+    *[("titanic_feature_pipeline.py", {"SEED": "2"}), ("titanic_batch_inference_pipeline.py", {})],
+]
+ROUNDS = 3
+
+
+def run_job(environment):
+    """Seconds of each script's process."""
+    seconds = []
+    for script, toggles in JOB:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, ROOT / script], env=environment | toggles, stdout=subprocess.DEVNULL, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def test_what_the_server_adds(environment, tmp_path, benchmark, capsys):
+    from local_hopsworks import Server
+
+    embedded, elsewhere = [], []
+    number = iter(range(ROUNDS))
+
+    def apart():
+        with Server(tmp_path / f"elsewhere{len(elsewhere)}") as server:
+            elsewhere.append(run_job(environment | server.environment))
+
+    def together():
+        embedded.append(run_job(environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / f"embedded{next(number)}")}))
+
+    benchmark.pedantic(together, setup=apart, rounds=ROUNDS)
+    with capsys.disabled():
+        print(f"\n{'main job, fastest of ' + str(ROUNDS):40}  embedded  elsewhere  ratio")
+        fastest = [[min(column) for column in zip(*side, strict=True)] for side in (embedded, elsewhere)]
+        for (script, toggles), ours, theirs in zip(JOB, *fastest, strict=True):
+            title = f"BACKFILL {script}" if "BACKFILL" in toggles else script
+            print(f"{title:40} {ours:8.1f} s {theirs:8.1f} s  {ours / theirs:4.2f}")
+        ours, theirs = (min(map(sum, side)) for side in (embedded, elsewhere))
+        print(f"{'the whole job':40} {ours:8.1f} s {theirs:8.1f} s  {ours / theirs:4.2f}")
+        print(f"({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})")
