@@ -2,6 +2,8 @@
 
 python titanic_feature_pipeline.py            # makes up one passenger
 python titanic_batch_inference_pipeline.py    # predicts whoever is waiting; if nobody is, changes nothing
+
+A run reads the passengers of a day or so, however many came before: monitor.json keeps the sums over those.
 """
 
 import hashlib
@@ -28,6 +30,11 @@ from local_hopsworks import login
 ASSETS_URL = str(Path(__file__).resolve().parent / "assets")  # folder or http(s) address of 0.png (died) and 1.png
 # ---------------------------------------------------------------------------------------------------------------------
 ENCODING, IMAGES = "Resources/titanic/encoding.json", "Resources/images"
+# A passenger is read until one a day younger is known: some are stored late, and the clocks of machines differ. Whoever
+# comes later still is found within a week, for then everything is read again
+OVERLAP, ALL_AGAIN = pd.Timedelta("1d"), pd.Timedelta("7d")
+NOTHING = {"before": "2000-01-01T00:00:00+00:00", "predictions": 0, "correct": 0}  # the historical ones lie in 1912
+NOTHING |= {"confusion_matrix": [[0, 0], [0, 0]], "curve": [], "recent": []}
 PREDICTIONS = {"name": "passenger_outcome_predictions", "version": 1}
 COLUMNS = ["passenger_id", "prediction", "label", "datetime", "survival_probability", "model_version"]
 WHO = [["boy", "teenage boy", "adult man", "elderly man"], ["girl", "teenage girl", "adult woman", "elderly woman"]]
@@ -67,7 +74,7 @@ def predict(model, rows: pd.DataFrame) -> pd.DataFrame:
 def describe(recent: pd.DataFrame, encoding: dict) -> list[dict]:
     """Predictions and the features of their passengers as monitor.json has them, newest first and in words."""
     label = {name: {each["code"]: each["label"] for each in encoding[name]} for name in ("pclass", "fare_bin")}
-    described = recent[::-1].round(4).to_dict("records")
+    described = recent[[*COLUMNS, *encoding["features"]]][::-1].round(4).to_dict("records")
     for one in described:
         fare = label["fare_bin"][one["fare_bin"]].replace("_med", "-medium")
         one["words"] = f"{WHO[one['sex']][one['age_bin']]}, {label['pclass'][one['pclass']]}, {fare} fare"
@@ -108,13 +115,13 @@ def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
     axes.figure.savefig(path)
 
 
-def draw_accuracy(hits: np.ndarray, model: dict, path: Path) -> None:
+def draw_accuracy(curve: list[list[int]], model: dict, path: Path) -> None:
     """Share of right predictions so far with its Wilson 95 % interval, beside what training promised."""
-    total, right, z = np.arange(1, len(hits) + 1), hits.cumsum(), 1.96
+    (total, right), z = np.array(curve).T, 1.96
     middle = (right + z**2 / 2) / (total + z**2)
     half = z / (total + z**2) * np.sqrt(right * (total - right) / total + z**2 / 4)
     axes = Figure(figsize=(7.2, 3.6)).add_subplot(xlabel="predictions so far", ylim=(0, 1.02))
-    edges = np.arange(len(hits) + 1)  # steps, so that a single prediction shows too
+    edges = np.append(0, total)  # steps, so that a single prediction shows too
     axes.stairs(middle + half, edges, baseline=middle - half, fill=True, color=BLUE, alpha=0.15)
     axes.stairs(right / total, edges, baseline=None, color=BLUE, linewidth=2, label="right so far, 95 % interval")
     axes.axhline(model["cv_accuracy"], color=GREEN, linestyle="--", label="cross-validated")
@@ -129,43 +136,75 @@ def read_file(dataset_api, path: str) -> bytes:
     return dataset_api.read_content("/" + path).content if dataset_api.exists(path) else b""
 
 
-def read_predictions(feature_store) -> pd.DataFrame:
-    group, rows = feature_store.get_feature_group(**PREDICTIONS), pd.DataFrame(columns=COLUMNS)
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def recall(monitor: bytes, about: dict, now: pd.Timestamp) -> dict:
+    """The sums in monitor.json; those over nothing if it is damaged, about something else, or they are a week old."""
     try:
-        rows = group.read()[COLUMNS] if group else rows
+        settled = (stored := json.loads(monitor))["settled"]
+        is_whole = stored["settled_digest"] == digest(json.dumps(settled).encode())
+        if is_whole and settled["about"] == about and now - pd.Timestamp(settled["read_in_full"]) < ALL_AGAIN:
+            return settled
+    except (ValueError, LookupError, TypeError):
+        pass
+    return {**NOTHING, "about": about, "read_in_full": now.isoformat()}
+
+
+def add(state: dict, rows: pd.DataFrame, encoding: dict) -> dict:
+    """The sums with some more predictions, oldest first: the same whether these come at once or in parts."""
+    total, hits = state["predictions"] + len(rows), (rows["prediction"] == rows["label"]).to_numpy()
+    matrix = np.bincount(2 * rows["label"].astype(int) + rows["prediction"].astype(int), minlength=4).reshape(2, 2)
+    curve = np.array([np.arange(len(rows)) + state["predictions"] + 1, hits.cumsum() + state["correct"]]).T
+    step = 2 ** max(0, (total - 1).bit_length() - 8)  # a picture needs no more than 256 points
+    kept = [point for point in [*state["curve"], *curve.tolist()] if point[0] % step == 0 or point[0] == total]
+    added = {"predictions": total, "correct": state["correct"] + int(hits.sum()), "curve": kept}
+    added |= {"confusion_matrix": (matrix + state["confusion_matrix"]).tolist()}
+    return {**state, **added, "recent": (describe(rows.tail(4), encoding) + state["recent"])[:4]}
+
+
+def read_predictions(group, since: pd.Timestamp) -> pd.DataFrame:
+    rows = pd.DataFrame(columns=COLUMNS)
+    try:
+        rows = group.filter(group["datetime"] >= since.to_pydatetime()).read()[COLUMNS] if group else rows
     except FeatureStoreException as error:  # registered, but whoever did so has not stored anything yet, or was killed
         if "No data found" not in str(error):
             raise
-    return rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True)).sort_values(["datetime", "passenger_id"])
+    return rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True))
 
 
 def predict_and_store(feature_store, model, version: int, encoding: dict, waiting: pd.DataFrame) -> None:
-    group = feature_store.get_feature_group("titanic", 1)
-    actual = group.select(["passenger_id", encoding["label"]]).read().set_index("passenger_id")[encoding["label"]]
+    group, label = feature_store.get_feature_group("titanic", 1), encoding["label"]
+    those = group["event_time"] >= waiting["event_time"].min().to_pydatetime()
+    actual = group.select(["passenger_id", label]).filter(those).read().set_index("passenger_id")[label]
     rows = predict(model, waiting[encoding["features"]]).assign(passenger_id=waiting["passenger_id"])
     rows["label"] = rows["passenger_id"].map(actual)  # joined by passenger, never by order
-    rows = rows.assign(datetime=np.datetime64(time.time_ns() // 1000, "us"), model_version=version)
+    # No prediction is older than its passenger, whatever the clocks: who looks for both from a moment on finds both
+    rows["datetime"] = waiting["event_time"].clip(lower=pd.Timestamp.now("UTC"))
+    rows["model_version"] = version
     # The key is the passenger alone: whoever else predicts the same one at this moment, one row remains
     group = feature_store.get_or_create_feature_group(**PREDICTIONS, primary_key=["passenger_id"])
-    group.insert(rows[COLUMNS].head(0), wait=True)  # creates the table: two who create it with rows append them both
+    # This creates the table: two who create it with rows append them both
+    group.insert(rows[COLUMNS].head(0), operation="insert", wait=True)
     group.insert(rows[COLUMNS], wait=True)
 
 
-def publish(dataset_api, history: pd.DataFrame, recent: list[dict], model: dict, outcomes: list[bytes]) -> None:
+def publish(dataset_api, settled: dict, state: dict, model: dict, outcomes: list[bytes]) -> None:
     """Draw what is stored, and upload what differs from what is there."""
-    hits = (history["prediction"] == history["label"]).to_numpy()
-    matrix = np.bincount(2 * history["label"] + history["prediction"], minlength=4).reshape(2, 2)
-    monitor = {"format": 1, "model": model, "predictions": len(hits), "correct": int(hits.sum())}
-    monitor |= {"confusion_matrix": matrix.tolist(), "recent": recent}
+    matrix, recent = np.array(state["confusion_matrix"]), state["recent"]
+    shown = {name: state[name] for name in ("predictions", "correct", "confusion_matrix", "recent")}
+    monitor = {"format": 1, "model": model, **shown}
+    monitor |= {"settled": settled, "settled_digest": digest(json.dumps(settled).encode())}
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         (folder / "latest_passenger_prediction.png").write_bytes(outcomes[recent[0]["prediction"]])
         (folder / "actual_passenger_outcome.png").write_bytes(outcomes[recent[0]["label"]])
         draw_table(make_table(recent), folder / "df_recent.png")
-        draw_accuracy(hits, model, folder / "accuracy_over_time.png")
+        draw_accuracy(state["curve"], model, folder / "accuracy_over_time.png")
         if matrix.sum(axis=0).all():  # both outcomes were predicted
             draw_confusion_matrix(matrix, folder / "confusion_matrix.png")
-        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+        digests = {path.name: digest(path.read_bytes()) for path in sorted(folder.iterdir())}
         (folder / "monitor.json").write_text(json.dumps({**monitor, "pictures": digests}))
         if not dataset_api.exists(IMAGES):
             dataset_api.mkdir(IMAGES)
@@ -199,22 +238,30 @@ def main() -> None:
     about_model, predicted = {"name": "titanic", "version": best.version, **metrics}, 0
     for attempt in range(10):
         try:
-            predictions = read_predictions(feature_store)
-            # Read after the predictions, so that whoever was predicted is among them; the historical ones lie in 1912.
-            # A key that is no feature of the view comes as {project}_titanic_1_passenger_id
-            passengers = view.get_batch_data(start_time="2000-01-01", primary_key=True)
-            passengers = passengers.rename(columns=lambda name: re.sub(".*_passenger_id$", "passenger_id", name))
+            group, now = feature_store.get_feature_group(**PREDICTIONS), pd.Timestamp.now("UTC")
+            monitor = read_file(dataset_api, f"{IMAGES}/monitor.json")
+            settled = recall(monitor, {"feature_group": group and group.id}, now)
+            since = pd.Timestamp(settled["before"])
+            predictions = read_predictions(group, since)
+            # Read after the predictions, so that whoever was predicted is among them. A column that is no feature of
+            # the view comes as {project}_titanic_1_passenger_id
+            passengers = view.get_batch_data(start_time=since.to_pydatetime(), primary_key=True, event_time=True)
+            passengers = passengers.rename(columns=lambda name: re.sub(".*_(passenger_id|event_time)$", r"\1", name))
+            passengers["event_time"] = pd.to_datetime(passengers["event_time"], utc=True)
             waiting = passengers[~passengers["passenger_id"].isin(predictions["passenger_id"])]
             if len(waiting):
                 predict_and_store(feature_store, model, best.version, encoding, waiting)
                 predicted += len(waiting)
                 continue
-            history = predictions.merge(passengers, on="passenger_id")
-            if history.empty:
+            history = predictions.merge(passengers, on="passenger_id").sort_values(["event_time", "passenger_id"])
+            is_long_past = history["event_time"] < (before := min(history["event_time"].max(), now) - OVERLAP)
+            settled = add(settled, history[is_long_past], encoding)
+            state = add(settled, history[~is_long_past], encoding)
+            if not state["predictions"]:
                 raise SystemExit(AGAIN)
-            recent = describe(history.tail(4), encoding)
-            publish(dataset_api, history, recent, about_model, outcomes)
-            if len(read_predictions(feature_store)) == len(predictions):
+            settled["before"] = max(since, before).isoformat()
+            publish(dataset_api, settled, state, about_model, outcomes)
+            if len(read_predictions(group, since)) == len(predictions):
                 break
         except (DeltaError, RestAPIError, DatasetException):  # another pipeline wrote at the same moment: begin again
             if attempt == 9:
@@ -222,15 +269,15 @@ def main() -> None:
         time.sleep(np.random.default_rng().uniform(0.1, 0.2) * 2**attempt)
 
     print(f"Newly predicted: {predicted}" if predicted else "Nothing new: every synthetic passenger is predicted.")
-    historical, right = sum(row[-1] for row in stored_encoding["passengers"]), history["prediction"] == history["label"]
-    print(f"Passengers: {historical} historical, {len(passengers)} synthetic")
+    historical, total = sum(row[-1] for row in stored_encoding["passengers"]), state["predictions"]
+    print(f"Passengers: {historical} historical, {total} synthetic")
     metrics = [f"{name} {value:.3f}" for name, value in best.training_metrics.items()]
     print(f"Model: titanic {best.version}; {', '.join(metrics)}")
-    print(f"Predictions: {len(history)}, of which {right.sum()} right; the latest:")
-    for row in make_table(recent):
+    print(f"Predictions: {total}, of which {state['correct']} right; the latest:")
+    for row in make_table(state["recent"]):
         print("  {:<44}{:<11}{:<11}{:<17}{:<7}{}".format(*row))
     print(f"Pictures: {IMAGES} of project {project.name}")
-    print(BOTH if history["prediction"].nunique() == 2 else AGAIN)
+    print(BOTH if np.any(state["confusion_matrix"], axis=0).all() else AGAIN)
 
 
 if __name__ == "__main__":
