@@ -32,7 +32,10 @@ def trigger(expression: str) -> Any:
 def next_time(expression: str, after: int) -> int | None:
     """The first time later than `after`, in ms since 1970; None if there is none any more."""
     moment = datetime.datetime.fromtimestamp(after / 1000, _UTC)
-    found = trigger(expression).get_next_fire_time(moment, moment)
+    try:
+        found = trigger(expression).get_next_fire_time(moment, moment)
+    except OverflowError:  # beyond the year 9999
+        return None
     return None if found is None else int(found.timestamp() * 1000)
 
 

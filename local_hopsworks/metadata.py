@@ -121,6 +121,7 @@ class Metadata:
             pool_size=8,
             max_overflow=64,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            hide_parameters=True,  # what is stored does not reach a log with an error
         )
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)

@@ -6,6 +6,7 @@ import datetime
 import re
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +59,16 @@ def _open(location: str) -> Any:
 
 
 def read(
-    location: str, name: str, as_of: int | None = None, since: int | None = None
+    location: str,
+    name: str,
+    features: Sequence[tuple[str, str]] = (),
+    as_of: int | None = None,
+    since: int | None = None,
 ) -> pads.Dataset | pa.RecordBatchReader:
     """The rows of a table now, as of a time, or those that changed in a window (times in ms since 1970).
+
+    Of `features` (name and type) those that the table lacks are NULL: they were appended after that time, or the
+    program that appended them died halfway.
 
     Raises NotFound if nothing was ever inserted (the SDK shows its text only if it starts like Hopsworks' own), and
     HopsworksError if the table did not exist yet at that time.
@@ -69,7 +77,7 @@ def read(
         raise NotFound(f"No data found for featuregroup {name}: nothing was inserted yet.", FEATURE_GROUP_NOT_FOUND)
     table = _open(location)
     if since:
-        return _changes(table, since, as_of)
+        return _changes(table, features, since, as_of)
     if as_of is not None:
         versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
         if not versions:
@@ -77,13 +85,29 @@ def read(
                 f"No commits found for featuregroup {name} up to {_iso(as_of)}.", NO_DATA_AT_COMMIT_TIME
             )
         table.load_as_version(max(versions))
+    import pyarrow as pa
     import pyarrow.fs as pafs
 
     # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can abort Python's exit.
-    return table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(path(location)), pafs.LocalFileSystem()))
+    dataset = table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(path(location)), pafs.LocalFileSystem()))
+    missing = _missing(dataset.schema, features)
+    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
 
 
-def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
+def _missing(schema: pa.Schema, features: Sequence[tuple[str, str]]) -> list[pa.Field]:
+    """Those of the features that the schema lacks."""
+    missing = [feature for feature in features if feature[0] not in schema.names]
+    if not missing:
+        return []
+    import pyarrow as pa
+    from deltalake import Field
+    from deltalake.schema import Schema
+
+    fields = [Field(name, _delta_type(name, type_), nullable=True) for name, type_ in missing]
+    return list(pa.schema(Schema(fields).to_arrow()))
+
+
+def _changes(table: Any, features: Sequence[tuple[str, str]], since: int, until: int | None) -> pa.RecordBatchReader:
     """Rows as they were inserted or became, in commits after `since` up to `until`."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -92,12 +116,15 @@ def _changes(table: Any, since: int, until: int | None) -> pa.RecordBatchReader:
         entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])
     ]
     schema = pa.schema(table.schema().to_arrow())
+    missing = _missing(schema, features)
     if not commits:
-        return pa.RecordBatchReader.from_batches(schema, [])
+        return pa.RecordBatchReader.from_batches(pa.schema([*schema, *missing]), [])
     changes = pa.table(table.load_cdf(starting_version=min(commits), ending_version=max(commits)))
     kept = pc.is_in(changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"]))
     rows = changes.select(schema.names).cast(schema).filter(kept)  # cast first: nothing filters the log's string views
-    return pa.RecordBatchReader.from_batches(schema, rows.to_batches())
+    for field in missing:
+        rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())
 
 
 def commits(location: str) -> list[dict[str, Any]]:
@@ -125,10 +152,15 @@ def add_columns(location: str, features: list[dict[str, Any]]) -> None:
     present = {field.name for field in table.schema().fields}
     missing = [feature for feature in features if feature["name"] not in present]
     if missing:
-        table.alter.add_columns([Field(feature["name"], _delta_type(feature), nullable=True) for feature in missing])
+        table.alter.add_columns(
+            [
+                Field(feature["name"], _delta_type(feature["name"], feature.get("type")), nullable=True)
+                for feature in missing
+            ]
+        )
 
 
-def _delta_type(feature: dict[str, Any]) -> Any:
+def _delta_type(name: str, type_: object) -> Any:
     from deltalake.schema import ArrayType, PrimitiveType
 
     def parsed(text: str) -> Any:
@@ -136,12 +168,10 @@ def _delta_type(feature: dict[str, Any]) -> Any:
             return ArrayType(parsed(text[6:-1]), contains_null=True)
         primitive = _SPARK_TYPES.get(text, text)
         if primitive not in _PRIMITIVES and not _DECIMAL.fullmatch(primitive):
-            raise HopsworksError(
-                f"The feature {feature['name']!r} has type {feature['type']!r}, which cannot be appended here."
-            )
+            raise HopsworksError(f"The feature {name!r} has type {str(type_)[:80]!r}, which cannot be appended here.")
         return PrimitiveType(primitive)
 
-    return parsed(str(feature.get("type")).lower())
+    return parsed(str(type_).lower())
 
 
 def _iso(milliseconds: int) -> str:

@@ -26,6 +26,7 @@ from local_hopsworks.errors import (
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
 MOST_DIGITS = 38  # of a decimal
+LATEST = 253_402_300_799_999  # ms since 1970: the end of the year 9999, the last that Python can write
 NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
 _CONDITIONS = (
     "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
@@ -68,6 +69,7 @@ class Table:
     location: str
     as_of: int | None  # ms since 1970
     since: int | None
+    features: tuple[tuple[str, str], ...]  # name and type of each that the group has today
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,9 @@ class _Planner:
                 group["id"],
                 f"{group['name']}_{group['version']}",
                 group["location"],
-                None if until is None else _whole(until),
-                _whole(since) if since else None,
+                None if until is None else _time(until),
+                _time(since) if since else None,
+                tuple((feature["name"], str(feature.get("type"))) for feature in group["features"]),
             )
         )
         return len(self._groups) - 1
@@ -304,6 +307,13 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise HopsworksError(f"The query needs a whole number where it has {str(value)[:80]!r}.", ILLEGAL_QUERY)
     return value
+
+
+def _time(value: Any) -> int:
+    """A time in ms since 1970."""
+    if not 0 <= _whole(value) <= LATEST:
+        raise HopsworksError(f"{value} is no time in milliseconds since 1970.", ILLEGAL_QUERY)
+    return _whole(value)
 
 
 def _value(value: Any, type_: str, name: str) -> Value:

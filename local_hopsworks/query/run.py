@@ -19,7 +19,7 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
     """The rows of a plan, computed as they are read. Raises HopsworksError if a table has no data."""
     import duckdb  # 0.2 s, and only reading needs it
 
-    tables = [delta.read(table.location, table.name, table.as_of, table.since) for table in plan.tables]
+    tables = [delta.read(table.location, table.name, table.features, table.as_of, table.since) for table in plan.tables]
     connection = duckdb.connect(
         ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     )

@@ -21,12 +21,11 @@ from local_hopsworks.errors import (
     NotEmbedded,
     NotFound,
 )
-from local_hopsworks.rest.routing import USER, Answer, Call, Routes
+from local_hopsworks.rest.routing import LARGEST_CHUNK, USER, Answer, Call, Routes
 from local_hopsworks.store import checked_component
 
 routes = Routes()
 PATH = "/project/{project}/dataset"
-LARGEST_CHUNK = 128 * 2**20  # bytes; the SDK sends 10 MiB
 
 
 def _existing(call: Call, name: str) -> Path:
@@ -84,12 +83,14 @@ _uploads_lock = threading.Lock()
 def upload(call: Call) -> Answer:
     """One chunk; three arrive at once, in any order. The file appears under its name when the last one is there."""
     form = call.body
-    if not isinstance(form, FormData) or not isinstance(form.get("file"), UploadFile):
+    content = form.get("file") if isinstance(form, FormData) else None
+    if not isinstance(form, FormData) or not isinstance(content, UploadFile):
         raise HopsworksError("An upload is a form with a file.", DATASET_REQUEST_INVALID)
     number, size, chunks, total = (
         _number(form, f"flow{key}") for key in ("ChunkNumber", "ChunkSize", "TotalChunks", "TotalSize")
     )
-    if not 1 <= number <= max(chunks, 1) or (number - 1) * size > total or not 0 <= size <= LARGEST_CHUNK:
+    end = (number - 1) * size + (content.size or 0)
+    if not 1 <= number <= max(chunks, 1) or not (content.size or 0) <= size <= LARGEST_CHUNK or end > total:
         raise HopsworksError(
             f"Chunk {number} of {chunks} does not fit a file of {total} bytes.", DATASET_REQUEST_INVALID
         )
@@ -103,9 +104,6 @@ def upload(call: Call) -> Answer:
         raise HopsworksError(
             f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS
         )
-    content = form["file"]
-    assert isinstance(content, UploadFile)
-
     key = (str(target), str(form.get("flowIdentifier")))
     with _uploads_lock:
         current = _uploads.get(key)

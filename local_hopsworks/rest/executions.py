@@ -20,7 +20,7 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import executions
-from local_hopsworks.rest import jobs
+from local_hopsworks.rest import jobs, shapes
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, Service, items, now
 from local_hopsworks.runner import LOST, UNDER_WAY, Task
 
@@ -124,11 +124,17 @@ def start(call: Call) -> Answer:
     if isinstance(call.body, dict):
         if unknown := set(call.body) - {"args", "envVars", "logicalDate", "dataIntervalEnd"}:
             raise NotEmbedded(f"starting a job with {min(unknown)[:80]!r}")
+        shapes.check(call.body, {"args": str, "envVars": dict})
         arguments = call.body.get("args")
-        variables = {str(name): str(value) for name, value in (call.body.get("envVars") or {}).items()}
+        variables = {name: str(value) for name, value in (call.body.get("envVars") or {}).items()}
         if call.body.get("logicalDate"):
             variables.setdefault("HOPS_LOGICAL_DATE", str(call.body["logicalDate"]))
     job = jobs.find(call, call.path["name"])
+    for text in (arguments or "", *variables, *variables.values()):
+        if not isinstance(text, str) or "\0" in text:
+            raise HopsworksError(f"No program can be given {str(text)[:80]!r}, only text without a NUL character.")
+    if bad := next((variable for variable in variables if not variable or "=" in variable), None):
+        raise HopsworksError(f"{bad[:80]!r} cannot be the name of an environment variable.")
     row, task = submit(call.service, call.db, call.project.name, job, arguments, variables)
     call.after_commit.append(partial(call.service.runner.start, task))
     return document(call.service, row)

@@ -16,6 +16,7 @@ from local_hopsworks.errors import (
 from local_hopsworks.metadata import expectation_suites, expectations
 from local_hopsworks.rest import expectation_suites as suites
 from local_hopsworks.rest import feature_groups as groups
+from local_hopsworks.rest import shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
 routes = Routes()
@@ -46,7 +47,7 @@ def get(call: Call) -> Answer:
     return items([]) if suite is None else suites.document(call, suite)
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.SUITE)
 def create(call: Call) -> Answer:
     group = groups.find(call, call.integer("id"))
     if suites.of_group(call, group.id) is not None:
@@ -55,7 +56,7 @@ def create(call: Call) -> Answer:
     return suites.document(call, suites.create_for(call, group.id, call.document))
 
 
-@routes.add("PUT", SUITE)
+@routes.add("PUT", SUITE, body=shapes.SUITE)
 def update(call: Call) -> Answer:
     """Expectations with an id are changed, those without are added, and those that are no longer named removed."""
     suite, listed = _suite(call), call.document.get("expectations") or []
@@ -91,7 +92,7 @@ def get_expectations(call: Call) -> Answer:
     return items(suites.document(call, _suite(call))["expectations"])
 
 
-@routes.add("POST", SUITE + "/expectations")
+@routes.add("POST", SUITE + "/expectations", body=shapes.EXPECTATION)
 def add_expectation(call: Call) -> Answer:
     return suites.expectation_document(suites.add(call, _suite(call).id, call.document))
 
@@ -101,7 +102,7 @@ def get_expectation(call: Call) -> Answer:
     return suites.expectation_document(_row(call, _suite(call), call.integer("expectation")))
 
 
-@routes.add("PUT", EXPECTATION)
+@routes.add("PUT", EXPECTATION, body=shapes.EXPECTATION)
 def update_expectation(call: Call) -> Answer:
     suites.change(call, _row(call, _suite(call), call.integer("expectation")), call.document)
     return get_expectation(call)

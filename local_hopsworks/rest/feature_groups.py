@@ -23,7 +23,7 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
 from local_hopsworks.query import delta
-from local_hopsworks.rest import expectation_suites, jobs, tags
+from local_hopsworks.rest import expectation_suites, jobs, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
 from local_hopsworks.store import checked_name
@@ -37,7 +37,7 @@ _KEPT = (
     "ttlEnabled",
 )  # fmt: skip
 _UPDATES = ("updateMetadata", "updateStatsConfig")
-_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:(\d+)")  # spelled as the SDK spells it
+_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as the SDK spells it
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _checked_features(features: Any) -> list[dict[str, Any]]:
     return features
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
 def create(call: Call) -> Answer:
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
@@ -178,7 +178,12 @@ def get(call: Call) -> Answer:
     return [document(call, row) for row in rows]
 
 
-@routes.add("PUT", PATH + "/{id}", options=[*_UPDATES, "updateNotificationTopicName", "deprecate"])
+@routes.add(
+    "PUT",
+    PATH + "/{id}",
+    options=[*_UPDATES, "updateNotificationTopicName", "deprecate"],
+    body=shapes.FEATURE_GROUP,
+)
 def update(call: Call) -> Answer:
     row, body = find(call, call.integer("id")), call.document
     changed = dict(row.document)

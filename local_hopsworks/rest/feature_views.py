@@ -20,7 +20,7 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import feature_views, training_datasets
 from local_hopsworks.query.plan import NO_LIMIT, Column, Join
-from local_hopsworks.rest import feature_groups, queries, tags
+from local_hopsworks.rest import feature_groups, queries, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items
 from local_hopsworks.store import checked_name
@@ -95,7 +95,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.FEATURE_VIEW)
 def create(call: Call) -> Answer:
     body, name = call.document, checked_name(call.document.get("name"), "feature view")
     if body.get("loggingEnabled"):
@@ -167,7 +167,7 @@ def get(call: Call) -> Answer:
     return document(call, find(call))
 
 
-@routes.add("PUT", VERSION)
+@routes.add("PUT", VERSION, body={"description": str})
 def update(call: Call) -> Answer:
     row = find(call)
     changed = {**row.document, "description": call.document.get("description")}
@@ -236,7 +236,7 @@ def batch_query(call: Call) -> Answer:
     return query
 
 
-routes.add("POST", VERSION + "/query/batch", options=_BATCH_OPTIONS, reads_only=True)(batch_query)
+routes.add("POST", VERSION + "/query/batch", options=_BATCH_OPTIONS, reads_only=True, body=shapes.FILTER)(batch_query)
 
 
 def _keys(call: Call, query: dict[str, Any]) -> dict[int, list[str]]:

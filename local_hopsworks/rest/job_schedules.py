@@ -17,8 +17,9 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import executions, job_schedules, projects
 from local_hopsworks.metadata import jobs as job_table
+from local_hopsworks.query.plan import LATEST
 from local_hopsworks.rest import executions as runs
-from local_hopsworks.rest import jobs
+from local_hopsworks.rest import jobs, shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service, iso
 from local_hopsworks.runner import Task
 
@@ -28,6 +29,10 @@ _KEPT = (
     "startDateTime", "endDateTime", "cronExpression", "enabled", "catchup", "maxActiveRuns", "startTimeOffsetSeconds",
     "endTimeOffsetSeconds",
 )  # fmt: skip
+_BOUNDS = {  # times in ms since 1970, offsets in seconds
+    "startDateTime": (0, LATEST), "endDateTime": (0, LATEST),
+    "startTimeOffsetSeconds": (-(10**9), 10**9), "endTimeOffsetSeconds": (-(10**9), 10**9),
+}  # fmt: skip
 
 
 def _of(call: Call, job: sa.Row[Any]) -> sa.Row[Any] | None:
@@ -42,7 +47,7 @@ def get(call: Call) -> Answer:
     return jobs.schedule_document(row)
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.SCHEDULE)
 def save(call: Call) -> Answer:
     job, body = jobs.find(call, call.path["name"]), call.document
     for unsupported in ("skipToDate", "maxCatchupRuns"):
@@ -50,11 +55,17 @@ def save(call: Call) -> Answer:
             raise NotEmbedded(f"a schedule with {unsupported}")
     if (job.document.get("config") or {}).get("type") != jobs.PYTHON:
         raise NotEmbedded(f"scheduling the job {job.name}", "This server does its work when it is asked for.")
-    kept = {"enabled": True, "catchup": False, "maxActiveRuns": 1, **{key: body[key] for key in _KEPT if key in body}}
-    if not isinstance(kept.get("startDateTime"), int) or not isinstance(kept["maxActiveRuns"], int):
-        raise HopsworksError(
-            "A schedule has a start in ms since 1970 and a whole number of runs.", JOB_SCHEDULE_NOT_UPDATED
-        )
+    kept = {
+        "enabled": True,
+        "catchup": False,
+        "maxActiveRuns": 1,
+        **{key: body[key] for key in _KEPT if body.get(key) is not None},
+    }
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= kept.get(name, 0) <= most:
+            raise HopsworksError(
+                f"{name} is a number from {least} to {most}, not {kept[name]}.", JOB_SCHEDULE_NOT_UPDATED
+            )
     # A time that was missed before the schedule existed is no missed time, unless it is to catch up.
     after = kept["startDateTime"] - 1 if kept["catchup"] else max(kept["startDateTime"] - 1, int(time.time() * 1000))
     due = _next(kept, after)
@@ -63,7 +74,7 @@ def save(call: Call) -> Answer:
     return get(call)
 
 
-routes.add("PUT", PATH)(save)
+routes.add("PUT", PATH, body=shapes.SCHEDULE)(save)
 
 
 @routes.add("DELETE", PATH)

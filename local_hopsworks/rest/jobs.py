@@ -23,7 +23,7 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import executions, job_schedules, jobs
-from local_hopsworks.rest import tags
+from local_hopsworks.rest import shapes, tags
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
 
 routes = Routes()
@@ -104,7 +104,7 @@ def configuration(call: Call) -> Answer:
     return _DEFAULTS
 
 
-@routes.add("PUT", PATH + "/{name}")
+@routes.add("PUT", PATH + "/{name}", body=shapes.JOB)
 def save(call: Call) -> Answer:
     """Create a job, or change its configuration."""
     name, config = call.path["name"], call.document

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from local_hopsworks import metadata
 from local_hopsworks.errors import MODEL_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import models, projects
-from local_hopsworks.rest import tags
+from local_hopsworks.rest import shapes, tags
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
 from local_hopsworks.store import checked_component
 
@@ -50,7 +50,7 @@ def find(call: Call) -> sa.Row[Any]:
     name, _, version = identifier.rpartition("_")
     by_name = (
         sa.and_(models.c.name == name, models.c.version == int(version))
-        if version.isdigit() and len(version) < 10
+        if version.isascii() and version.isdigit() and len(version) < 10
         else sa.false()
     )
     row = call.db.execute(
@@ -71,7 +71,7 @@ def registries(call: Call) -> Answer:
     )
 
 
-@routes.add("PUT", PATH + "/{id}")
+@routes.add("PUT", PATH + "/{id}", body=shapes.MODEL)
 def register(call: Call) -> Answer:
     """The client has uploaded the files; from now on the version exists."""
     body = call.document
@@ -80,6 +80,9 @@ def register(call: Call) -> Answer:
         raise HopsworksError(
             f"The model {call.path['id'][:80]!r} must be put as its name, an underscore and its version."
         )
+    for metric, value in (body.get("metrics") or {}).items():
+        if not _is_number(value):
+            raise HopsworksError(f"The metric {metric[:80]!r} must be a number, not {str(value)[:80]!r}.")
     view = body.get("featureView") or {}
     kept = {key: body.get(key) for key in _KEPT} | {
         "created": now(),
@@ -93,7 +96,15 @@ def register(call: Call) -> Answer:
     return document(call, row)
 
 
-@routes.add("PATCH", PATH + "/{id}")
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value is None  # what a NaN becomes; see routing.py
+    return True
+
+
+@routes.add("PATCH", PATH + "/{id}", body={"framework": str, "description": str})
 def update(call: Call) -> Answer:
     row = find(call)
     if unknown := set(call.document) - {"framework", "description"}:

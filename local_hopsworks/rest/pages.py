@@ -28,7 +28,7 @@ from local_hopsworks.rest.routing import Call, Service, iso
 PREFIX = "/p"
 _SECRETS = "/account/secrets"  # the one link of the SDK that is not below /p
 OPEN = (f"{PREFIX}/", _SECRETS)
-_COOKIE = "local_hopsworks"
+COOKIE = "local_hopsworks"
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
@@ -101,7 +101,7 @@ def _page_route(path: str) -> Callable[[Callable[[Call], Response]], Callable[[C
             secret = token(request.app.state.service)
             if hmac.compare_digest(request.query_params.get("token", "").encode(), secret.encode()):
                 return _let_in(request.url.path, secret)
-            if not hmac.compare_digest(request.cookies.get(_COOKIE, "").encode(), secret.encode()):
+            if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), secret.encode()):
                 return _page("Whose Hopsworks is this?", _LOGIN, status=401)
             return await run_in_threadpool(run, request)
 
@@ -113,7 +113,7 @@ def _page_route(path: str) -> Callable[[Callable[[Call], Response]], Callable[[C
 
 def _let_in(target: str, secret: str) -> Response:
     response = RedirectResponse(target, 303)
-    response.set_cookie(_COOKIE, secret, secure=True, httponly=True, samesite="strict")
+    response.set_cookie(COOKIE, secret, secure=True, httponly=True, samesite="strict")
     return response
 
 

@@ -17,6 +17,7 @@ from local_hopsworks.errors import (
 from local_hopsworks.metadata import feature_groups, projects
 from local_hopsworks.query.plan import MOST_JOINS, FeatureGroup, Plan, make_plan
 from local_hopsworks.query.sql import to_sql
+from local_hopsworks.rest import shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service
 from local_hopsworks.store import Store
 
@@ -50,7 +51,7 @@ def plan_ticket(service: Service, ticket: dict[str, Any]) -> Plan:
         return plan(db, service.store, project, ticket["query"])
 
 
-@routes.add("PUT", "/project/{project}/featurestores/query", options=["hqs"], reads_only=True)
+@routes.add("PUT", "/project/{project}/featurestores/query", options=["hqs"], reads_only=True, body=shapes.QUERY)
 def construct(call: Call) -> Answer:
     query = slim(call.document)
     text = to_sql(plan(call.db, call.store, call.project, query))  # refuses now what could not be read later

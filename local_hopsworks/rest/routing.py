@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import Metadata
+from local_hopsworks.rest import shapes
 from local_hopsworks.runner import Runner
 from local_hopsworks.security import Security
 from local_hopsworks.store import Store
@@ -33,6 +36,8 @@ from local_hopsworks.store import Store
 _log = logging.getLogger("local_hopsworks")
 API = "/hopsworks-api/api"
 LARGEST_BODY = 64 * 2**20  # bytes of JSON; the largest the SDK sends are statistics, some hundred KiB
+LARGEST_CHUNK = 128 * 2**20  # bytes of a file in one request; the SDK sends 10 MiB
+LARGEST_UPLOAD = LARGEST_CHUNK + 2**20  # with the form around it
 USER = {"username": "local", "email": "local@localhost", "firstName": "Local", "lastName": "User"}
 
 Answer = dict[str, Any] | list[Any] | Response | None
@@ -76,7 +81,9 @@ class Call:
         if row is None:
             raise NotFound(f"There is no project with id {self.path['project']}.", PROJECT_NOT_FOUND)
         if self.path.get("feature_store", str(row.id)) != str(row.id):  # a project's feature store has the project's id
-            raise NotFound(f"There is no feature store with id {self.path['feature_store']}.", FEATURE_STORE_NOT_FOUND)
+            raise NotFound(
+                f"There is no feature store with id {self.path['feature_store'][:80]!r}.", FEATURE_STORE_NOT_FOUND
+            )
         return row
 
     def integer(self, name: str) -> int:
@@ -98,12 +105,16 @@ class Call:
     @property
     def document(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""
-        if not isinstance(self.body, dict):
-            raise HopsworksError("This call needs a JSON object as its body.")
-        return self.body
+        return _object(self.body)
 
     def href(self, path: str) -> str:
         return f"{self.service.address}{API}{path}"
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise HopsworksError("This call needs a JSON object as its body.")
+    return body
 
 
 def _integer(text: str, name: str) -> int:
@@ -127,17 +138,20 @@ class Routes(list[Route]):
         options: Iterable[str] = (),
         reads_only: bool = False,
         takes_text: bool = False,  # a body that says it is text, or is no JSON, reaches the handler as a str
+        body: shapes.Shape = None,  # what a JSON body must look like; see shapes.py
     ) -> Callable[[Handler], Handler]:
-        known = {"expand", *options}
+        known, shape = {"expand", *options}, body
 
         def register(handler: Handler) -> Handler:
             async def endpoint(request: Request) -> Response:
                 for name in request.query_params:
                     if name not in known:
                         raise NotEmbedded(f"the option {name[:80]!r} of {method} {request.url.path[len(API) :]}")
-                body = await _body(request, takes_text)
+                content = await _body(request, takes_text)
                 try:
-                    return await run_in_threadpool(_run, handler, request, body, method != "GET" and not reads_only)
+                    if shape is not None and content is not None:
+                        shapes.check(_object(content), shape)
+                    return await run_in_threadpool(_run, handler, request, content, method != "GET" and not reads_only)
                 except (HopsworksError, sa.exc.OperationalError):
                     raise
                 except (
@@ -149,8 +163,8 @@ class Routes(list[Route]):
                         f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500
                     ) from error
                 finally:
-                    if isinstance(body, FormData):
-                        await body.close()
+                    if isinstance(content, FormData):
+                        await content.close()
 
             self.append(Route(API + path, endpoint, methods=[method]))
             return handler
@@ -173,23 +187,54 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
 
 async def _body(request: Request, takes_text: bool) -> Any:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await request.form(max_files=1, max_fields=20)
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_BODY:
-            raise HopsworksError(f"The body is larger than {LARGEST_BODY // 2**20} MiB.", status=413)
+        return await _at_most(LARGEST_UPLOAD, request).form(max_files=1, max_fields=20)
+    content = await _at_most(LARGEST_BODY, request).body()
     if not content:
         return None
     if takes_text and request.headers.get("content-type", "").startswith("text/plain"):
         return content.decode(errors="replace")
     try:
-        # NaN and infinity are no JSON, yet Python clients send them (a metric, a statistic): they become null.
-        return json.loads(content, parse_constant=lambda _: None)
+        return _parsed(content.decode())
     except (ValueError, RecursionError) as error:
         if takes_text:
             return content.decode(errors="replace")
         raise HopsworksError("The body is not JSON.") from error
+
+
+def _at_most(size: int, request: Request) -> Request:
+    """The request with a body that ends in a refusal where it gets larger than `size` bytes."""
+    received = 0
+
+    async def receive() -> Message:
+        nonlocal received
+        message = await request.receive()
+        received += len(message.get("body", b""))
+        if received > size:
+            raise HopsworksError(f"The body is larger than {size // 2**20} MiB.", status=413)
+        return message
+
+    return Request(request.scope, receive)
+
+
+def _parsed(text: str) -> Any:
+    """JSON that the database can hold and any client can read back; raises ValueError or HopsworksError."""
+    # NaN and infinity are no JSON, yet Python clients send them (a metric, a statistic): they become null.
+    found = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_in_64_bits)
+    if "\\ud" in text.lower():
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is a UnicodeEncodeError, a ValueError
+    if text.count("{") + text.count("[") > shapes.DEEPEST and shapes.is_deeper(found, shapes.DEEPEST):
+        raise HopsworksError(f"Lists and objects in a body can be nested at most {shapes.DEEPEST} deep.")
+    return found
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _in_64_bits(text: str) -> int | float | None:
+    number = int(text) if len(text) < 20 else 2**63
+    return number if -(2**63) <= number < 2**63 else _finite(text)
 
 
 def now() -> str:

@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import STATISTICS_NOT_FOUND, NotEmbedded, NotFound
+from local_hopsworks.errors import STATISTICS_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import feature_groups, training_datasets
 from local_hopsworks.query import delta
 from local_hopsworks.rest import feature_groups as groups
-from local_hopsworks.rest import jobs, queries, tags
+from local_hopsworks.rest import jobs, queries, shapes, tags
 from local_hopsworks.rest import training_datasets as training
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
@@ -51,7 +51,10 @@ def _found(call: Call, owner: str) -> Answer:
         field, _, comparison = name.rpartition("_")
         if field not in _FIELDS or comparison not in _COMPARISONS:
             raise NotEmbedded(f"statistics chosen by {name[:80]!r}")
-        asked = float({"true": 1, "false": 0}.get(text.lower(), text))
+        try:
+            asked = float({"true": 1, "false": 0}.get(text.lower(), text))
+        except ValueError as error:
+            raise HopsworksError(f"Statistics are chosen by numbers, {name[:80]!r} not by {text[:80]!r}.") from error
         documents = [document for document in documents if _matches(document, _FIELDS[field], comparison, asked)]
     documents.sort(key=lambda document: -(document.get("computationTime") or 0))
     start, limit = call.number("offset") or 0, call.number("limit")
@@ -85,7 +88,7 @@ def _shortened(document: dict[str, Any], names: set[str], *, with_content: bool)
     }
 
 
-@routes.add("POST", _TRAINING)
+@routes.add("POST", _TRAINING, body=shapes.STATISTICS)
 def register_of_training_data(call: Call) -> Answer:
     return _register(call, tags.owner(training_datasets, training.find(call).id))
 
@@ -95,7 +98,7 @@ def get_of_training_data(call: Call) -> Answer:
     return _found(call, tags.owner(training_datasets, training.find(call).id))
 
 
-@routes.add("POST", _GROUP)
+@routes.add("POST", _GROUP, body=shapes.STATISTICS)
 def register(call: Call) -> Answer:
     return _register(call, tags.owner(feature_groups, groups.find(call, call.integer("id")).id))
 

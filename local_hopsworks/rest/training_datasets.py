@@ -19,9 +19,10 @@ from local_hopsworks.errors import (
 from local_hopsworks.metadata import feature_groups, feature_views, projects, training_datasets
 from local_hopsworks.query import run
 from local_hopsworks.rest import feature_views as views
-from local_hopsworks.rest import jobs, queries, tags
+from local_hopsworks.rest import jobs, queries, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, Service, items, now
+from local_hopsworks.store import checked_component
 
 routes = Routes()
 PATH = views.VERSION + "/trainingdatasets"
@@ -71,7 +72,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.TRAINING_DATASET)
 def create(call: Call) -> Answer:
     view, body = views.find(call), call.document
     kind = body.get("trainingDatasetType")
@@ -93,6 +94,7 @@ def create(call: Call) -> Answer:
             "training data written to files through transformation functions, because it never runs a client's code",
             "Use training_data() or train_test_split(), which transform in your own process.",
         )
+    _check_splits(body.get("splits") or [])
     name = f"{view.name}_{view.version}"
     kept = {key: body.get(key) for key in _KEPT} | {"splits": body.get("splits") or [], "dataFormat": data_format}
     kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
@@ -105,6 +107,16 @@ def create(call: Call) -> Answer:
     call.db.execute(training_datasets.update().where(training_datasets.c.id == row.id).values(document=kept))
     tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
     return document(call, call.db.execute(training_datasets.select().where(training_datasets.c.id == row.id)).one())
+
+
+def _check_splits(splits: list[dict[str, Any]]) -> None:
+    """Each becomes a folder of its name."""
+    names = [checked_component(split["name"]) for split in splits]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise HopsworksError(f"Two splits are called {min(twice)!r}.")
+    shares = [split.get("percentage") or 0 for split in splits]
+    if any(share < 0 for share in shares) or sum(shares) > 1 + 1e-6:
+        raise HopsworksError(f"The splits must have shares from 0 to 1 that add up to at most 1, not {shares}.")
 
 
 @routes.add("GET", PATH)
@@ -122,7 +134,7 @@ def get(call: Call) -> Answer:
     return document(call, find(call))
 
 
-@routes.add("POST", VERSION + "/compute", reads_only=True)
+@routes.add("POST", VERSION + "/compute", reads_only=True, body={"query!": shapes.QUERY})
 def compute(call: Call) -> Answer:
     """Write the files now; the job that is answered is already done."""
     row = find(call)

@@ -15,6 +15,7 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import transformation_functions
+from local_hopsworks.rest import shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
 routes = Routes()
@@ -27,7 +28,7 @@ def _document(row: sa.Row[Any]) -> dict[str, Any]:
     return {**kept, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
 
 
-@routes.add("POST", PATH)
+@routes.add("POST", PATH, body=shapes.TRANSFORMATION_FUNCTION)
 def create(call: Call) -> Answer:
     function = call.document.get("hopsworksUdf") or {}
     name, version = str(function.get("name") or ""), call.document.get("version")

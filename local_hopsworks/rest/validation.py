@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from local_hopsworks.errors import VALIDATION_REPORT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import validation_reports, validation_results
 from local_hopsworks.rest import feature_groups as groups
+from local_hopsworks.rest import shapes
 from local_hopsworks.rest.expectation_suites import parsed
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
@@ -58,7 +59,7 @@ def missed(report: dict[str, Any]) -> list[str]:
     return [str(json.loads(result["expectationConfig"]).get("expectation_type")) for result in results]
 
 
-@routes.add("PUT", PATH)
+@routes.add("PUT", PATH, body=shapes.VALIDATION_REPORT)
 def save(call: Call) -> Answer:
     """The client asks the answer whether to insert the rows: `ingestionResult` REJECTED keeps them out."""
     group, body = groups.find(call, call.integer("id")), call.document
@@ -81,7 +82,9 @@ def save(call: Call) -> Answer:
         document = {"success": bool(result.get("success"))} | {
             key: json.dumps(parsed(result.get(key), key)) for key in texts
         }
-        expectation = (config.get("meta") or {}).get("expectationId")
+        expectation = parsed(config.get("meta"), "meta").get("expectationId")
+        if not isinstance(expectation, int | None):
+            raise HopsworksError(f"expectationId must be a whole number, not {str(expectation)[:80]!r}.")
         call.db.execute(
             validation_results.insert().values(parent_id=report.id, document=document, expectation_id=expectation)
         )
@@ -121,7 +124,7 @@ def history(call: Call) -> Answer:
         name, _, value = entry.partition(":")
         if name == "ingestion_result_eq":
             wanted.add(value)
-        elif name in _TIMES and value.isdigit():
+        elif name in _TIMES and value.isascii() and value.isdigit() and len(value) < 19:
             results = [result for result in results if _TIMES[name](result["validationTime"], int(value))]
         else:
             raise NotEmbedded(f"validation results chosen by {entry[:80]!r}")

@@ -283,6 +283,15 @@ def test_appended_feature_has_its_default_in_rows_stored_before(make):
     assert pd.isna(stored.loc[1, "cabin"]) and stored.loc[2, "cabin"] == 85
 
 
+def test_table_as_of_before_a_feature_was_appended_has_its_default_too(make):
+    group = make(passengers(1))
+    before = max(group.commit_details())
+    group.append_features([Feature("deck", "string", default_value="unknown"), Feature("cabin", "bigint")])
+    group.insert(passengers(2).assign(deck="C", cabin=85))
+    stored = group.select_all().as_of(before).read().set_index("passenger_id")
+    assert dict(stored["deck"]) == {1: "unknown"} and pd.isna(stored.loc[1, "cabin"])
+
+
 def test_appended_feature_can_be_filtered_by_its_default(make):
     group = make(passengers(1))
     group.append_features(Feature("deck", "string", default_value="unknown"))
