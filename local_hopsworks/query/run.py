@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 1 << 17
+_CONFIGURATION = {  # a query reads the tables that are registered for it, and nothing else there is
+    "enable_external_access": False,
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
 
 def stream(plan: Plan) -> pa.RecordBatchReader:
@@ -20,9 +26,7 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
     import duckdb  # 0.2 s, and only reading needs it
 
     tables = [delta.read(table.location, table.name, table.features, table.as_of, table.since) for table in plan.tables]
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+    connection = duckdb.connect(":memory:", config=_CONFIGURATION)
     connection.execute("SET TimeZone = 'UTC'")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)

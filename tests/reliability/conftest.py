@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import sys
+import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from local_hopsworks.rest.routing import API
+from tests.reliability.siege import Request
 
 COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_lost")
 
@@ -23,6 +32,23 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
         request.node.user_properties.append(("reliability", counts))  # pytest-xdist brings it from its workers
 
     return add
+
+
+@pytest.fixture(scope="session")
+def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNamespace:
+    """A store (`home`) in which everything was used once, and the requests that the SDK `sent` for it."""
+    base = tmp_path_factory.mktemp("used")
+    program, home = Path(__file__).with_name("every_request.py"), base / "store"
+    made = run(sys.executable, program, base / "sent.json", env={"LOCAL_HOPSWORKS_HOME": str(home)})
+    assert made.returncode == 0, made.stderr[-2000:]
+    sent = []
+    for entry in json.loads((base / "sent.json").read_text()):
+        target = urllib.parse.urlsplit(entry["target"])
+        query = tuple((name, value) for name, _, value in (pair.partition("=") for pair in target.query.split("&")))
+        body = base64.b64decode(entry["body"]) if entry["body"] else None
+        options = query if target.query else ()
+        sent.append(Request(entry["method"], API + target.path, options, body, entry["content_type"]))
+    return SimpleNamespace(home=home, sent=sent)
 
 
 def _table(reports: list[Any]) -> str:
