@@ -196,11 +196,16 @@ class _Planner:
         # Both sides have the keys they are joined on, and the event time; like Hopsworks, return the left side's.
         names = {name for _, name in self._result.columns[:before]}
         shared = {b.name for a, b in on if a.name == b.name} | ({event_times[1].name} if event_times else set())
-        self._result.columns[before:] = [
+        added = [
             (column, name)
             for column, name in self._result.columns[before:]
             if not (column.table == right and column.name in shared and name in names)
         ]
+        # What else is called the same gets the prefix that the SDK's warning about ambiguous features announces
+        if not join.get("prefix") and any(column.table == right and name in names for column, name in added):
+            prefix = f"{self._groups[right]['name']}_"
+            added = [(column, prefix + name if column.table == right else name) for column, name in added]
+        self._result.columns[before:] = added
 
     def _join_keys(self, left: int, right: int, join: dict[str, Any]) -> tuple[tuple[Column, Column], ...]:
         both_sides = _names(join.get("on"))

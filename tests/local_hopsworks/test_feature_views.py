@@ -232,10 +232,21 @@ def test_features_of_a_joined_view_are_listed_as_they_are_read(feature_store, gr
     assert [feature.name for feature in view.features] == list(view.get_batch_data().columns) == ["key", "x", "part"]
 
 
-def test_names_that_collide_are_refused_when_the_view_is_created(feature_store, group, name):
+def test_names_that_collide_get_the_name_of_their_feature_group(feature_store, group, name):
     other = feature_store.get_feature_group("views_other", 1)
-    with pytest.raises(RestAPIError, match="Two features of the query are called 'x'; give a join a prefix") as caught:
-        feature_store.create_feature_view(name=name, version=1, query=group.select(["x"]).join(other.select(["x"])))
+    query = group.select(["x"]).join(other.select(["x", "part"]))
+    view = feature_store.create_feature_view(name=name, version=1, query=query)
+    listed = [feature.name for feature in view.features]
+    assert listed == list(view.get_batch_data().columns) == ["x", "views_other_x", "views_other_part"]
+
+
+def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_is_created(feature_store, group, name):
+    other = feature_store.get_feature_group("views_other", 1)
+    twice = group.select(["key"]).join(other.select(["x"]), prefix="o_").join(other.select(["x"]), prefix="o_")
+    with pytest.raises(
+        RestAPIError, match="Two features of the query are called 'o_x'; give a join a prefix"
+    ) as caught:
+        feature_store.create_feature_view(name=name, version=1, query=twice)
     assert caught.value.response.json()["errorCode"] == 270213
     assert feature_store.get_feature_view(name, version=1) is None
 

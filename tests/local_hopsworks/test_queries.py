@@ -248,10 +248,18 @@ def test_prefix_names_the_right_side(left, right):
     }  # fmt: skip
 
 
-def test_names_that_collide_are_refused_with_a_sentence(left, make_group):
+def test_names_that_collide_get_the_name_of_their_feature_group(left, make_group):
     twin = make_group("twin", LEFT)
-    with pytest.raises(RestAPIError, match="Two features of the query are called 'x'; give a join a prefix"):
-        rows(left.select_all().join(twin.select_all()))
+    found = rows(left.select_all().join(twin.select_all()))
+    assert [list(row) for row in found] == [["id", "x", "twin_x"]] * len(LEFT["id"])
+    assert all(row["twin_x"] == row["x"] for row in found)
+
+
+def test_names_that_collide_in_spite_of_their_prefix_are_refused_with_a_sentence(left, make_group):
+    twin = make_group("twin", LEFT)
+    twice = left.select(["x"]).join(twin.select(["x"]), prefix="t_").join(twin.select(["x"]), prefix="t_")
+    with pytest.raises(RestAPIError, match="Two features of the query are called 't_x'; give a join a prefix"):
+        rows(twice)
 
 
 def test_groups_that_share_no_key_are_refused_with_a_sentence(left, make_group):
