@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run apps predict-app monitor-app browser test test-reliability bench lint coverage screenshots deploy clean
+.PHONY: run apps predict-app monitor-app browser test test-sdk-versions test-reliability bench lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -81,6 +81,10 @@ test: lint browser
 # `make test` runs a smaller share of these
 test-reliability: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/reliability -m "" -n 2 --dist loadfile
+
+# The newest patch of the last three minor versions of the SDK, each in an environment of its own
+test-sdk-versions: $(VENV)/.installed-for-tests
+	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
 
 bench: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only -s -q
