@@ -92,6 +92,8 @@ def submit(
     environment = {
         **os.environ,
         **service.environment(project),
+        "HOPSWORKS_JOB_NAME": job.name,
+        "HOPSWORKS_JOB_EXECUTION_ID": str(identifier),
         "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
         "PYTHONDONTWRITEBYTECODE": "1",  # nothing appears beside the script in dataset storage
         **variables,

@@ -71,7 +71,7 @@ def registries(call: Call) -> Answer:
     )
 
 
-@routes.add("PUT", PATH + "/{id}", body=shapes.MODEL)
+@routes.add("PUT", PATH + "/{id}", body=shapes.MODEL, options=["jobName"])
 def register(call: Call) -> Answer:
     """The client has uploaded the files; from now on the version exists."""
     body = call.document
@@ -86,6 +86,7 @@ def register(call: Call) -> Answer:
     view = body.get("featureView") or {}
     kept = {key: body.get(key) for key in _KEPT} | {
         "created": now(),
+        "jobName": call.option("jobName"),  # of the job that saved it
         "featureView": [view["name"], view["version"]] if view else None,
     }
     try:

@@ -249,6 +249,7 @@ def model(call: Call) -> Response:
     rows = [
         ("framework", found["framework"]),
         ("registered", found["created"]),
+        ("by job", found.get("jobName")),
         ("feature view", f"{view[0]} version {view[1]}" if view else ""),
     ]
     files = call.store.dataset(call.project.name, f"Models/{found['name']}/{found['version']}/Files")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import json
 import os
 import signal
 import subprocess
@@ -31,6 +32,8 @@ import hopsworks
 project = hopsworks.login()
 print("logged in to", project.name)
 print("rows", len(project.get_feature_store().get_feature_group("counted", 1).read()))
+open("weights.txt", "w").write("0.5")
+project.get_model_registry().python.create_model("made_by_a_job").save("weights.txt", await_registration=0)
 """
 
 
@@ -59,7 +62,7 @@ def make(job_api, upload, name):
     return create
 
 
-def wait(condition, seconds=20):
+def wait(condition, seconds=60):
     """Until something is true; fails if it never is."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -86,7 +89,7 @@ def test_script_runs_with_its_arguments_and_its_logs_are_downloaded(make, tmp_pa
     assert job.get_state() == "FINISHED" and job.get_final_state() == "SUCCEEDED"
 
 
-def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(make, feature_store, project, tmp_path):
+def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(make, feature_store, project, api, tmp_path):
     import pandas as pd
 
     group = feature_store.get_or_create_feature_group("counted", 1, primary_key=["id"])
@@ -95,6 +98,7 @@ def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(make, feature_st
     job.run(await_termination=False)
     out, err = logs(ended(job), tmp_path)
     assert f"logged in to {project.name}" in out and "rows 3" in out, err
+    assert api("GET", "/project/1/modelregistries/1/models/made_by_a_job_1").json()["jobName"] == job.name
 
 
 def test_script_that_fails_is_reported_and_its_error_is_in_the_log(make, tmp_path):
@@ -344,22 +348,32 @@ def test_server_that_runs_schedules_starts_a_job_when_it_is_due(tmp_path):
         assert len({end for _, end in windows}) == len(runs)  # two servers, yet each time only once
 
 
-def test_of_missed_times_only_the_latest_is_made_up_for(tmp_path):
+@pytest.mark.parametrize("catchup", [False, True], ids=["only_the_latest", "all_with_catchup"])
+def test_times_missed_while_no_server_ran_are_made_up_for(tmp_path, catchup):
     import sqlite3
 
+    hour = 3600 * 1000
     with Server(tmp_path) as server:
         _create(server, "print('late')", "late")
         hourly = {"startDateTime": 0, "cronExpression": "0 0 * ? * * *", "enabled": True}
-        _post(server, "/jobs/late/schedule/v2", json=hourly)
+        first = _post(server, "/jobs/late/schedule/v2", json=hourly).json()["nextExecutionDateTime"] - 3 * hour
         with contextlib.closing(sqlite3.connect(server.store.metadata_file)) as database, database:
+            changed = json.dumps(catchup)
             database.execute(
-                "UPDATE job_schedules SET due = due - 10 * 3600 * 1000"
-            )  # as if it had been off since then
+                "UPDATE job_schedules SET due = ?, document = json_set(document, '$.catchup', json(?))",
+                (first, changed),
+            )
         server.run_schedules()
-        wait(lambda: _get(server, "/jobs/late/executions")["count"])
-        time.sleep(2.5)
-        assert _get(server, "/jobs/late/executions")["count"] == 1
-        assert _get(server, "/jobs/late")["jobSchedule"]["nextExecutionDateTime"] > time.time() * 1000
+
+        def done():
+            following = _get(server, "/jobs/late")["jobSchedule"]["nextExecutionDateTime"]
+            runs = _get(server, "/jobs/late/executions")["items"]
+            return (
+                following > time.time() * 1000 and all(run["state"] == "FINISHED" for run in runs) and (following, runs)
+            )
+
+        following, runs = wait(done)
+        assert len(runs) == ((following - first) // hour if catchup else 1)
 
 
 @pytest.mark.parametrize("expression", ["* * * * *", "0 0 25 * * ?", "0 0 1 1 * MON", "nonsense", "0 0 0 15W * ?", ""])
