@@ -33,7 +33,7 @@ project = hopsworks.login()
 print("logged in to", project.name)
 print("rows", len(project.get_feature_store().get_feature_group("counted", 1).read()))
 open("weights.txt", "w").write("0.5")
-project.get_model_registry().python.create_model("made_by_a_job").save("weights.txt", await_registration=0)
+project.get_model_registry().python.create_model("made_by_a_job").save("weights.txt")
 """
 
 
