@@ -91,6 +91,12 @@ class Plan:
     order: list[Column] = field(default_factory=list)
     limit: int | None = None
 
+    @property
+    def is_projection(self) -> bool:
+        """Whether it has all rows of one table, in any order, with columns as they are stored."""
+        more = self.joins or self.condition or self.order or self.limit is not None
+        return not more and all(column.default is None for column, _ in self.columns)
+
 
 def make_plan(query: dict[str, Any], find_group: Callable[[int], FeatureGroup], project: str) -> Plan:
     """The plan of a Query DTO.

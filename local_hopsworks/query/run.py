@@ -23,9 +23,14 @@ _CONFIGURATION = {  # a query reads the tables that are registered for it, and n
 
 def stream(plan: Plan) -> pa.RecordBatchReader:
     """The rows of a plan, computed as they are read. Raises HopsworksError if a table has no data."""
-    import duckdb  # 0.2 s, and only reading needs it
+    import pyarrow.dataset as pads
 
     tables = [delta.read(table.location, table.name, table.features, table.as_of, table.since) for table in plan.tables]
+    if plan.is_projection and isinstance(tables[0], pads.Dataset):  # half of DuckDB's work, which would only copy
+        columns = {name: pads.field(column.name) for column, name in plan.columns}
+        return tables[0].scanner(columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=2).to_reader()
+    import duckdb  # 0.2 s, and only this needs it
+
     connection = duckdb.connect(":memory:", config=_CONFIGURATION)
     connection.execute("SET TimeZone = 'UTC'")
     for position, table in enumerate(tables):
