@@ -1,4 +1,4 @@
-"""The command line: `python -m local_hopsworks serve | run -- COMMAND | reset`."""
+"""The command line: `python -m local_hopsworks serve | run -- COMMAND | check | reset`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.action == "reset":
             return reset(home, sure=options.yes)
+        if options.action == "check":
+            return check(home, repair=options.repair)
         from local_hopsworks.server import Server  # the web server: a second that --help and reset need not wait for
 
         server = Server(home, options.project, options.port)
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the project to offer; made if missing (default: %(default)s)",
     )
     served.add_argument("--port", type=_port, default=0, help="the HTTPS port on 127.0.0.1 (default: any free one)")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="serve | run | reset")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="serve | run | check | reset")
     actions.add_parser(
         "serve",
         parents=[served],
@@ -68,6 +70,19 @@ def _parser() -> argparse.ArgumentParser:
         usage="python -m local_hopsworks run [--home DIR] [--project PROJECT] [--port PORT] -- COMMAND [ARGUMENT ...]",
     )
     command.add_argument("command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py")
+    looked = actions.add_parser(
+        "check",
+        parents=[store],
+        help="look whether everything in the store is in order",
+        description="Look whether everything in the store is in order, and name every fault: what, where, and what can "
+        "be done. Changes nothing without --repair, and may be used while other programs use the store. "
+        "The exit status is 1 if there are faults, or with --repair if some are left.",
+    )
+    looked.add_argument(
+        "--repair",
+        action="store_true",
+        help="repair what can be repaired; what is in doubt is moved into the folder aside/ of the store, not deleted",
+    )
     clear = actions.add_parser(
         "reset",
         parents=[store],
@@ -114,6 +129,21 @@ def run(server: Server, command: list[str]) -> int:
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         status = child.wait()
     return status if status >= 0 else 128 - status
+
+
+def check(home: Path, *, repair: bool) -> int:
+    from local_hopsworks import check as checking  # SQLAlchemy and Delta: a second that --help need not wait for
+
+    repaired, left = checking.check(home, repair=repair)
+    for fault in repaired:
+        print(f"Repaired: {fault.what} {fault.remedy[:1].upper()}{fault.remedy[1:]}")
+    for fault in left:
+        print(fault)
+    if not left:
+        print(f"The store {home} is in order.")
+    elif not repair:
+        print(f"Faults: {len(left)}. Nothing was changed; add --repair to repair what can be.")
+    return 1 if left else 0
 
 
 def reset(home: Path, *, sure: bool) -> int:

@@ -110,6 +110,20 @@ statistics = sa.Table(
     Column("document", sa.JSON, nullable=False),
     sqlite_autoincrement=True,
 )
+# Writes that take more than one transaction or one rename; see unfinished.py.
+unfinished = sa.Table(
+    "unfinished",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("server", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("path", String, nullable=False),  # inside the store
+    Column("document", sa.JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tables = _tables.tables  # by name
 
 
 class Metadata:

@@ -1,6 +1,6 @@
 """Runs executions of jobs as child processes of the serving one, notices how they end, and starts those that are due.
 
-An execution belongs to one server, its runner. A runner holds a lock on a file in `runners/` as long as its process
+An execution belongs to one server, its runner. A server holds a lock on a file in the store as long as its process
 lives, so every other server can tell an execution that runs from one whose server was killed, without a heartbeat.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import logging
 import os
 import shutil
@@ -17,11 +16,10 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -53,47 +51,31 @@ class Runner:
     """The child processes of one server."""
 
     def __init__(self, store: Store, metadata: Metadata) -> None:
-        self.id = uuid.uuid4().hex
         self._store, self._metadata = store, metadata
-        self._folder = store.home / "runners"
-        self._lock_file: IO[bytes] | None = None
-        self._mutex = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._stopping = threading.Event()
 
     def register(self) -> None:
-        """Take this runner's lock: from now until the process ends, its executions count as alive."""
-        with self._mutex:
-            if self._lock_file is None:
-                self._folder.mkdir(mode=0o700, exist_ok=True)
-                self._lock_file = (self._folder / self.id).open("wb")
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                atexit.register(self.stop)
-
-    def is_alive(self, runner: str) -> bool:
-        """Whether the server with this runner still lives, in whatever process."""
-        try:
-            with (self._folder / runner).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            return False
-        return False
+        """From now until the process ends, this server's executions count as alive."""
+        self._store.register()
+        atexit.unregister(self.stop)
+        atexit.register(self.stop)
 
     def recover(self) -> None:
-        """Settle what servers that were killed left behind: their executions failed, their processes end."""
-        if not self._folder.is_dir():
-            return
-        for file in self._folder.iterdir():
-            if self.is_alive(file.name):
-                continue
-            with self._metadata.transaction(write=True) as db:
-                for row in db.execute(executions.select().where(executions.c.runner == file.name)).all():
-                    if row.document["state"] in UNDER_WAY:
-                        _end_orphan(row.document.get("process"))
-                        _update(db, row, LOST)
-            file.unlink(missing_ok=True)
+        """Settle the executions of servers that were killed: they failed, their processes end."""
+        with self._metadata.transaction(write=False) as db:
+            if not self.lost(db):
+                return
+        with self._metadata.transaction(write=True) as db:
+            for row in self.lost(db):
+                _end_orphan(row.document.get("process"))
+                _update(db, row, LOST)
+
+    def lost(self, db: sa.Connection) -> list[sa.Row[Any]]:
+        """Executions marked as running whose server was killed."""
+        state = executions.c.document["state"].as_string()
+        rows = db.execute(executions.select().where(state.in_(UNDER_WAY)))
+        return [row for row in rows if not self._store.is_alive(row.runner)]
 
     def start(self, task: Task) -> None:
         self._thread(lambda: self._run(task), f"hopsworks-execution-{task.id}")
@@ -127,14 +109,9 @@ class Runner:
         self._stopping.set()
         for thread in list(self._threads):
             thread.join(GRACE_SECONDS + 2)
-        with self._mutex:
-            if self._lock_file is not None:
-                (self._folder / self.id).unlink(missing_ok=True)
-                self._lock_file.close()
-                self._lock_file = None
 
     def _run(self, task: Task) -> None:
-        started, folder = time.monotonic(), self._store.new_upload()
+        started, folder = time.monotonic(), self._store.new_draft()
         with task.stdout.open("wb") as stdout, task.stderr.open("wb") as stderr:
             try:
                 folder.mkdir()

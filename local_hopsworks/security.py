@@ -17,8 +17,8 @@ import json
 import os
 import secrets
 import struct
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +40,10 @@ _SECRETS_KEY = "secrets_key"
 class Security:
     """The keys that lie in `folder`; made on first use, safely even when several processes start at once."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, new_draft: Callable[[], Path]) -> None:
         self.folder = folder
         if not folder.is_dir():
-            _create(folder)
+            _create(folder, new_draft())
         try:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
@@ -51,7 +51,7 @@ class Security:
             self.api_key = (folder / "api_key").read_text().strip()
             self._signing_key = (folder / "signing_key").read_bytes()
             if not (folder / _SECRETS_KEY).is_file():
-                _add_secrets_key(folder)
+                _add_secrets_key(folder, new_draft())
             self._secrets_key = (folder / _SECRETS_KEY).read_bytes()
         except OSError as error:
             raise StoreError(f"The keys in {folder} cannot be read: {error.strerror}.") from error
@@ -116,13 +116,11 @@ class Security:
         return content
 
 
-def _create(folder: Path) -> None:
+def _create(folder: Path, draft: Path) -> None:
     """All files in a new folder, which then takes its place in one rename; whoever comes second keeps the first's."""
-    draft = Path(tempfile.mkdtemp(prefix=".security-", dir=folder.parent))
+    draft.mkdir(mode=0o700)
     for name, content in _new_files().items():
-        descriptor = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        _write(draft / name, content)
     try:
         os.rename(draft, folder)
     except OSError:
@@ -133,11 +131,15 @@ def _create(folder: Path) -> None:
             raise
 
 
-def _add_secrets_key(folder: Path) -> None:
+def _write(path: Path, content: bytes) -> None:
+    """A new file that only its owner can read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _add_secrets_key(folder: Path, draft: Path) -> None:
     """For a store made before there were secrets; of two processes that do it at once, the second keeps the first's."""
-    descriptor, draft = tempfile.mkstemp(prefix=".secrets_key-", dir=folder)  # readable by its owner only
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(_new_secrets_key())
+    _write(draft, _new_secrets_key())
     try:
         os.link(draft, folder / _SECRETS_KEY)
     except FileExistsError:

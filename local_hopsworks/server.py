@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from local_hopsworks import unfinished
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.rest import job_schedules, queries, training_datasets
 from local_hopsworks.rest.app import create_app
+from local_hopsworks.rest.clients import Clients
 from local_hopsworks.rest.pages import token
 from local_hopsworks.rest.projects import create_project
 from local_hopsworks.rest.routing import Service
@@ -56,9 +58,9 @@ class Server:
     """
 
     def __init__(self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0) -> None:
-        self.store = Store(Path(home) if home else default_home())
         self.project = checked_project(project)
-        self._security = Security(self.store.security)
+        self.store = Store(Path(home) if home else default_home())
+        self._security = Security(self.store.security, self.store.new_draft)
         self._metadata = Metadata(self.store.metadata_file)
         with self._metadata.transaction(write=True) as db:
             create_project(db, self.store, self.project)
@@ -73,6 +75,7 @@ class Server:
             self._environment,
             self._query_service_address,
             self._runner,
+            Clients(self._connections),
         )
         self._query_service: QueryService | None = None
         self._query_service_lock = threading.Lock()
@@ -167,7 +170,8 @@ class Server:
         return self.port + 1
 
     def start(self) -> Server:
-        self._runner.recover()
+        self._recover()
+        atexit.register(self._leave)
         self._thread.start()
         waited = threading.Event()
         for _ in range(START_SECONDS * 100):
@@ -177,6 +181,17 @@ class Server:
                 break
             waited.wait(0.01)
         raise StoreError(f"The embedded Hopsworks did not start on {self.address}.")
+
+    def _recover(self) -> None:
+        """Settle what servers that were killed left behind."""
+        self._runner.recover()
+        unfinished.settle(self.store, self._metadata)
+        for folder in self.store.dead_servers():
+            self.store.sweep(folder)
+
+    def _connections(self) -> set[tuple[str, int]]:
+        connections = self._http.server_state.connections.copy()  # the event loop's; a copy is made at once
+        return {client for connection in connections if (client := getattr(connection, "client", None))}
 
     def run_schedules(self) -> None:
         """Start the jobs of the store when they are due, until the server stops."""
@@ -192,7 +207,15 @@ class Server:
             atexit.unregister(self._query_service.close)
             self._query_service.close()
         self._runner.stop()
+        self._leave()
         self._metadata.close()
+
+    def _leave(self) -> None:
+        """End as planned: models that were not registered by now stay as their maker left them."""
+        atexit.unregister(self._leave)
+        if self.store.is_registered:
+            unfinished.leave(self.store, self._metadata)
+            self.store.close()
 
     def __enter__(self) -> Server:
         return self.start()

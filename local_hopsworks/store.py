@@ -7,20 +7,26 @@
   security/                              certificate authority, API key, signing key; see security.py
   projects/{project}/                    dataset storage: Resources, Models, Logs, {project}_Training_Datasets
   featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group
-  uploads/                               chunks of uploads under way
+                                         (.cleared beside it: its rows until an overwrite has written the new ones)
+  servers/{id}/                          one running server: its lock, held as long as it lives, and its drafts
+  aside/                                 what was taken out of the way because it is in doubt; nothing deletes it
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
+import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, ILLEGAL_NAME, HopsworksError
 
-FORMAT_VERSION = 1
+FORMATS = ("1", "2")  # that this version reads; a store of an older one becomes one of the last
 DEFAULT_PROJECT = "local"
 LONGEST_NAME = 255  # bytes; what ext4, APFS and NTFS allow for one component
 LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") - 1  # bytes, without the final NUL
@@ -63,24 +69,35 @@ class Store:
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
+        self.id = uuid.uuid4().hex  # of the server that opens it
+        self._lock: IO[bytes] | None = None
+        self._process = os.getpid()
+        self._mutex = threading.Lock()
         try:
-            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for folder in ("projects", "featurestore", "uploads"):
-                (self.home / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._check_format()
+            if (self.home / "format").exists():
+                self._check_format()
+            for folder in (self.home, *(self.home / name for name in ("projects", "featurestore", "servers"))):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._settle_format()
         except OSError as error:
             raise StoreError(f"The store {self.home} cannot be written: {error.strerror}.") from error
 
     def _check_format(self) -> None:
-        marker = self.home / "format"
-        if not marker.exists():
-            replace_file(marker, f"{FORMAT_VERSION}\n".encode())
-        text = marker.read_text().strip()
-        if text != str(FORMAT_VERSION):
+        text = (self.home / "format").read_text().strip()
+        if text not in FORMATS:
             raise StoreError(
                 f"The store {self.home} has format {text[:20]!r}; this version of local_hopsworks reads format "
-                f"{FORMAT_VERSION}. Use the version that wrote it, or name another store in LOCAL_HOPSWORKS_HOME."
+                f"{FORMATS[-1]}. Use the version that wrote it, or name another store in LOCAL_HOPSWORKS_HOME."
             )
+
+    def _settle_format(self) -> None:
+        """Make a new store, or one of an older format, one of this format. Killed in the middle, it is done again."""
+        marker = self.home / "format"
+        if not marker.exists() or marker.read_text().strip() != FORMATS[-1]:
+            # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks in `runners/`
+            for old in ("uploads", "runners"):
+                shutil.rmtree(self.home / old, ignore_errors=True)
+            self.replace_file(marker, f"{FORMATS[-1]}\n".encode())
 
     @property
     def metadata_file(self) -> Path:
@@ -101,15 +118,31 @@ class Store:
     @last_port.setter
     def last_port(self, port: int) -> None:
         if port != self.last_port:
-            replace_file(self.home / "port", f"{port}\n".encode())
+            self.replace_file(self.home / "port", f"{port}\n".encode())
 
     def project(self, project: str) -> Path:
         return self.home / "projects" / checked_project(project)
 
-    def create_project(self, project: str) -> None:
+    def datasets(self, project: str) -> list[Path]:
         """The top-level datasets that every project has (the SDK refuses a model registry without `Models`)."""
-        for dataset in ("Resources", "Models", "Logs", f"{project}_Training_Datasets"):
-            (self.project(project) / dataset).mkdir(parents=True, exist_ok=True)
+        names = ("Resources", "Models", "Logs", f"{project}_Training_Datasets")
+        return [self.project(project) / name for name in names]
+
+    def create_project(self, project: str) -> None:
+        for dataset in self.datasets(project):
+            dataset.mkdir(parents=True, exist_ok=True)
+
+    def model(self, project: str, name: str, version: int) -> Path:
+        """The folder with the files of a model's version."""
+        return self.project(project) / "Models" / checked_component(name) / str(version)
+
+    def model_versions(self) -> Iterator[Path]:
+        """All folders that would be one's."""
+        return (path for path in self.home.glob("projects/*/Models/*/*") if path.is_dir() and path.name.isdecimal())
+
+    def tables(self) -> Iterator[Path]:
+        """All folders of feature groups, and of those that wait while they are overwritten."""
+        return (path for path in self.home.glob("featurestore/*/*") if path.is_dir())
 
     def feature_group(self, project: str, name: str, version: int, identifier: int) -> Path:
         """The Delta table of a feature group; `identifier` is never used twice, so no table inherits another's rows."""
@@ -142,18 +175,99 @@ class Store:
             )
         return path
 
-    def new_upload(self) -> Path:
-        """A file, not there yet, for an upload's bytes until it is whole; on the same file system as its target."""
-        return self.home / "uploads" / uuid.uuid4().hex
+    def register(self) -> Path:
+        """This server's own folder. From now until its process ends the server counts as alive."""
+        folder = self.home / "servers" / self.id
+        with self._mutex:
+            while self._lock is None:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                try:
+                    lock = (folder / "lock").open("wb")
+                except FileNotFoundError:
+                    continue  # swept by another server, before there was a lock
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if (folder / "lock").exists():
+                    self._lock = lock
+                else:
+                    lock.close()
+        return folder
+
+    @property
+    def is_registered(self) -> bool:
+        return self._lock is not None
+
+    def is_alive(self, server: str) -> bool:
+        """Whether the server with this id still lives, in whatever process."""
+        try:
+            with (self.home / "servers" / server / "lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+    def dead_servers(self) -> Iterator[Path]:
+        """The folders of servers that were killed."""
+        for folder in (self.home / "servers").iterdir():
+            if not self.is_alive(folder.name):
+                yield folder
+
+    def sweep(self, folder: Path) -> None:
+        """Remove the folder of a dead server with its drafts."""
+        try:
+            with (folder / "lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+        except (BlockingIOError, FileNotFoundError):
+            return  # another server has just begun in it, or swept it
+
+    def close(self) -> None:
+        """This server no longer counts as alive, and its drafts go."""
+        with self._mutex:
+            if self._lock is not None and self._process == os.getpid():  # a fork of it may end earlier
+                shutil.rmtree(self.home / "servers" / self.id, ignore_errors=True)
+                self._lock.close()
+                self._lock = None
+
+    def new_draft(self) -> Path:
+        """A file or folder, not there yet, for what is not whole yet; on the same file system as its target."""
+        return self.register() / uuid.uuid4().hex
+
+    def replace_file(self, path: Path, content: bytes) -> None:
+        """Write a file whole or not at all."""
+        draft = self.new_draft()
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
 
     def remove(self, path: Path) -> None:
         """Take a file or folder away at once: out of sight by one rename, then its bytes."""
-        waste = self.new_upload()
+        waste = self.new_draft()
         try:
             os.rename(path, waste)
         except FileNotFoundError:
             return
         shutil.rmtree(waste) if waste.is_dir() and not waste.is_symlink() else waste.unlink()
+
+    def put_aside(self, path: Path) -> Path | None:
+        """Take something in doubt out of the way, and keep it; where it is now, or None if it was gone."""
+        folder = self.home / "aside" / uuid.uuid4().hex[:8]
+        target = folder / path.relative_to(self.home)
+        target.parent.mkdir(parents=True)
+        try:
+            os.rename(path, target)
+        except FileNotFoundError:
+            shutil.rmtree(folder)
+            return None
+        return target
+
+
+def cleared(table: Path) -> Path:
+    """Where a feature group's rows wait while an overwrite writes the new ones."""
+    return table.with_name(f"{table.name}.cleared")
 
 
 def checked_component(part: str) -> str:
@@ -165,10 +279,3 @@ def checked_component(part: str) -> str:
     ):
         raise HopsworksError(f"{part[:80]!r} cannot be the name of a file or folder.", DATASET_REQUEST_INVALID)
     return part
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    draft.write_bytes(content)
-    os.replace(draft, path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, NO_DATA_AT_COMMIT_TIME, HopsworksError, NotFound
+from local_hopsworks.store import cleared
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,7 @@ _PRIMITIVES = {
     "date",
     "timestamp",
 }
+_COMMIT = re.compile(r"\d{20}(\.json|\.checkpoint\..*)")
 _DECIMAL = re.compile(r"decimal\(\d{1,2}, ?\d{1,2}\)")
 
 
@@ -48,14 +50,22 @@ def path(location: str) -> Path:
     return Path(urllib.request.url2pathname(urllib.parse.urlparse(location).path))
 
 
-def _is_table(location: str) -> bool:
-    return (path(location) / "_delta_log").is_dir()
+def has_commits(table: Path) -> bool:
+    """Whether rows were ever written there. A writer that was killed early leaves a folder without a commit."""
+    log = table / "_delta_log"
+    return log.is_dir() and any(_COMMIT.fullmatch(entry.name) for entry in log.iterdir())
 
 
-def _open(location: str) -> Any:
+def _table(location: str) -> Path | None:
+    """Where the rows are; None if there are none. Until an overwrite has written the new ones, it is the old ones."""
+    table = path(location)
+    return next((found for found in (table, cleared(table)) if has_commits(found)), None)
+
+
+def _open(table: Path) -> Any:
     from deltalake import DeltaTable  # built into hops-deltalake; 0.1 s, and only reading needs it
 
-    return DeltaTable(location)
+    return DeltaTable(table.as_uri())
 
 
 def read(
@@ -73,9 +83,10 @@ def read(
     Raises NotFound if nothing was ever inserted (the SDK shows its text only if it starts like Hopsworks' own), and
     HopsworksError if the table did not exist yet at that time.
     """
-    if not _is_table(location):
+    folder = _table(location)
+    if folder is None:
         raise NotFound(f"No data found for featuregroup {name}: nothing was inserted yet.", FEATURE_GROUP_NOT_FOUND)
-    table = _open(location)
+    table = _open(folder)
     if since:
         return _changes(table, features, since, as_of)
     if as_of is not None:
@@ -89,7 +100,7 @@ def read(
     import pyarrow.fs as pafs
 
     # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can abort Python's exit.
-    dataset = table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(path(location)), pafs.LocalFileSystem()))
+    dataset = table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem()))
     missing = _missing(dataset.schema, features)
     return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
 
@@ -129,10 +140,11 @@ def _changes(table: Any, features: Sequence[tuple[str, str]], since: int, until:
 
 def commits(location: str) -> list[dict[str, Any]]:
     """Commits that changed rows, newest first, out of the table's own log. `commitid` is the commit time in ms."""
-    if not _is_table(location):
+    table = _table(location)
+    if table is None:
         return []
     found = []
-    for entry in _open(location).history():
+    for entry in _open(table).history():
         if entry.get("operation") in _COUNTS:
             counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
             for ours, theirs in _COUNTS[entry["operation"]].items():
@@ -144,11 +156,12 @@ def commits(location: str) -> list[dict[str, Any]]:
 
 def add_columns(location: str, features: list[dict[str, Any]]) -> None:
     """Give the table the columns it lacks of `features`; stored rows have NULL there."""
-    if not _is_table(location):
+    folder = _table(location)
+    if folder is None:
         return  # the first insert will create the table with all of them
     from deltalake import Field
 
-    table = _open(location)
+    table = _open(folder)
     present = {field.name for field in table.schema().fields}
     missing = [feature for feature in features if feature["name"] not in present]
     if missing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse
 
+from local_hopsworks import unfinished
 from local_hopsworks.errors import (
     DATASET_EXISTS,
     DATASET_NOT_FOUND,
@@ -21,7 +24,7 @@ from local_hopsworks.errors import (
     NotEmbedded,
     NotFound,
 )
-from local_hopsworks.rest.routing import LARGEST_CHUNK, USER, Answer, Call, Routes
+from local_hopsworks.rest.routing import LARGEST_CHUNK, USER, Answer, Call, Routes, Service
 from local_hopsworks.store import checked_component
 
 routes = Routes()
@@ -70,12 +73,13 @@ def download(call: Call) -> Answer:
 class _Upload:
     """The chunks of one file that have arrived in this server, and the file they are collected in."""
 
+    client: str
     draft: Path
     begun: set[int] = field(default_factory=set)
     arrived: set[int] = field(default_factory=set)
 
 
-_uploads: dict[tuple[str, str], _Upload] = {}  # by target and the client's identifier
+_uploads: dict[tuple[str, str, str], _Upload] = {}  # by target, client, and the client's identifier, size and name
 _uploads_lock = threading.Lock()
 
 
@@ -99,16 +103,19 @@ def upload(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.", DATASET_REQUEST_INVALID
         )
+    version = _model_version(call, folder)
+    if version and not version.exists():  # it was begun and broken off, and what there was of it put aside
+        raise NotFound(f"Nobody has begun version {version.name} of model {version.parent.name}.", DATASET_NOT_FOUND)
     target = folder / checked_component(str(form.get("flowFilename") or ""))
     if target.is_dir():
         raise HopsworksError(
             f"{target.name!r} is a folder there, so no file of that name can be uploaded.", DATASET_EXISTS
         )
-    key = (str(target), str(form.get("flowIdentifier")))
+    key = (str(target), call.client, str(form.get("flowIdentifier")))
     with _uploads_lock:
         current = _uploads.get(key)
         if current is None or number in current.begun:  # a chunk that comes again begins the upload anew
-            current = _uploads[key] = _Upload(call.store.new_upload())
+            current = _uploads[key] = _Upload(call.client, call.store.new_draft())
             current.draft.touch()
         current.begun.add(number)
     try:
@@ -130,6 +137,18 @@ def upload(call: Call) -> Answer:
         folder.mkdir(parents=True, exist_ok=True)
         os.replace(current.draft, target)
     return None
+
+
+def forget_broken_uploads(service: Service) -> None:
+    """Remove the drafts of clients that went away in the middle of an upload."""
+    with _uploads_lock:
+        broken = [
+            key
+            for key, upload in _uploads.items()
+            if upload.draft.is_relative_to(service.store.home) and not service.clients.is_connected(upload.client)
+        ]
+        for key in broken:
+            _uploads.pop(key).draft.unlink(missing_ok=True)
 
 
 def _number(form: FormData, name: str) -> int:
@@ -177,7 +196,7 @@ def change(call: Call) -> Answer:
     if action == "move":
         os.rename(source, target)
         return None
-    draft = call.store.new_upload()
+    draft = call.store.new_draft()
     shutil.copytree(source, draft) if source.is_dir() else shutil.copy2(source, draft)
     os.rename(draft, target)
     return None
@@ -190,14 +209,41 @@ _not_theirs: set[tuple[str, Path]] = set()
 
 def _create(call: Call, path: Path) -> Answer:
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir()
-    except FileExistsError as error:
-        if path.is_relative_to(call.store.project(call.project.name) / "Models"):
-            _not_theirs.add((call.peer, path))
-        raise HopsworksError(f"{call.path['path'][:200]!r} exists already.", DATASET_EXISTS) from error
+    with _noted(call, path):
+        try:
+            path.mkdir()
+        except FileExistsError as error:
+            if path.is_relative_to(call.store.project(call.project.name) / "Models"):
+                _not_theirs.add((call.peer, path))
+            raise HopsworksError(f"{call.path['path'][:200]!r} exists already.", DATASET_EXISTS) from error
     _not_theirs.discard((call.peer, path))
     return _document(call, path)
+
+
+@contextlib.contextmanager
+def _noted(call: Call, path: Path) -> Iterator[None]:
+    """While the folder of a model's version is made: whoever does so has to register the version in the end."""
+    if path != _model_version(call, path):
+        yield
+        return
+    kept = call.service.metadata
+    with kept.transaction(write=True) as db:
+        note = unfinished.begin(db, call.store, unfinished.MODEL, path, call.client, inode=None)
+    try:
+        yield
+    except HopsworksError:
+        with kept.transaction(write=True) as db:
+            unfinished.end_one(db, note)
+        raise
+    with kept.transaction(write=True) as db:
+        unfinished.change(db, note, inode=unfinished.inode(path))
+
+
+def _model_version(call: Call, path: Path) -> Path | None:
+    """The folder of the model's version that a path is in."""
+    models = call.store.project(call.project.name) / "Models"
+    parts = path.relative_to(models).parts if path.is_relative_to(models) else ()
+    return models.joinpath(*parts[:2]) if len(parts) > 1 and parts[1].isdecimal() else None
 
 
 @routes.add("DELETE", PATH + "/{path:path}", options=["type"], reads_only=True)
@@ -211,4 +257,7 @@ def delete(call: Call) -> Answer:
             f"{call.path['path'][:200]!r} was made by another program and stays.", DATASET_REQUEST_INVALID
         )
     call.store.remove(path)
+    if path == _model_version(call, path):
+        with call.service.metadata.transaction(write=True) as db:
+            unfinished.end(db, call.store, unfinished.MODEL, path)
     return None

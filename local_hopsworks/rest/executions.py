@@ -34,7 +34,7 @@ _SORTS = (None, "submissiontime:desc", "id:desc")
 def document(service: Service, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO; an execution whose server was killed has failed, whether or not anyone has recorded it."""
     found = {key: value for key, value in row.document.items() if key not in ("process", "mustStop")}
-    if is_under_way(row) and not service.runner.is_alive(row.runner):
+    if is_under_way(row) and not service.store.is_alive(row.runner):
         found |= LOST
     return {**found, "id": row.id, "user": USER, "hdfsUser": USER["username"], "appId": None}
 
@@ -76,7 +76,7 @@ def submit(
         "args": arguments,
         "progress": 0.0,
     }
-    inserted = executions.insert().values(parent_id=job.id, document=kept, runner=service.runner.id)
+    inserted = executions.insert().values(parent_id=job.id, document=kept, runner=service.store.id)
     identifier = db.execute(inserted.returning(executions.c.id)).scalar_one()
     paths = {
         stream: f"/Projects/{project}/Logs/Python/{job.name}/{identifier}/{stream}.log"
@@ -176,9 +176,9 @@ def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
 @routes.add("DELETE", EXECUTION)
 def delete(call: Call) -> Answer:
     row = _find(call)
-    if is_under_way(row) and call.service.runner.is_alive(row.runner):
+    if is_under_way(row) and call.service.store.is_alive(row.runner):
         raise HopsworksError(f"The execution {row.id} is under way; stop it first.", ILLEGAL_EXECUTION_STATE)
     logs = call.store.dataset(call.project.name, row.document["stdoutPath"]).parent
-    call.after_commit.append(partial(call.store.remove, logs))
+    call.remove(logs)
     call.db.execute(executions.delete().where(executions.c.id == row.id))
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
+from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import (
     DUPLICATE_FEATURE,
     FEATURE_GROUP_EXISTS,
@@ -26,7 +27,7 @@ from local_hopsworks.query import delta
 from local_hopsworks.rest import expectation_suites, jobs, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
-from local_hopsworks.store import checked_name
+from local_hopsworks.store import Store, checked_name, cleared
 
 _log = logging.getLogger("local_hopsworks")
 routes = Routes()
@@ -50,7 +51,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
     }  # fmt: skip
     return {
-        **row.document,
+        **{key: value for key, value in row.document.items() if key != "written"},
         "id": row.id,
         "name": row.name,
         "version": row.version,
@@ -193,6 +194,8 @@ def update(call: Call) -> Answer:
             raise HopsworksError(
                 f"Features can be appended, not removed; {min(missing)!r} is missing.", ILLEGAL_FEATURE_GROUP_UPDATE
             )
+        # The table first: it may have a column that nobody knows, but not lack one
+        delta.add_columns(document(call, row)["location"], features)
         changed |= {"description": body.get("description"), "features": features}
     if call.flag("updateStatsConfig"):
         changed["statisticsConfig"] = body.get("statisticsConfig")
@@ -219,7 +222,8 @@ def delete(call: Call) -> Answer:
         )
     call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
     metadata.forget(call.db, tags.owner(feature_groups, row.id))
-    call.after_commit.append(partial(call.store.remove, table(call, row)))
+    for folder in (table(call, row), cleared(table(call, row))):
+        call.remove(folder)
     return None
 
 
@@ -231,9 +235,7 @@ def remove_view(call: Call, row: sa.Row[Any]) -> None:
     """Delete a feature view with its training data."""
     for dataset in call.db.execute(training_datasets.select().where(training_datasets.c.parent_id == row.id)):
         metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
-        call.after_commit.append(
-            partial(call.store.remove, call.store.dataset(call.project.name, dataset.document["location"]))
-        )
+        call.remove(call.store.dataset(call.project.name, dataset.document["location"]))
     metadata.forget(call.db, tags.owner(feature_views, row.id))
     call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
 
@@ -246,17 +248,35 @@ def group_ids(query: dict[str, Any]) -> set[int]:
 @routes.add("POST", PATH + "/{id}/clear")
 def clear(call: Call) -> Answer:
     """The first half of `insert(overwrite=True)`: the client writes a new table afterwards."""
-    row = find(call, call.integer("id"))
-    call.after_commit.append(partial(call.store.remove, table(call, row)))
+    folder = table(call, find(call, call.integer("id")))
+    unfinished.begin(call.db, call.store, unfinished.OVERWRITE, folder, call.client)
+    call.after_commit.append(partial(_clear, call.store, folder))
     return None
+
+
+def _clear(store: Store, folder: Path) -> None:
+    """The rows wait beside the table until the new ones are there; whoever reads meanwhile reads them."""
+    if delta.has_commits(folder):
+        store.remove(cleared(folder))  # of an overwrite whose client was killed when it had written
+        os.rename(folder, cleared(folder))
+
+
+def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
+    """Before the next insert: the rows that an overwrite cleared come back, if it broke off."""
+    folder = table(call, row)
+    if not cleared(folder).exists():
+        return
+    with call.service.metadata.transaction(write=True) as db:
+        for note in unfinished.of(db, call.store, unfinished.OVERWRITE, folder):
+            # Who asks before an insert is not in the middle of another
+            if note.client == call.client or unfinished.is_broken(call.store, note, call.service.clients.is_connected):
+                unfinished.settle_one(db, call.store, note)
 
 
 @routes.add("POST", PATH + "/{id}/updatetableschema")
 def update_table_schema(call: Call) -> Answer:
-    """The second half of `append_features`: the new columns reach the table; stored rows have no value in them."""
+    """The second half of `append_features`. The first, `update`, has given the table its new columns already."""
     row = find(call, call.integer("id"))
-    group = document(call, row)
-    delta.add_columns(group["location"], group["features"])
     return jobs.finished(call, f"{row.name}_{row.version}_update_schema", "PYSPARK")
 
 
@@ -264,6 +284,11 @@ def update_table_schema(call: Call) -> Answer:
 def commit(call: Call) -> Answer:
     """The client tells what it wrote. Nothing of it is kept: the table's log knows, even if the client died first."""
     row, body = find(call, call.integer("id")), call.document
+    unfinished.end(call.db, call.store, unfinished.OVERWRITE, table(call, row))
+    call.remove(cleared(table(call, row)))
+    if not row.document.get("written"):
+        changed = {**row.document, "written": True}  # from now on a missing table is a fault
+        call.db.execute(feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed))
     return {
         **body,
         "commitID": body.get("commitTime"),

@@ -112,7 +112,7 @@ def run_due(service: Service) -> None:
 
 def _running(service: Service, db: sa.Connection, job: int) -> int:
     rows = db.execute(executions.select().where(executions.c.parent_id == job))
-    return sum(1 for row in rows if runs.is_under_way(row) and service.runner.is_alive(row.runner))
+    return sum(1 for row in rows if runs.is_under_way(row) and service.store.is_alive(row.runner))
 
 
 def _fire(service: Service, db: sa.Connection, row: sa.Row[Any], now: int) -> list[Task]:

@@ -7,7 +7,6 @@ such a job has no script, and nothing is left to run.
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -141,7 +140,7 @@ def delete(call: Call) -> Answer:
     logs = [execution.document["stdoutPath"] for execution in call.db.execute(
         executions.select().where(executions.c.parent_id == row.id))]  # fmt: skip
     for path in logs:
-        call.after_commit.append(partial(call.store.remove, call.store.dataset(call.project.name, path).parent))
+        call.remove(call.store.dataset(call.project.name, path).parent)
     call.db.execute(jobs.delete().where(jobs.c.id == row.id))
     metadata.forget(call.db, tags.owner(jobs, row.id))
     return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
+from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import MODEL_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import models, projects
 from local_hopsworks.rest import shapes, tags
@@ -94,6 +93,8 @@ def register(call: Call) -> Answer:
     except sa.exc.IntegrityError as error:
         raise HopsworksError(f"Model {name} version {version} is registered already.") from error
     tags.put_all(call, tags.owner(models, row.id), body.get("tags"))
+    folder = call.store.dataset(call.project.name, f"Models/{name}/{version}")
+    unfinished.end(call.db, call.store, unfinished.MODEL, folder)
     return document(call, row)
 
 
@@ -143,9 +144,7 @@ def delete(call: Call) -> Answer:
     row = find(call)
     call.db.execute(models.delete().where(models.c.id == row.id))
     metadata.forget(call.db, tags.owner(models, row.id))
-    call.after_commit.append(
-        partial(call.store.remove, call.store.dataset(call.project.name, f"Models/{row.name}/{row.version}"))
-    )
+    call.remove(call.store.dataset(call.project.name, f"Models/{row.name}/{row.version}"))
     return None
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local_hopsworks import unfinished
 from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, VARIABLE_NOT_FOUND, NotFound
 from local_hopsworks.metadata import projects
+from local_hopsworks.rest import datasets
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, now
 from local_hopsworks.security import DOMAIN
 from local_hopsworks.store import Store
@@ -45,6 +47,9 @@ def all_projects(call: Call) -> Answer:
     # The SDK keeps its certificates in a folder named after the user, and deletes them there when it exits: with one
     # name for all, the first process to end would take the certificates of the others away.
     user = {**USER, "username": f"local{secrets.token_hex(4)}"}
+    # A program that logs in may be the one that was killed before, started again
+    datasets.forget_broken_uploads(call.service)
+    unfinished.settle(call.store, call.service.metadata, call.service.clients.is_connected)
     rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
     return [
         {"project": {"id": row.id, "name": row.name, "owner": USER}, "user": user, "teamRole": "Data owner"}

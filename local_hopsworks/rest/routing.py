@@ -14,7 +14,8 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,10 +26,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from local_hopsworks import metadata
+from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.rest import shapes
+from local_hopsworks.rest.clients import Clients
 from local_hopsworks.runner import Runner
 from local_hopsworks.security import Security
 from local_hopsworks.store import Store
@@ -54,6 +56,7 @@ class Service:
     environment: Callable[[str], dict[str, str]]  # the SDK's variables for a project
     query_service: Callable[[], str]  # host:port of the query service
     runner: Runner  # of jobs
+    clients: Clients
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Call:
     query: QueryParams
     body: Any
     peer: str = ""  # the client's end of the connection
+    client: str = ""  # which program asks; see clients.py
     after_commit: list[Callable[[], None]] = field(default_factory=list)  # run once the transaction is kept
 
     @property
@@ -106,6 +110,12 @@ class Call:
     def document(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""
         return _object(self.body)
+
+    def remove(self, path: Path) -> None:
+        """Take files away once the transaction is kept, even if this server is killed right after it."""
+        if (found := unfinished.inode(path)) is not None:
+            unfinished.begin(self.db, self.store, unfinished.REMOVE, path, inode=found)
+            self.after_commit.append(partial(unfinished.remove, self.store, self.service.metadata, path))
 
     def href(self, path: str) -> str:
         return f"{self.service.address}{API}{path}"
@@ -177,12 +187,14 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
     after_commit: list[Callable[[], None]] = []
     with service.metadata.transaction(write=write) as db:
         peer = "{}:{}".format(*request.client) if request.client else ""
-        answer = handler(Call(service, db, request.path_params, request.query_params, body, peer, after_commit))
+        client = service.clients.of(request)
+        answer = handler(Call(service, db, request.path_params, request.query_params, body, peer, client, after_commit))
     for action in after_commit:
         action()
-    if isinstance(answer, Response):
-        return answer
-    return Response(status_code=204) if answer is None else JSONResponse(answer)
+    if not isinstance(answer, Response):
+        answer = Response(status_code=204) if answer is None else JSONResponse(answer)
+    service.clients.greet(request, answer)
+    return answer
 
 
 async def _body(request: Request, takes_text: bool) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
+from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import (
     TRAINING_DATASET_NOT_FOUND,
     UNSUPPORTED_DATA_FORMAT,
@@ -59,7 +58,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }  # fmt: skip
     in_memory = row.document["trainingDatasetType"] == IN_MEMORY
     return {
-        **row.document,
+        **{key: value for key, value in row.document.items() if key != "withoutFiles"},
         "id": row.id,
         "name": row.name,
         "version": row.version,
@@ -106,6 +105,9 @@ def create(call: Call) -> Answer:
     kept["location"] = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets/{name}_{row.version}"
     call.db.execute(training_datasets.update().where(training_datasets.c.id == row.id).values(document=kept))
     tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
+    if kind != IN_MEMORY:
+        folder = call.store.dataset(call.project.name, kept["location"])
+        unfinished.begin(call.db, call.store, unfinished.TRAINING, folder, call.client, row=row.id)
     return document(call, call.db.execute(training_datasets.select().where(training_datasets.c.id == row.id)).one())
 
 
@@ -168,7 +170,7 @@ def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query:
     """Write all splits into a folder that then takes its place in one rename."""
     from local_hopsworks.query import files  # brings pyarrow and pandas, a second that most programs need not wait for
 
-    draft = service.store.new_upload()
+    draft = service.store.new_draft()
     splits = row.document["splits"]
     timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
     with service.metadata.transaction(write=False) as db:
@@ -195,8 +197,16 @@ def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query:
     for name, table in zip(names, tables, strict=True):
         files.write(table, draft / name, row.document["dataFormat"])
     target = service.store.dataset(project.name, row.document["location"])
+    with service.metadata.transaction(write=True) as db:
+        unfinished.begin(
+            db, service.store, unfinished.INSTALL, target, draft=str(draft.relative_to(service.store.home))
+        )
     service.store.remove(target)
     draft.rename(target)
+    with service.metadata.transaction(write=True) as db:
+        unfinished.end(db, service.store, unfinished.INSTALL, target)
+        unfinished.end(db, service.store, unfinished.TRAINING, target)
+        _update(db, row, withoutFiles=False)
 
 
 @routes.add("DELETE", PATH)
@@ -229,12 +239,20 @@ def _all(call: Call) -> list[sa.Row[Any]]:
 
 def _delete(call: Call, rows: list[sa.Row[Any]], *, keep_metadata: bool) -> None:
     for row in rows:
-        call.after_commit.append(
-            partial(call.store.remove, call.store.dataset(call.project.name, row.document["location"]))
-        )
-        if not keep_metadata:
+        folder = call.store.dataset(call.project.name, row.document["location"])
+        call.remove(folder)
+        unfinished.end(call.db, call.store, unfinished.TRAINING, folder)
+        if keep_metadata:
+            _update(call.db, row, withoutFiles=True)
+        else:
             metadata.forget(call.db, tags.owner(training_datasets, row.id))
             call.db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))
+
+
+def _update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
+    """What check.py asks: a version whose files nobody deleted must have them."""
+    changed = {**row.document, **changes}
+    db.execute(training_datasets.update().where(training_datasets.c.id == row.id).values(document=changed))
 
 
 tags.tag_routes(routes, VERSION, lambda call: tags.owner(training_datasets, find(call).id))

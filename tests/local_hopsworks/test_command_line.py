@@ -61,7 +61,7 @@ def test_help_says_what_it_does(command, arguments, content):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "the following arguments are required: serve | run | reset"),
+        ((), "the following arguments are required: serve | run | check | reset"),
         (("run",), "the following arguments are required: COMMAND"),
         (("serve", "--port", "https"), "a port is a number from 0 to 65535, not 'https'"),
         (("serve", "--port", "65536"), "a port is a number from 0 to 65535, not '65536'"),

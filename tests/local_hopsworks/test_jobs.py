@@ -251,7 +251,7 @@ def test_server_that_stops_ends_its_jobs_and_leaves_nothing(tmp_path, environmen
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
     assert [name for name in _threads() if name == f"hopsworks-execution-{execution['id']}"] == []
-    assert list((tmp_path / "runners").iterdir()) == [] and list((tmp_path / "uploads").iterdir()) == []
+    assert list((tmp_path / "servers").iterdir()) == []
     with Server(tmp_path) as server:
         assert _get(server, f"/jobs/sleeper/executions/{execution['id']}")["state"] == "KILLED"
 

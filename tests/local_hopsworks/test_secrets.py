@@ -102,14 +102,14 @@ def test_key_of_secrets_is_readable_by_its_owner_only(server):
 def test_store_from_before_there_were_secrets_gets_a_key_that_stays(tmp_path):
     Server(tmp_path).stop()
     (tmp_path / "security" / "secrets_key").unlink()
-    encrypted = Security(tmp_path / "security").encrypt(VALUE)
+    encrypted = Security(tmp_path / "security", lambda: tmp_path / "draft").encrypt(VALUE)
     assert stat.S_IMODE((tmp_path / "security" / "secrets_key").stat().st_mode) == 0o600
-    assert Security(tmp_path / "security").decrypt(encrypted) == VALUE
+    assert Security(tmp_path / "security", lambda: tmp_path / "draft").decrypt(encrypted) == VALUE
 
 
 def test_secret_of_a_lost_key_is_refused_with_a_sentence(tmp_path):
     Server(tmp_path).stop()
-    encrypted = Security(tmp_path / "security").encrypt(VALUE)
+    encrypted = Security(tmp_path / "security", lambda: tmp_path / "draft").encrypt(VALUE)
     (tmp_path / "security" / "secrets_key").unlink()
     with pytest.raises(HopsworksError, match="another key"):
-        Security(tmp_path / "security").decrypt(encrypted)
+        Security(tmp_path / "security", lambda: tmp_path / "draft").decrypt(encrypted)

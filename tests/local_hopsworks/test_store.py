@@ -49,9 +49,9 @@ def call(server, method, path, **options):
 
 
 def test_store_of_a_newer_format_is_refused_and_left_alone(home):
-    (home / "format").write_text("2\n")
+    (home / "format").write_text("3\n")
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
-    with pytest.raises(StoreError, match="has format '2'; this version of local_hopsworks reads format 1"):
+    with pytest.raises(StoreError, match="has format '3'; this version of local_hopsworks reads format 2"):
         Server(home)
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
@@ -165,7 +165,7 @@ def test_opening_a_store_makes_no_stray_files(tmp_path):
         pass
     assert {path.name for path in (tmp_path / "store").iterdir()} <= {
         "format", "port", "metadata.db", "metadata.db-wal", "metadata.db-shm", "security", "projects", "featurestore",
-        "uploads",
+        "servers",
     }  # fmt: skip
 
 

@@ -1,0 +1,144 @@
+"""What would be left half done if this server were killed now, and how that is finished or undone.
+
+Some writes are more than one transaction or one rename. Such a write notes beforehand what it is about to do, in the
+table `unfinished`, and takes the note away when it is through. A note whose server was killed (or whose client went
+away in the middle) is settled when the next server starts, or the next program logs in:
+
+    remove       metadata gone, files still there          the files go too
+    install      a whole folder about to take its place    it takes it, unless the older one still has it
+    overwrite    rows cleared, the new ones not written    the old ones come back
+    model        files there, version not registered       the files are put aside
+    training     version registered, files not written     the version goes
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.metadata import Metadata, training_datasets, unfinished
+from local_hopsworks.query import delta
+from local_hopsworks.store import Store, cleared
+
+_log = logging.getLogger("local_hopsworks")
+REMOVE, INSTALL, OVERWRITE, MODEL, TRAINING = "remove", "install", "overwrite", "model", "training"
+_BY_CLIENTS = (OVERWRITE, MODEL, TRAINING)  # the client has the next move; the others are this server's alone
+
+
+def begin(db: sa.Connection, store: Store, action: str, path: Path, client: str = "", **facts: Any) -> int:
+    """Note that `action` on `path` is about to begin, in the transaction that makes it necessary."""
+    store.register()
+    values = {"server": store.id, "client": client, "action": action, "path": _inside(store, path), "document": facts}
+    return int(db.execute(unfinished.insert().values(**values).returning(unfinished.c.id)).scalar_one())
+
+
+def change(db: sa.Connection, note: int, **facts: Any) -> None:
+    db.execute(unfinished.update().where(unfinished.c.id == note).values(document=facts))
+
+
+def end(db: sa.Connection, store: Store, action: str, path: Path) -> None:
+    """It is through, whoever began it."""
+    db.execute(unfinished.delete().where(unfinished.c.action == action, unfinished.c.path == _inside(store, path)))
+
+
+def end_one(db: sa.Connection, note: int) -> None:
+    db.execute(unfinished.delete().where(unfinished.c.id == note))
+
+
+def leave(store: Store, kept: Metadata) -> None:
+    """This server ends as planned. Whoever made a folder in `Models` and never registered it meant that."""
+    with kept.transaction(write=True) as db:
+        db.execute(unfinished.delete().where(unfinished.c.action == MODEL, unfinished.c.server == store.id))
+
+
+def remove(store: Store, kept: Metadata, path: Path) -> None:
+    """Take away files whose removal was noted, and the note."""
+    store.remove(path)
+    with kept.transaction(write=True) as db:
+        end(db, store, REMOVE, path)
+
+
+def is_broken(store: Store, note: sa.Row[Any], is_connected: Callable[[str], bool] | None = None) -> bool:
+    """Whether nobody will go on with it."""
+    if note.server != store.id:
+        return not store.is_alive(note.server)
+    return note.action in _BY_CLIENTS and is_connected is not None and not is_connected(note.client)
+
+
+def broken(db: sa.Connection, store: Store, is_connected: Callable[[str], bool] | None = None) -> list[sa.Row[Any]]:
+    """What nobody will go on with, in the order in which to settle it."""
+    notes = db.execute(unfinished.select().order_by(unfinished.c.id)).all()
+    found = [note for note in notes if is_broken(store, note, is_connected)]
+    return sorted(found, key=lambda note: note.action != INSTALL)  # files that are whole count as written
+
+
+def of(db: sa.Connection, store: Store, action: str, path: Path) -> list[sa.Row[Any]]:
+    same = unfinished.c.action == action, unfinished.c.path == _inside(store, path)
+    return list(db.execute(unfinished.select().where(*same)))
+
+
+def settle(store: Store, kept: Metadata, is_connected: Callable[[str], bool] | None = None) -> None:
+    """Finish or undo what was broken off. Killed in the middle, it is done again."""
+    with kept.transaction(write=False) as db:
+        if not broken(db, store, is_connected):
+            return
+    with kept.transaction(write=True) as db:
+        for note in broken(db, store, is_connected):
+            settle_one(db, store, note)
+
+
+def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
+    path = store.home / note.path
+    if note.action == REMOVE:
+        if inode(path) == note.document["inode"]:  # else it is something newer
+            store.remove(path)
+    elif note.action == INSTALL:
+        if not path.exists() and (draft := store.home / note.document["draft"]).exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(draft, path)
+    elif note.action == OVERWRITE:
+        settle_overwrite(store, path)
+    elif note.action == MODEL:
+        _settle_model(store, path, note.document["inode"])
+    elif note.action == TRAINING and not path.exists():
+        metadata.forget(db, f"training_datasets/{note.document['row']}")
+        db.execute(training_datasets.delete().where(training_datasets.c.id == note.document["row"]))
+    end_one(db, note.id)
+
+
+def settle_overwrite(store: Store, path: Path) -> None:
+    earlier = cleared(path)
+    if delta.has_commits(path):
+        store.remove(earlier)
+    elif earlier.exists():
+        store.remove(path)
+        os.rename(earlier, path)
+        _log.warning("An overwrite of %s was broken off; its earlier rows are back.", path.name)
+
+
+def _settle_model(store: Store, path: Path, made: int | None) -> None:
+    if made is not None and inode(path) != made:
+        return  # it is something newer
+    if not any(file.is_file() for file in path.rglob("*")):
+        store.remove(path)
+    elif made is not None and (target := store.put_aside(path)):
+        name, version = path.parts[-2:]
+        _log.warning("Model %s version %s was never registered; its files are in %s.", name, version, target)
+
+
+def inode(path: Path) -> int | None:
+    """Which file or folder it is, whatever is called so later; None if there is none."""
+    try:
+        return path.stat(follow_symlinks=False).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _inside(store: Store, path: Path) -> str:
+    return str(path.relative_to(store.home))

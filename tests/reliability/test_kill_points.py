@@ -1,0 +1,88 @@
+"""Killed at any step of any write and started again, all is as before or as after; see kill_points.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HELPER = Path(__file__).with_name("kill_points.py")
+
+
+@pytest.fixture
+def kill(run: Any, record: Any, tmp_path: Path) -> Any:
+    """Strike operations at their steps; every step must leave the store as it was before the operation or after."""
+
+    def strike(who: str, signal: str, *operations: str) -> None:
+        done = run(
+            sys.executable, HELPER, tmp_path, who, signal, *operations,
+            env={"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}, timeout=1500,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        survived = [result for result in results if result["verdict"] in ("before", "after")]
+        record(faults_injected=len(results), survived=len(survived))
+        lost = [result for result in results if result not in survived]
+        assert results and not lost, json.dumps(lost, indent=1)
+        assert {result["operation"] for result in results} == {name.partition("@")[0] for name in operations}
+
+    return strike
+
+
+def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
+    """One or two steps for each way in which something is finished or undone."""
+    kill(
+        "both", "SIGKILL", "delete_group@^rename featurestore", "overwrite@answered POST .*clear|wrote the Delta",
+        "recreate_training_data@^rename projects", "write_training_data@ask PUT", "append_feature@ask POST",
+        "model_save@ask PUT", "upload_in_chunks@^rename",
+    )  # fmt: skip
+
+
+TABLES = [
+    "create_group",
+    "first_insert",
+    "upsert",
+    "append",
+    "overwrite",
+    "remove_rows",
+    "append_feature",
+    "delete_group",
+]
+ABOUT_TABLES = ["tag_group", "compute_statistics", "create_view", "delete_view"]
+TRAINING_DATA = [
+    "write_training_data", "write_training_splits", "recreate_training_data", "delete_training_files",
+    "delete_training_dataset",
+]  # fmt: skip
+FILES = ["upload", "upload_in_chunks", "copy_folder", "move_folder", "remove_folder", "make_folder"]
+MODELS = ["model_save", "model_delete"]
+OTHERS = ["create_secret", "delete_secret", "create_job", "schedule_job", "delete_job", "start_nothing"]
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1600)
+@pytest.mark.parametrize("operations", [TABLES + ABOUT_TABLES, TRAINING_DATA, MODELS + OTHERS, FILES], ids="-".join)
+def test_killed_at_any_step_of_a_write_all_is_as_before_or_as_after(kill, operations):
+    kill("both", "SIGKILL", *operations)
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1600)
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
+def test_program_stopped_at_any_step_of_a_long_write_leaves_nothing_half_done(kill, signal):
+    kill("both", signal, "overwrite", "recreate_training_data", "model_save", "upload_in_chunks", "delete_group")
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1600)
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM"])
+def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_half_done(kill, signal):
+    kill("server", signal, "overwrite", "recreate_training_data", "model_save", "upload_in_chunks", "delete_group")
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(1600)
+def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server_that_lives_on(kill):
+    kill("client", "SIGKILL", "overwrite", "write_training_data", "model_save", "upload_in_chunks", "append_feature")
