@@ -1,6 +1,7 @@
 """The query half of the embedded Hopsworks: from the SDK's Query JSON to rows over Arrow Flight.
 
-plan.py     Query JSON -> Plan: every name and value checked against the stored feature groups
+planner.py  Query JSON -> Plan: every name and value checked against the stored feature groups
+plan.py     what a Plan is
 sql.py      Plan -> DuckDB SQL
 delta.py    the Delta tables: open, as of a time, commits, changes, new columns
 run.py      Plan -> Arrow record batches

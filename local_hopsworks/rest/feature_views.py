@@ -19,7 +19,8 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import feature_views, training_datasets
-from local_hopsworks.query.plan import NO_LIMIT, Column, Join
+from local_hopsworks.query.plan import Column, Join
+from local_hopsworks.query.planner import NO_LIMIT
 from local_hopsworks.rest import feature_groups, queries, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items

@@ -17,7 +17,7 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import executions, job_schedules, projects
 from local_hopsworks.metadata import jobs as job_table
-from local_hopsworks.query.plan import LATEST
+from local_hopsworks.query.planner import LATEST
 from local_hopsworks.rest import executions as runs
 from local_hopsworks.rest import jobs, shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service, iso

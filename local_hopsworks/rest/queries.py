@@ -15,7 +15,8 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import feature_groups, projects
-from local_hopsworks.query.plan import MOST_JOINS, FeatureGroup, Plan, make_plan
+from local_hopsworks.query.plan import Plan
+from local_hopsworks.query.planner import MOST_JOINS, FeatureGroup, make_plan
 from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest import shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, Service

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
-from local_hopsworks.query.plan import DEEPEST_FILTER, MOST_JOINS, make_plan
+from local_hopsworks.query.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
 from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest import queries
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.query.plan import make_plan
+from local_hopsworks.query.planner import make_plan
 from local_hopsworks.query.sql import alias, to_sql
 from local_hopsworks.rest import queries, shapes
 from local_hopsworks.rest.routing import _parsed
