@@ -16,6 +16,7 @@ import uvicorn
 
 from local_hopsworks import unfinished
 from local_hopsworks.metadata import Metadata
+from local_hopsworks.query.compaction import Writers
 from local_hopsworks.rest import job_schedules, queries, training_datasets
 from local_hopsworks.rest.app import create_app
 from local_hopsworks.rest.clients import Clients
@@ -76,6 +77,7 @@ class Server:
             self._query_service_address,
             self._runner,
             Clients(self._connections),
+            Writers(),
         )
         self._query_service: QueryService | None = None
         self._query_service_lock = threading.Lock()
@@ -207,6 +209,7 @@ class Server:
             atexit.unregister(self._query_service.close)
             self._query_service.close()
         self._runner.stop()
+        self._service.writers.stop()
         self._leave()
         self._metadata.close()
 

@@ -106,31 +106,42 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         )
         return flight.FlightInfo(pa.schema([]), descriptor, [flight.FlightEndpoint(json.dumps(question), [])], -1, -1)
 
-    def do_get(self, context: Any, ticket: flight.Ticket) -> flight.RecordBatchStream:
-        with _told("a read"):
+    def do_get(self, context: Any, ticket: flight.Ticket) -> flight.GeneratorStream:
+        with _told("a read") as told:
             question = json.loads(ticket.ticket)
             if "path" in question:
-                return flight.RecordBatchStream(pads.dataset(self._find_file(question["path"])).scanner().to_reader())
+                told.what = f"the read of {str(question['path'])[:200]!r}"
+                return _stream(pads.dataset(self._find_file(question["path"])).scanner().to_reader(), told.what)
             signature = context.get_middleware("headers").headers.get("hopsworks-signature", [""])[0]
-            return flight.RecordBatchStream(
-                run.stream(self._plan_ticket(self._security.open_ticket(question["query"], signature)))
-            )
+            plan = self._plan_ticket(self._security.open_ticket(question["query"], signature))
+            told.what = f"the read of {', '.join(table.name for table in plan.tables)}"
+            return _stream(run.stream(plan), told.what)
+
+
+def _stream(rows: pa.RecordBatchReader, what: str) -> flight.GeneratorStream:
+    """Rows are computed while they are sent, so that is also when most things go wrong."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with _told(what):
+            yield from rows
+
+    return flight.GeneratorStream(rows.schema, batches())
 
 
 class _told:
     """Turns what goes wrong into a Flight error with its sentence, and logs the cause."""
 
     def __init__(self, what: str) -> None:
-        self._what = what
+        self.what = what
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> _told:
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, HopsworksError):
-            _log.warning("The query service refused %s: %s", self._what, error.message)
+            _log.warning("The query service refused %s: %s", self.what, error.message)
             # The SDK shows its user the text up to "Details:", for the three causes it knows by their first words.
             raise flight.FlightServerError(f"{error.message} Details: status {error.status}.") from error
         if isinstance(error, Exception):
-            _log.error("The query service failed at %s", self._what, exc_info=error)
+            _log.error("The query service failed at %s", self.what, exc_info=error)
             raise flight.FlightServerError(f"{type(error).__name__}: {error}") from error

@@ -45,6 +45,7 @@ def get(call: Call) -> Answer:
     """Asked for before every insert; the SDK cannot parse an empty body here."""
     group = groups.find(call, call.integer("id"))
     groups.settle_overwrite(call, group)
+    call.service.writers.begin(call.client, groups.table(call, group))
     suite = suites.of_group(call, group.id)
     return items([]) if suite is None else suites.document(call, suite)
 

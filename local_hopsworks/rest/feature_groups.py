@@ -24,6 +24,7 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
 from local_hopsworks.query import delta
+from local_hopsworks.query.compaction import compact_if_due
 from local_hopsworks.rest import expectation_suites, jobs, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, items, now
@@ -286,6 +287,8 @@ def commit(call: Call) -> Answer:
     row, body = find(call, call.integer("id")), call.document
     unfinished.end(call.db, call.store, unfinished.OVERWRITE, table(call, row))
     call.remove(cleared(table(call, row)))
+    call.service.writers.end(call.client, table(call, row))
+    call.after_commit.append(partial(compact_if_due, table(call, row)))
     if not row.document.get("written"):
         changed = {**row.document, "written": True}  # from now on a missing table is a fault
         call.db.execute(feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed))

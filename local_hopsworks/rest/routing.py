@@ -29,6 +29,7 @@ from starlette.types import Message
 from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import Metadata
+from local_hopsworks.query.compaction import Writers
 from local_hopsworks.rest import shapes
 from local_hopsworks.rest.clients import Clients
 from local_hopsworks.runner import Runner
@@ -57,6 +58,7 @@ class Service:
     query_service: Callable[[], str]  # host:port of the query service
     runner: Runner  # of jobs
     clients: Clients
+    writers: Writers  # clients that are inserting
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNamespace:
-    """A store (`home`) in which everything was used once, and the requests that the SDK `sent` for it."""
+    """A store (`home`) in which everything was used once, the requests that the SDK `sent` for it, and all that was
+    logged (`log`)."""
     base = tmp_path_factory.mktemp("used")
     program, home = Path(__file__).with_name("every_request.py"), base / "store"
     made = run(sys.executable, program, base / "sent.json", env={"LOCAL_HOPSWORKS_HOME": str(home)})
@@ -48,7 +49,7 @@ def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNa
         body = base64.b64decode(entry["body"]) if entry["body"] else None
         options = query if target.query else ()
         sent.append(Request(entry["method"], API + target.path, options, body, entry["content_type"]))
-    return SimpleNamespace(home=home, sent=sent)
+    return SimpleNamespace(home=home, sent=sent, log=made.stderr)
 
 
 def _table(reports: list[Any]) -> str:

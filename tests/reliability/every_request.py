@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -99,8 +100,8 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("PUT", f"{group}/validationreport", report),
         ("POST", f"{store}/transformationfunctions", {"version": 1, "hopsworksUdf": udf}),
         ("POST", f"{group}/keywords", {"keywords": ["red", "blue"]}),
-        ("POST", "/users/secrets", {"name": NAME, "secret": "hidden", "visibility": "PRIVATE"}),
-        ("POST", f"/project/1/jobs/{NAME}/executions", {"args": "-a 1", "envVars": {"COLOUR": "red"}}),
+        ("POST", "/users/secrets", {"name": NAME, "secret": "hidden-value", "visibility": "PRIVATE"}),
+        ("POST", f"/project/1/jobs/{NAME}/executions", {"args": "-a 1", "envVars": {"COLOUR": "hidden-variable"}}),
         ("PUT", f"/project/1/jobs/{NAME}/executions/1/status", {"state": "stopped"}),
     ]
 
@@ -118,6 +119,10 @@ def main() -> None:
         return send(session, request, **options)
 
     requests.Session.send = spy  # type: ignore[method-assign]
+    logging.basicConfig(level=logging.DEBUG)
+    logging.getLogger("sqlalchemy").setLevel(logging.DEBUG)
+    for name in ("hopsworks_common", "hsfs", "urllib3"):  # the client's own
+        logging.getLogger(name).setLevel(logging.WARNING)
     project = login()
     with tempfile.TemporaryDirectory() as folder:
         by_sdk(project, Path(folder))

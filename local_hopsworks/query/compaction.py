@@ -1,0 +1,92 @@
+"""Small files of a Delta table into large ones, while no client writes it: inserts stay as fast as the first.
+
+Clients write tables themselves, and of two Delta transactions the later one fails. So that it is never theirs, a server
+holds a lock for as long as a client inserts (the SDK asks for the expectation suite before and tells the commit after),
+and compacts only a table that nobody else holds. Nothing is removed: what history needs stays readable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_log = logging.getLogger("local_hopsworks")
+EVERY = 64  # commits
+TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
+LONGEST_INSERT = 300  # seconds; whoever began before that and told nothing has died
+
+
+class Writers:
+    """The clients of one server that are inserting; other servers see their locks, which end with the process."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._held: dict[tuple[str, Path], tuple[float, int]] = {}  # by client and table: since when, and the lock
+
+    def begin(self, client: str, table: Path) -> None:
+        """Before an insert; waits until a compaction under way is done. A table that is not there needs no lock."""
+        self.end(client, table)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(table, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            with self._mutex:
+                self._held[client, table] = time.monotonic(), lock
+
+    def end(self, client: str, table: Path) -> None:
+        """After an insert."""
+        now = time.monotonic()
+        with self._mutex:
+            over = [
+                key for key, (since, _) in self._held.items() if key == (client, table) or since < now - LONGEST_INSERT
+            ]
+            for key in over:
+                os.close(self._held.pop(key)[1])
+
+    def stop(self) -> None:
+        with self._mutex:
+            for _, lock in self._held.values():
+                os.close(lock)
+            self._held.clear()
+
+
+@contextlib.contextmanager
+def _alone(table: Path) -> Iterator[bool]:
+    """Whether nobody inserts into the table; then nobody begins to meanwhile."""
+    lock = os.open(table, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)
+
+
+def compact_if_due(table: Path) -> None:
+    """Every so many commits, unless somebody writes: then it is done after a later one."""
+    log = table / "_delta_log"
+    with contextlib.suppress(FileNotFoundError):
+        newest = max((entry.name for entry in os.scandir(log) if entry.name[:20].isdigit()), default="0")
+        if int(newest[:20]) % EVERY != EVERY - 1:
+            return
+        with _alone(table) as alone:
+            if alone:
+                _compact(table)
+
+
+def _compact(table: Path) -> None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        opened = DeltaTable(table)
+        opened.optimize.compact(target_size=TARGET_BYTES)
+        opened.create_checkpoint()  # readers begin with it instead of with the first commit
+    except DeltaError as error:  # a client that no server knew was faster; its rows are what counts
+        _log.info("The table %s was not compacted: %s", table.name, error)
