@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import shutil
 import signal
@@ -13,10 +14,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_hopsworks.security import LOOPBACK
 from local_hopsworks.store import DEFAULT_PROJECT, StoreError, default_home
 
 if TYPE_CHECKING:
     from local_hopsworks.server import Server
+
+
+NETWORK = """(on this machine or any that reaches it: whoever has this key can do all that you can. From another machine
+feature groups can be read but not written, as the SDK writes their tables to the disk of where it runs)
+
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return check(home, repair=options.repair)
         from local_hopsworks.server import Server  # the web server: a second that --help and reset need not wait for
 
-        server = Server(home, options.project, options.port)
-        return serve(server) if options.action == "serve" else run(server, options.command)
+        if options.action == "run":
+            return run(Server(home, options.project, options.port), options.command)
+        _check_host(options.host, options.allow_network)
+        return serve(Server(home, options.project, options.port, str(options.host)))
     except StoreError as error:
         print(f"local_hopsworks: {error}", file=sys.stderr)
         return 1
@@ -52,14 +62,24 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT,
         help="the project to offer; made if missing (default: %(default)s)",
     )
-    served.add_argument("--port", type=_port, default=0, help="the HTTPS port on 127.0.0.1 (default: any free one)")
+    served.add_argument("--port", type=_port, default=0, help="the HTTPS port (default: any free one)")
     actions = parser.add_subparsers(dest="action", required=True, metavar="serve | run | check | reset")
-    actions.add_parser(
+    serving = actions.add_parser(
         "serve",
         parents=[served],
         help="keep a Hopsworks running for other programs until Ctrl-C",
         description="Keep a Hopsworks running until Ctrl-C. It prints the environment variables with which a plain "
         "hopsworks.login(), in any other program on this machine, comes here.",
+    )
+    serving.add_argument(
+        "--host",
+        type=ipaddress.IPv4Address,
+        metavar="ADDRESS",
+        default=ipaddress.IPv4Address(LOOPBACK),
+        help="the address of this machine to listen on; any but a loopback one needs --allow-network too",
+    )
+    serving.add_argument(
+        "--allow-network", action="store_true", help="let other machines in: whoever has the API key can do all you can"
     )
     command = actions.add_parser(
         "run",
@@ -93,6 +113,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_host(host: ipaddress.IPv4Address, allow_network: bool) -> None:
+    """Raises StoreError for an address that other machines reach, unless that was said to be meant."""
+    if host.is_unspecified:
+        raise StoreError(f"--host {host} is every address of this machine; name the one that others call it by.")
+    if not host.is_loopback and not allow_network:
+        raise StoreError(
+            f"--host {host} lets other machines in: whoever has the API key there can read, change and delete "
+            "everything in the store, and run programs here as you. If that is meant, add --allow-network."
+        )
+
+
 def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
@@ -109,7 +140,8 @@ def serve(server: Server) -> int:
         for name, value in server.environment.items():
             print(f"  export {name}={value}")
         print(
-            f"\nthen start any program that calls hopsworks.login().\nLook around at {server.page}\n"
+            f"\n{'' if server.host.startswith('127.') else NETWORK}"
+            f"then start any program that calls hopsworks.login().\nLook around at {server.page}\n"
             "(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
             flush=True,
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
+LOOPBACK = "127.0.0.1"
 DOMAIN = "local"  # for service discovery; the SDK expects the query service to have a certificate in this name
 QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
 LIFETIME = datetime.timedelta(days=3650)
@@ -38,12 +39,17 @@ _SECRETS_KEY = "secrets_key"
 
 
 class Security:
-    """The keys that lie in `folder`; made on first use, safely even when several processes start at once."""
+    """The keys that lie in `folder`; made on first use, safely even when several processes start at once.
 
-    def __init__(self, folder: Path, new_draft: Callable[[], Path]) -> None:
-        self.folder = folder
+    A `host` other than 127.0.0.1 has certificates of its own, in a folder of its name.
+    """
+
+    def __init__(self, folder: Path, new_draft: Callable[[], Path], host: str = LOOPBACK) -> None:
+        self.folder, self._certificates = folder, folder if host == LOOPBACK else folder / host
         if not folder.is_dir():
-            _create(folder, new_draft())
+            _create(folder, new_draft(), {**_new_certificates(LOOPBACK), **_new_keys()})
+        if not self._certificates.is_dir():
+            _create(self._certificates, new_draft(), _new_certificates(host))
         try:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
@@ -57,10 +63,11 @@ class Security:
             raise StoreError(f"The keys in {folder} cannot be read: {error.strerror}.") from error
 
     def file(self, name: str) -> Path:
-        return self.folder / name
+        """A certificate or its key."""
+        return self._certificates / name
 
     def read(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
+        return self.file(name).read_bytes()
 
     def is_api_key(self, candidate: str) -> bool:
         """Compares in constant time."""
@@ -116,10 +123,10 @@ class Security:
         return content
 
 
-def _create(folder: Path, draft: Path) -> None:
+def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
     """All files in a new folder, which then takes its place in one rename; whoever comes second keeps the first's."""
     draft.mkdir(mode=0o700)
-    for name, content in _new_files().items():
+    for name, content in files.items():
         _write(draft / name, content)
     try:
         os.rename(draft, folder)
@@ -152,7 +159,16 @@ def _new_secrets_key() -> bytes:
     return base64.urlsafe_b64encode(secrets.token_bytes(32))  # what Fernet calls a key
 
 
-def _new_files() -> dict[str, bytes]:
+def _new_keys() -> dict[str, bytes]:
+    return {
+        # A real Hopsworks key is a 16-character prefix, a dot and a 64-character secret.
+        "api_key": f"{secrets.token_hex(8)}.{secrets.token_hex(32)}\n".encode(),
+        "signing_key": secrets.token_bytes(32),
+        _SECRETS_KEY: _new_secrets_key(),
+    }
+
+
+def _new_certificates(host: str) -> dict[str, bytes]:
     from cryptography import x509  # takes 0.1 s, and only a new store needs it
     from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -161,7 +177,7 @@ def _new_files() -> dict[str, bytes]:
     names = [
         x509.DNSName("localhost"),
         x509.DNSName(QUERY_SERVICE_NAME),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        x509.IPAddress(ipaddress.ip_address(host)),
     ]
     server_key, client_key = _new_key(), _new_key()
     server = _certificate(
@@ -176,10 +192,6 @@ def _new_files() -> dict[str, bytes]:
         "server.key": _key_pem(server_key),
         "client.pem": _pem(client),
         "client.key": _key_pem(client_key),
-        # A real Hopsworks key is a 16-character prefix, a dot and a 64-character secret.
-        "api_key": f"{secrets.token_hex(8)}.{secrets.token_hex(32)}\n".encode(),
-        "signing_key": secrets.token_bytes(32),
-        _SECRETS_KEY: _new_secrets_key(),
     }
 
 

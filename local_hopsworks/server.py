@@ -24,13 +24,12 @@ from local_hopsworks.rest.pages import token
 from local_hopsworks.rest.projects import create_project
 from local_hopsworks.rest.routing import Service
 from local_hopsworks.runner import Runner
-from local_hopsworks.security import Security
+from local_hopsworks.security import LOOPBACK, Security
 from local_hopsworks.store import DEFAULT_PROJECT, Store, StoreError, checked_project, default_home
 
 if TYPE_CHECKING:
     from local_hopsworks.query.service import QueryService
 
-HOST = "127.0.0.1"
 START_SECONDS = 30
 # The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is to close it after 5.
 KEEP_ALIVE_SECONDS = 3600
@@ -54,14 +53,17 @@ class _HttpServer(uvicorn.Server):
 class Server:
     """An embedded Hopsworks over the store in `home`, with `project` in it.
 
-    Use it as a context manager, or `start()` and `stop()`. It listens on 127.0.0.1 only: HTTPS on `port` (0: one that
-    is free), the query service on another free one. Several servers, of one process or many, may share a store.
+    Use it as a context manager, or `start()` and `stop()`. It listens on `host` only: HTTPS on `port` (0: one that is
+    free), the query service on another free one. Several servers, of one process or many, may share a store.
     """
 
-    def __init__(self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0) -> None:
+    def __init__(
+        self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0, host: str = LOOPBACK
+    ) -> None:
+        self.host = host
         self.project = checked_project(project)
         self.store = Store(Path(home) if home else default_home())
-        self._security = Security(self.store.security, self.store.new_draft)
+        self._security = Security(self.store.security, self.store.new_draft, host)
         self._metadata = Metadata(self.store.metadata_file)
         with self._metadata.transaction(write=True) as db:
             create_project(db, self.store, self.project)
@@ -105,11 +107,13 @@ class Server:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                listener.bind((HOST, candidate))
+                listener.bind((self.host, candidate))
                 listener.listen(128)  # only now is the port taken: two sockets may be bound to it
             except OSError as error:
                 listener.close()
-                problem = f"Port {candidate} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+                problem = (
+                    f"Port {candidate} of {self.host} cannot be used ({error.strerror}); choose another with --port."
+                )
             else:
                 self.store.last_port = last or listener.getsockname()[1]
                 return listener
@@ -117,7 +121,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"https://{HOST}:{self.port}"
+        return f"https://{self.host}:{self.port}"
 
     @property
     def api_key(self) -> str:
@@ -135,7 +139,7 @@ class Server:
 
     def _environment(self, project: str) -> dict[str, str]:
         return {
-            "HOPSWORKS_HOST": HOST,
+            "HOPSWORKS_HOST": self.host,
             "HOPSWORKS_PORT": str(self.port),
             "HOPSWORKS_PROJECT": project,
             "HOPSWORKS_API_KEY": self.api_key,
@@ -148,7 +152,7 @@ class Server:
                 from local_hopsworks.query.service import QueryService
 
                 self._query_service = QueryService(
-                    HOST,
+                    self.host,
                     self._query_service_port(),
                     self._security,
                     lambda ticket: queries.plan_ticket(self._service, ticket),
@@ -158,14 +162,14 @@ class Server:
                     ),
                 )
                 atexit.register(self._query_service.close)
-        return f"{HOST}:{self._query_service.port}"
+        return f"{self.host}:{self._query_service.port}"
 
     def _query_service_port(self) -> int:
         """The port after ours, where a client of before a restart looks for it; 0, any, if that is taken."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, self.port + 1))
+                probe.bind((self.host, self.port + 1))
                 probe.listen()
             except (OSError, OverflowError):
                 return 0

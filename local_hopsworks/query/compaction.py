@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _log = logging.getLogger("local_hopsworks")
-EVERY = 64  # commits
+EVERY = 32  # commits
 TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
 LONGEST_INSERT = 300  # seconds; whoever began before that and told nothing has died
 

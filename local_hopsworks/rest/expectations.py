@@ -11,6 +11,7 @@ from local_hopsworks.errors import (
     EXPECTATION_SUITE_EXISTS,
     EXPECTATION_SUITE_NOT_FOUND,
     HopsworksError,
+    NotEmbedded,
     NotFound,
 )
 from local_hopsworks.metadata import expectation_suites, expectations
@@ -44,6 +45,11 @@ def _row(call: Call, suite: sa.Row[Any], identifier: int) -> sa.Row[Any]:
 def get(call: Call) -> Answer:
     """Asked for before every insert; the SDK cannot parse an empty body here."""
     group = groups.find(call, call.integer("id"))
+    if call.is_remote:  # its rows would end on its own disk, and nobody would ever find them
+        raise NotEmbedded(
+            "inserting from another machine, as the SDK writes tables itself",
+            "Run the program on the machine of the embedded Hopsworks.",
+        )
     groups.settle_overwrite(call, group)
     call.service.writers.begin(call.client, groups.table(call, group))
     suite = suites.of_group(call, group.id)

@@ -75,6 +75,12 @@ class Call:
     after_commit: list[Callable[[], None]] = field(default_factory=list)  # run once the transaction is kept
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the client is on another machine; only a server that was told a `host` meets one."""
+        host = self.peer.rpartition(":")[0]
+        return bool(host) and not host.startswith("127.") and f"//{host}:" not in self.service.address
+
+    @property
     def store(self) -> Store:
         return self.service.store
 
