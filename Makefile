@@ -2,8 +2,11 @@
 # make apps    both apps, showing what make run made, until Ctrl-C; make predict-app, make monitor-app one of them
 # make test    set everything up, then every test
 # make test-reliability   faults, load and attacks: more of them than make test tries, and a table of what was survived
+# make train, make daily    what the workflows run on an account: train; a passenger, its prediction, and did all change?
+# make schedule, make hindcast    hand the pipelines to Hopsworks; every registered model on all passengers so far
 # make bench   how the embedded Hopsworks compares with the same work done bare, as ratios
 # make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
+# make clean-hopsworks    remove from the project what this repository made there, after showing what that is
 # make clean   remove the environment; the store stays (python -m local_hopsworks reset deletes that)
 
 SHELL := bash
@@ -13,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run apps predict-app monitor-app browser test test-sdk-versions test-reliability bench soak lint coverage screenshots deploy clean
+.PHONY: run train daily schedule hindcast clean-hopsworks apps predict-app monitor-app browser test test-sdk-versions test-reliability bench soak lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -46,6 +49,21 @@ run: $(VENV)/.installed
 	   grep -q "^Both outcomes" $(VENV)/said && exit; \
 	 done; \
 	 echo "Thirty passengers, and the model predicted the same for all of them: look at its confusion matrix."; exit 1
+
+train: $(VENV)/.installed
+	@$(BIN)/python titanic_training_pipeline.py
+
+daily: $(VENV)/.installed
+	@$(BIN)/python .ci/daily.py
+
+schedule: $(VENV)/.installed
+	@for name in feature training batch_inference; do LOCAL=False $(BIN)/python titanic_$${name}_pipeline.py; done
+
+hindcast: $(VENV)/.installed
+	@HINDCAST=True $(BIN)/python titanic_batch_inference_pipeline.py
+
+clean-hopsworks: $(VENV)/.installed
+	@$(BIN)/python .ci/clean_hopsworks.py
 
 # With HOPSWORKS_API_KEY the apps go to that account, without it to the Hopsworks of this repository. Started at the same
 # moment they would fight for a port, so one looks for a free even one and the other for an odd one

@@ -1,40 +1,55 @@
-"""Predict the synthetic passengers that nobody has predicted yet, and draw how well the model does.
+"""Predict the synthetic passengers that nobody has predicted yet, draw how well the model does, and watch it.
 
-python titanic_feature_pipeline.py            # makes up one passenger
-python titanic_batch_inference_pipeline.py    # predicts whoever is waiting; if nobody is, changes nothing
+python titanic_feature_pipeline.py                          # makes up one passenger
+python titanic_batch_inference_pipeline.py                  # predicts whoever is waiting; if nobody is, changes nothing
+HINDCAST=True python titanic_batch_inference_pipeline.py    # how every registered model would have done so far
+LOCAL=False python titanic_batch_inference_pipeline.py      # leaves this file to Hopsworks, to run once a day
 
 A run reads the passengers of a day or so, however many came before: monitor.json keeps the sums over those.
 """
 
 import hashlib
 import json
+import math
 import os
 import re
+import sys
 import tempfile
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
-import requests
 import seaborn
 from deltalake.exceptions import DeltaError
 from hopsworks.client.exceptions import DatasetException, FeatureStoreException, RestAPIError
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from sklearn.metrics import brier_score_loss, log_loss
 
-from local_hopsworks import login
+try:
+    from local_hopsworks import login
+except ModuleNotFoundError:  # as a job of Hopsworks, where this file is alone
+    from hopsworks import login
 
-# Toggle; the environment variable of the same name wins --------------------------------------------------------------
-ASSETS_URL = str(Path(__file__).resolve().parent / "assets")  # folder or http(s) address of 0.png (died) and 1.png
+# Toggles; an argument NAME=value wins, then the environment variable of the same name -------------------------------
+LOCAL = True  # True: run here and now; False: hand this file to Hopsworks, which runs it on its own machines
+SCHEDULE = "0 40 5 * * ?"  # when it does: a Quartz cron expression (second, minute, hour, day, month, weekday), UTC
+HINDCAST = False  # True: only show how each registered model would have done on all passengers so far
 # ---------------------------------------------------------------------------------------------------------------------
 ENCODING, IMAGES = "Resources/titanic/encoding.json", "Resources/images"
+JOB_ENVIRONMENT = "pandas-inference-pipeline"  # Hopsworks' own, or one of yours with the packages of requirements.txt
 # A passenger is read until one a day younger is known: some are stored late, and the clocks of machines differ. Whoever
 # comes later still is found within a week, for then everything is read again
 OVERLAP, ALL_AGAIN = pd.Timedelta("1d"), pd.Timedelta("7d")
-NOTHING = {"before": "2000-01-01T00:00:00+00:00", "predictions": 0, "correct": 0}  # the historical ones lie in 1912
-NOTHING |= {"confusion_matrix": [[0, 0], [0, 0]], "curve": [], "recent": []}
+ALL = "2000-01-01T00:00:00+00:00"  # the historical passengers lie in 1912
+NOTHING = {"before": ALL, "confusion_matrix": [[0, 0], [0, 0]], "curve": [], "recent": [], "latest": []}
+# Watched over the LATEST passengers: has accuracy fallen by DROP? This CUSUM raises at most one false alarm in 2000 on
+# average. Are they other people than the model learnt from? The population stability index of a feature tells
+LATEST, FEW, ENOUGH = 200, 60, 100
+DROP, ALARM, SHIFT = 0.15, math.log(2000), 0.2
 PREDICTIONS = {"name": "passenger_outcome_predictions", "version": 1}
 COLUMNS = ["passenger_id", "prediction", "label", "datetime", "survival_probability", "model_version"]
 WHO = [["boy", "teenage boy", "adult man", "elderly man"], ["girl", "teenage girl", "adult woman", "elderly woman"]]
@@ -51,16 +66,6 @@ STYLE = {
 }  # twice as shown
 STYLE |= {"axes.labelcolor": MUTED, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED}
 STYLE |= {"axes.spines.top": False, "axes.spines.right": False}
-
-
-def read_picture(location: str) -> bytes:
-    try:
-        picture = requests.get(location, timeout=30).content if "://" in location else Path(location).read_bytes()
-    except OSError as error:  # requests' own among them
-        raise SystemExit(f"ASSETS_URL: {location} cannot be read ({type(error).__name__}).") from None
-    if not picture.startswith(b"\x89PNG"):
-        raise SystemExit(f"ASSETS_URL: {location} is not a PNG picture.")
-    return picture
 
 
 def predict(model, rows: pd.DataFrame) -> pd.DataFrame:
@@ -152,15 +157,47 @@ def recall(monitor: bytes, about: dict, now: pd.Timestamp) -> dict:
     return {**NOTHING, "about": about, "read_in_full": now.isoformat()}
 
 
+def judge(latest: list[list], model: dict, encoding: dict) -> dict:
+    """A verdict, and why. Known of each of the latest: codes, whether predicted right, by which model, since when."""
+    look, own = [], [one for one in latest if one[-2] == model["version"]]
+    good = min(max(model["cv_accuracy"] - model["cv_accuracy_std"] / math.sqrt(5), 0.2), 0.99)  # less a standard error
+    hit, miss = math.log((good - DROP) / good), math.log((1 - good + DROP) / (1 - good))
+    evidence = np.where([one[-3] for one in own], hit, miss)[::-1].cumsum()[::-1]  # of a drop just before each of them
+    if evidence.max(initial=0) >= ALARM:
+        since = own[evidence.argmax() :]
+        share = f"{sum(one[-3] for one in since)} of {len(since)} passengers; at least {good:.0%} was to be expected"
+        look.append(f"Since {since[0][-1]} UTC the model has been right about {share}.")
+    for position, name in enumerate(encoding["features"] if len(latest) >= ENOUGH else []):
+        codes, now = [each["code"] for each in encoding[name]], [one[position] for one in latest]
+        then = [one[position] for one in encoding["passengers"] for _ in range(one[-1])]
+        now, then = (np.array([seen.count(code) for code in codes]) + 0.5 for seen in (now, then))
+        now, then = now / now.sum(), then / then.sum()
+        if (index := ((now - then) * np.log(now / then)).sum()) >= SHIFT:
+            most = np.abs(now - then).argmax()
+            share = f"{now[most]:.0%} are {encoding[name][most]['label']}, in training {then[most]:.0%}"
+            who = f"Of the {len(latest)} passengers since {latest[0][-1]} UTC"
+            look.append(f"{who} {share} ({name}: population stability index {index:.2f}).")
+    if look:
+        return {"verdict": "Look", "why": look}
+    if len(own) < FEW:
+        why = f"Fewer than {FEW} predictions by a model are too few to tell whether it keeps its promise."
+        return {"verdict": "Too few to tell", "why": [why]}
+    like = "are like" if len(latest) >= ENOUGH else "are too few to be compared with"
+    why = f"No drop in accuracy in the latest {len(own)} predictions; those passengers {like} the ones it learnt from."
+    return {"verdict": "Fine", "why": [why]}
+
+
 def add(state: dict, rows: pd.DataFrame, encoding: dict) -> dict:
     """The sums with some more predictions, oldest first: the same whether these come at once or in parts."""
-    total, hits = state["predictions"] + len(rows), (rows["prediction"] == rows["label"]).to_numpy()
-    matrix = np.bincount(2 * rows["label"].astype(int) + rows["prediction"].astype(int), minlength=4).reshape(2, 2)
-    curve = np.array([np.arange(len(rows)) + state["predictions"] + 1, hits.cumsum() + state["correct"]]).T
-    step = 2 ** max(0, (total - 1).bit_length() - 8)  # a picture needs no more than 256 points
-    kept = [point for point in [*state["curve"], *curve.tolist()] if point[0] % step == 0 or point[0] == total]
-    added = {"predictions": total, "correct": state["correct"] + int(hits.sum()), "curve": kept}
-    added |= {"confusion_matrix": (matrix + state["confusion_matrix"]).tolist()}
+    matrix, hits = np.array(state["confusion_matrix"]), (rows["prediction"] == rows["label"]).to_numpy()
+    curve = np.array([np.arange(len(rows)) + 1 + matrix.sum(), hits.cumsum() + matrix.trace()]).T
+    matrix += np.bincount((2 * rows["label"] + rows["prediction"]).astype(int), minlength=4).reshape(2, 2)
+    step = 2 ** max(0, (int(matrix.sum()) - 1).bit_length() - 8)  # a picture needs no more than 256 points
+    curve = [point for point in [*state["curve"], *curve.tolist()] if point[0] % step == 0 or point[0] == matrix.sum()]
+    latest = rows.assign(right=hits).tail(LATEST)
+    latest["since"] = latest["event_time"].dt.strftime("%Y-%m-%d %H:%M")
+    latest = latest[[*encoding["features"], "right", "model_version", "since"]].to_numpy().tolist()
+    added = {"confusion_matrix": matrix.tolist(), "curve": curve, "latest": [*state["latest"], *latest][-LATEST:]}
     return {**state, **added, "recent": (describe(rows.tail(4), encoding) + state["recent"])[:4]}
 
 
@@ -190,12 +227,12 @@ def predict_and_store(feature_store, model, version: int, encoding: dict, waitin
     group.insert(rows[COLUMNS], wait=True)
 
 
-def publish(dataset_api, settled: dict, state: dict, model: dict, outcomes: list[bytes]) -> None:
+def publish(dataset_api, settled: dict, state: dict, watch: dict, model: dict, outcomes: list[bytes]) -> None:
     """Draw what is stored, and upload what differs from what is there."""
     matrix, recent = np.array(state["confusion_matrix"]), state["recent"]
-    shown = {name: state[name] for name in ("predictions", "correct", "confusion_matrix", "recent")}
-    monitor = {"format": 1, "model": model, **shown}
-    monitor |= {"settled": settled, "settled_digest": digest(json.dumps(settled).encode())}
+    monitor = {"format": 1, "model": model, "predictions": int(matrix.sum()), "correct": int(matrix.trace())}
+    monitor |= {"confusion_matrix": matrix.tolist(), "recent": recent, "watch": watch, "settled": settled}
+    monitor |= {"settled_digest": digest(json.dumps(settled).encode())}
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         (folder / "latest_passenger_prediction.png").write_bytes(outcomes[recent[0]["prediction"]])
@@ -213,24 +250,88 @@ def publish(dataset_api, settled: dict, state: dict, model: dict, outcomes: list
                 dataset_api.upload(str(folder / name), IMAGES, overwrite=True)
 
 
+def load(registered, stored_encoding: dict) -> tuple:
+    """The classifier, encoding and pictures of a registered model. Exits with a sentence if they cannot be used."""
+    # Not into the SDK's cache below /tmp: two pipelines at once would trip there, and others could put a model into it
+    with tempfile.TemporaryDirectory() as folder:
+        registered.download(folder)
+        try:
+            model, encoding = (
+                joblib.load(f"{folder}/model.joblib"),
+                json.loads(Path(folder, "encoding.json").read_text()),
+            )
+            pictures = [Path(folder, name).read_bytes() for name in ("0.png", "1.png")]
+            if all(encoding[name] == stored_encoding.get(name) for name in ("features", *encoding["features"])):
+                return model, encoding, pictures
+            why = "knows other codes than are stored"
+        except Exception as error:  # a wrong file raises anything, says the manual of pickle
+            why = f"cannot be used here ({type(error).__name__}: {error})"
+    raise SystemExit(f"Model titanic {registered.version} {why}: delete it and train again.")
+
+
+def hindcast(feature_store, models: list, serving, encoding: dict) -> None:
+    """Print how each model would have done on all synthetic passengers so far."""
+    group, label, table = feature_store.get_feature_group("titanic", 1), encoding["label"], []
+    query = group.select([*encoding["features"], label])
+    rows = query.filter(group["event_time"] >= pd.Timestamp(ALL).to_pydatetime()).read()
+    if rows.empty:
+        raise SystemExit(AGAIN)
+    for one in models:
+        try:
+            answers = predict(load(one, encoding)[0], rows[encoding["features"]])
+        except SystemExit as refusal:
+            print(refusal)
+            continue
+        right, chance = answers["prediction"] == rows[label], answers["survival_probability"]
+        scores = {"accuracy": right.mean(), "log loss": log_loss(rows[label], chance, labels=[0, 1])}
+        scores |= {"Brier score": brier_score_loss(rows[label], chance), "in service": "yes" if one is serving else ""}
+        table.append({"version": one.version, "cross-validated": one.training_metrics["cv_accuracy"], **scores})
+    print(
+        f"Of {len(rows)} synthetic passengers:",
+        pd.DataFrame(table).to_string(index=False, float_format="%.3f"),
+        sep="\n",
+    )
+
+
+def hand_over(project, schedule: str) -> None:
+    """Make this file a job of Hopsworks that runs once a day. Done again it changes nothing."""
+    dataset_api, job_api, name = project.get_dataset_api(), project.get_job_api(), Path(__file__).stem
+    folder = os.path.dirname(ENCODING)
+    if read_file(dataset_api, f"{folder}/{name}.py") != Path(__file__).read_bytes():
+        if not dataset_api.exists(folder):
+            dataset_api.mkdir(folder)
+        dataset_api.upload(__file__, folder, overwrite=True)
+    config = {"appPath": f"hdfs:///Projects/{project.name}/{folder}/{name}.py", "defaultArgs": "LOCAL=True"}
+    config |= {"environmentName": JOB_ENVIRONMENT}
+    job = job_api.get_job(name)
+    if not job or any(job.config.get(key) != value for key, value in config.items()):
+        job = job_api.create_job(name, {**job_api.get_configuration("PYTHON"), **config})
+    if not job.job_schedule or job.job_schedule.cron_expression != schedule:
+        job.schedule(schedule, start_time=datetime.now(timezone.utc))
+    print(f"Hopsworks runs {name} by itself ({schedule}): {job.get_url()}")
+
+
 def main() -> None:
-    assets_url = os.environ.get("ASSETS_URL", ASSETS_URL).rstrip("/")
-    outcomes = [read_picture(f"{assets_url}/{outcome}.png") for outcome in (0, 1)]
+    given = os.environ | dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    toggles = {name: given.get(name, str(value)) for name, value in (("LOCAL", LOCAL), ("HINDCAST", HINDCAST))}
+    for name, value in toggles.items():
+        if value not in ("True", "False"):
+            raise SystemExit(f"{name} is {value!r}: set it to True or False.")
     rcParams.update(STYLE)
     project = login()
+    if toggles["LOCAL"] == "False":
+        return hand_over(project, given.get("SCHEDULE", SCHEDULE))
     feature_store, dataset_api = project.get_feature_store(), project.get_dataset_api()
     if not (stored_encoding := json.loads(read_file(dataset_api, ENCODING) or "null")):
         raise SystemExit("No passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py")
-    models = project.get_model_registry().get_models("titanic")
-    if not (models := [one for one in models if "cv_accuracy" in one.training_metrics]):
+    models = sorted(project.get_model_registry().get_models("titanic"), key=lambda model: model.version)
+    models = [one for one in models if "cv_accuracy" in one.training_metrics]
+    fit = [one for one in models if float(one.training_metrics.get("promoted", 1))]  # unless training found it unfit
+    if not fit:
         raise SystemExit("No model is registered yet. Run: python titanic_training_pipeline.py")
-    best = max(models, key=lambda model: (model.training_metrics["cv_accuracy"], model.version))
-    # Not into the SDK's cache below /tmp: two pipelines at once would trip there, and others could put a model into it
-    with tempfile.TemporaryDirectory() as folder:
-        best.download(folder)
-        encoding, model = json.loads(Path(folder, "encoding.json").read_text()), joblib.load(f"{folder}/model.joblib")
-    if any(encoding[name] != stored_encoding.get(name) for name in ("features", *encoding["features"])):
-        raise SystemExit(f"Model titanic {best.version} knows other codes than are stored: delete it and train again.")
+    if toggles["HINDCAST"] == "True":
+        return hindcast(feature_store, models, fit[-1], stored_encoding)
+    model, encoding, outcomes = load(best := fit[-1], stored_encoding)
     # With init=True the view would keep the filter of the training data, which leaves the synthetic passengers out
     view = best.get_feature_view(init=False) or feature_store.get_feature_view("titanic", 1)
 
@@ -240,7 +341,7 @@ def main() -> None:
         try:
             group, now = feature_store.get_feature_group(**PREDICTIONS), pd.Timestamp.now("UTC")
             monitor = read_file(dataset_api, f"{IMAGES}/monitor.json")
-            settled = recall(monitor, {"feature_group": group and group.id}, now)
+            settled = recall(monitor, {"feature_group": group and group.id, "format": 2}, now)
             since = pd.Timestamp(settled["before"])
             predictions = read_predictions(group, since)
             # Read after the predictions, so that whoever was predicted is among them. A column that is no feature of
@@ -257,10 +358,11 @@ def main() -> None:
             is_long_past = history["event_time"] < (before := min(history["event_time"].max(), now) - OVERLAP)
             settled = add(settled, history[is_long_past], encoding)
             state = add(settled, history[~is_long_past], encoding)
-            if not state["predictions"]:
+            if not state["recent"]:
                 raise SystemExit(AGAIN)
             settled["before"] = max(since, before).isoformat()
-            publish(dataset_api, settled, state, about_model, outcomes)
+            watch = judge(state["latest"], about_model, encoding)
+            publish(dataset_api, settled, state, watch, about_model, outcomes)
             if len(read_predictions(group, since)) == len(predictions):
                 break
         except (DeltaError, RestAPIError, DatasetException):  # another pipeline wrote at the same moment: begin again
@@ -269,15 +371,16 @@ def main() -> None:
         time.sleep(np.random.default_rng().uniform(0.1, 0.2) * 2**attempt)
 
     print(f"Newly predicted: {predicted}" if predicted else "Nothing new: every synthetic passenger is predicted.")
-    historical, total = sum(row[-1] for row in stored_encoding["passengers"]), state["predictions"]
-    print(f"Passengers: {historical} historical, {total} synthetic")
+    historical, matrix = sum(row[-1] for row in stored_encoding["passengers"]), np.array(state["confusion_matrix"])
+    print(f"Passengers: {historical} historical, {matrix.sum()} synthetic")
     metrics = [f"{name} {value:.3f}" for name, value in best.training_metrics.items()]
     print(f"Model: titanic {best.version}; {', '.join(metrics)}")
-    print(f"Predictions: {total}, of which {state['correct']} right; the latest:")
+    print(f"Predictions: {matrix.sum()}, of which {matrix.trace()} right; the latest:")
     for row in make_table(state["recent"]):
         print("  {:<44}{:<11}{:<11}{:<17}{:<7}{}".format(*row))
+    print(f"Watch: {watch['verdict']}. {' '.join(watch['why'])}")
     print(f"Pictures: {IMAGES} of project {project.name}")
-    print(BOTH if np.any(state["confusion_matrix"], axis=0).all() else AGAIN)
+    print(BOTH if matrix.any(axis=0).all() else AGAIN)
 
 
 if __name__ == "__main__":

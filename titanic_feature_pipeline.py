@@ -2,13 +2,16 @@
 
 BACKFILL=True python titanic_feature_pipeline.py    # once: check, encode and store the 891 of data/titanic.csv
 python titanic_feature_pipeline.py                  # as often as you like: make up one passenger and store it
+LOCAL=False python titanic_feature_pipeline.py      # leave this file to Hopsworks, to run once a day
 """
 
 import json
 import os
 import secrets
+import sys
 import tempfile
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +19,14 @@ import pandas as pd
 from deltalake.exceptions import DeltaError
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
-from local_hopsworks import login
+try:
+    from local_hopsworks import login
+except ModuleNotFoundError:  # as a job of Hopsworks, where this file is alone
+    from hopsworks import login
 
-# Toggles; the environment variable of the same name wins -------------------------------------------------------------
+# Toggles; an argument NAME=value wins, then the environment variable of the same name -------------------------------
+LOCAL = True  # True: run here and now; False: hand this file to Hopsworks, which runs it on its own machines
+SCHEDULE = "0 0 5 * * ?"  # when it does: a Quartz cron expression (second, minute, hour, day, month, weekday), UTC
 BACKFILL = False  # True: store the passengers of TITANIC_CSV; False: make up one passenger and store it
 SEED = ""  # a whole number makes the synthetic passenger reproducible, but for the id
 TITANIC_CSV = str(Path(__file__).resolve().parent / "data" / "titanic.csv")  # a file or an http(s) address
@@ -31,6 +39,7 @@ LABELS |= {"age_bin": ["child", "teenager", "adult", "elder"], "fare_bin": ["low
 AGE_BOUNDS = [0, 12, 18, 55, 100]  # years; a bin is (above, up to]. Fares, in pounds, are cut at their quartiles
 WHO = [["boy", "teenage boy", "adult man", "elderly man"], ["girl", "teenage girl", "adult woman", "elderly woman"]]
 ENCODING = "Resources/titanic/encoding.json"  # tells the other programs all of the above
+JOB_ENVIRONMENT = "python-feature-pipeline"  # Hopsworks' own, or one of yours with the packages of requirements.txt
 KEYS = {"primary_key": ["passenger_id"], "event_time": "event_time"}
 # What a value must be. Only these columns are kept: name, ticket, cabin, relatives and port have low predictive value
 RULES = {
@@ -105,7 +114,7 @@ def again(action):
 def insert(feature_store, rows: pd.DataFrame, operation: str):
     group = feature_store.get_or_create_feature_group("titanic", 1, "Titanic passengers, encoded", **KEYS)
     # Whoever inserts first creates the table, and two who do append both: so first no rows at all
-    group.insert(rows.head(0), wait=True)
+    group.insert(rows.head(0), operation="insert", wait=True)
     group.insert(rows.copy(), operation=operation, wait=True)
     return group
 
@@ -119,14 +128,48 @@ def upload(dataset_api, encoding: dict) -> None:
         dataset_api.upload(str(local), folder, overwrite=True)
 
 
+def hand_over(project, schedule: str, arguments: list[str], files: list[str]) -> None:
+    """Make this file a job of Hopsworks that runs by itself, with files beside it. Done again it changes nothing."""
+    dataset_api, job_api, name = project.get_dataset_api(), project.get_job_api(), Path(__file__).stem
+    folder = os.path.dirname(ENCODING)
+    if not dataset_api.exists(folder):
+        dataset_api.mkdir(folder)
+    for file in (stored := {f"{folder}/{os.path.basename(file)}": file for file in (__file__, *files)}):
+        here = Path(stored[file]).read_bytes()
+        if not dataset_api.exists(file) or dataset_api.read_content("/" + file).content != here:
+            dataset_api.upload(stored[file], folder, overwrite=True)
+    script, *others = (f"hdfs:///Projects/{project.name}/{file}" for file in stored)
+    config = {"appPath": script, "files": ",".join(others), "defaultArgs": " ".join(["LOCAL=True", *arguments])}
+    config |= {"environmentName": JOB_ENVIRONMENT}
+    job = job_api.get_job(name)
+    if not job or any(job.config.get(key) != value for key, value in config.items()):
+        job = job_api.create_job(name, {**job_api.get_configuration("PYTHON"), **config})
+    if not job.job_schedule or job.job_schedule.cron_expression != schedule:
+        job.schedule(schedule, start_time=datetime.now(timezone.utc))
+    print(f"Hopsworks runs {name} by itself ({schedule}): {job.get_url()}")
+
+
 def main() -> None:
-    backfill, seed = os.environ.get("BACKFILL", str(BACKFILL)), os.environ.get("SEED", SEED)
-    if backfill not in ("True", "False"):
-        raise SystemExit(f"BACKFILL is {backfill!r}: set it to True or False.")
+    given = os.environ | dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    toggles = {name: given.get(name, str(value)) for name, value in (("LOCAL", LOCAL), ("BACKFILL", BACKFILL))}
+    for name, value in toggles.items():
+        if value not in ("True", "False"):
+            raise SystemExit(f"{name} is {value!r}: set it to True or False.")
+    backfill, seed, source = (
+        toggles["BACKFILL"],
+        given.get("SEED", SEED),
+        given.get("TITANIC_CSV", TITANIC_CSV),
+    )
     if seed and not seed.isdecimal():
         raise SystemExit(f"SEED is {seed!r}: set it to a whole number, 0 or more, or leave it out.")
-    passengers = read_passengers(os.environ.get("TITANIC_CSV", TITANIC_CSV)) if backfill == "True" else None
+    passengers = read_passengers(source) if backfill == "True" else None
     project = login()
+    if toggles["LOCAL"] == "False":
+        arguments, files = [f"BACKFILL={backfill}", *([f"SEED={seed}"] if seed else [])], []
+        if backfill == "True":
+            files = [] if "://" in source else [source]
+            arguments.append(f"TITANIC_CSV={os.path.basename(source) if files else source}")
+        return hand_over(project, given.get("SCHEDULE", SCHEDULE), arguments, files)
     feature_store, dataset_api = project.get_feature_store(), project.get_dataset_api()
     stored = json.loads(dataset_api.read_content("/" + ENCODING).content) if dataset_api.exists(ENCODING) else None
     if passengers is None:

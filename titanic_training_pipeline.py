@@ -2,12 +2,17 @@
 
 python titanic_training_pipeline.py                 # does nothing if the newest model is just this one
 RETRAIN=True python titanic_training_pipeline.py    # registers a new version in any case
+LOCAL=False python titanic_training_pipeline.py     # leaves this file to Hopsworks, to run once a day
+
+A new version serves, unless it is worse than the one in service or fails a test of behaviour: then it says why not.
 """
 
 import hashlib
 import json
 import os
+import sys
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
 
 import joblib
@@ -16,7 +21,7 @@ import pandas as pd
 import requests
 import seaborn
 import sklearn
-from hopsworks.client.exceptions import FeatureStoreException
+from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from hsml.model_schema import ModelSchema
 from hsml.schema import Schema
 from matplotlib import rcParams
@@ -26,9 +31,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from local_hopsworks import login
+try:
+    from local_hopsworks import login
+except ModuleNotFoundError:  # as a job of Hopsworks, where this file is alone
+    from hopsworks import login
 
-# Toggles; the environment variable of the same name wins -------------------------------------------------------------
+# Toggles; an argument NAME=value wins, then the environment variable of the same name -------------------------------
+LOCAL = True  # True: run here and now; False: hand this file to Hopsworks, which runs it on its own machines
+SCHEDULE = "0 20 5 * * ?"  # when it does: a Quartz cron expression (second, minute, hour, day, month, weekday), UTC
 RETRAIN = False  # True: register a new version although the newest model learnt from the same with the same settings
 ASSETS_URL = str(Path(__file__).resolve().parent / "assets")  # folder or http(s) address of 0.png (died) and 1.png
 # ---------------------------------------------------------------------------------------------------------------------
@@ -37,6 +47,17 @@ FIRST_SYNTHETIC_ID = 10**9  # from here on the outcome is made up: nothing to le
 SETTINGS = {"n_estimators": 1000, "learning_rate": 0.01, "subsample": 0.5, "min_samples_leaf": 10, "random_state": 1912}
 TEST_SIZE, FOLDS = 0.2, StratifiedKFold(n_splits=5, shuffle=True, random_state=1912)
 ENCODING = "Resources/titanic/encoding.json"
+JOB_ENVIRONMENT = "pandas-training-pipeline"  # Hopsworks' own, or one of yours with the packages of requirements.txt
+# What everybody knows of that night, and a model must not contradict if it is to serve: who had the better chance, and
+# whom no fare saved or doomed. A passenger is class, sex (1: female), age bin and fare bin
+LIKELIER = {
+    "a girl in 1st class than a man in 3rd": ([1, 1, 0, 3], [3, 0, 2, 0]),
+    "a woman in 2nd class than a man beside her": ([2, 1, 2, 1], [2, 0, 2, 1]),
+    "a boy in 2nd class than a man beside him": ([2, 0, 0, 2], [2, 0, 2, 2]),
+    "a woman in 1st class than one in 3rd": ([1, 1, 2, 3], [3, 1, 2, 0]),
+    "a man in 1st class than one in 3rd": ([1, 0, 2, 3], [3, 0, 2, 0]),
+}
+WHATEVER_FARE = {"a man in 3rd class": [3, 0, 2], "a woman in 1st class": [1, 1, 2]}
 BACKFILL_FIRST = "No historical passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py"
 OUTCOMES = ["died", "survived"]
 STYLE = {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.size": 11}  # shown at half the size
@@ -83,6 +104,25 @@ def cross_validate(features: pd.DataFrame, label: pd.Series) -> dict[str, float]
     }
 
 
+def find_faults(model, metrics: dict, features: list[str], in_service) -> list[str]:
+    """Why a model should not serve: it behaves oddly, or is worse than the one in service by a standard error."""
+
+    def chances(passengers: list) -> np.ndarray:
+        return model.predict_proba(pd.DataFrame(passengers, columns=features))[:, 1]
+
+    faults = [f"no better chance for {who}" for who, pair in LIKELIER.items() if not np.greater(*chances(pair))]
+    fares = {who: chances([[*passenger, fare] for fare in range(4)]) for who, passenger in WHATEVER_FARE.items()}
+    faults += [f"the fare decides over {who}" for who, chance in fares.items() if len(set(chance >= 0.5)) > 1]
+    if in_service:
+        served = in_service.training_metrics
+        least = served["cv_accuracy"] - served.get("cv_accuracy_std", 0) / np.sqrt(FOLDS.get_n_splits())
+        if metrics["cv_accuracy"] < least:
+            faults.append(
+                f"cv_accuracy below {least:.4f}, that of version {in_service.version} less its standard error"
+            )
+    return faults
+
+
 def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
     """Rows: what happened; columns: what was predicted; died first, as scikit-learn orders 0 and 1."""
     text = [[f"{count}\n{count / matrix.sum():.0%}" for count in row] for row in matrix]
@@ -96,13 +136,42 @@ def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
     axes.figure.savefig(path)
 
 
+def hand_over(project, schedule: str, arguments: list[str], files: list[str]) -> None:
+    """Make this file a job of Hopsworks that runs by itself, with files beside it. Done again it changes nothing."""
+    dataset_api, job_api, name = project.get_dataset_api(), project.get_job_api(), Path(__file__).stem
+    folder = os.path.dirname(ENCODING)
+    if not dataset_api.exists(folder):
+        dataset_api.mkdir(folder)
+    for file in (stored := {f"{folder}/{os.path.basename(file)}": file for file in (__file__, *files)}):
+        here = Path(stored[file]).read_bytes()
+        if not dataset_api.exists(file) or dataset_api.read_content("/" + file).content != here:
+            dataset_api.upload(stored[file], folder, overwrite=True)
+    script, *others = (f"hdfs:///Projects/{project.name}/{file}" for file in stored)
+    config = {"appPath": script, "files": ",".join(others), "defaultArgs": " ".join(["LOCAL=True", *arguments])}
+    config |= {"environmentName": JOB_ENVIRONMENT}
+    job = job_api.get_job(name)
+    if not job or any(job.config.get(key) != value for key, value in config.items()):
+        job = job_api.create_job(name, {**job_api.get_configuration("PYTHON"), **config})
+    if not job.job_schedule or job.job_schedule.cron_expression != schedule:
+        job.schedule(schedule, start_time=datetime.now(timezone.utc))
+    print(f"Hopsworks runs {name} by itself ({schedule}): {job.get_url()}")
+
+
 def main() -> None:
-    retrain, assets_url = os.environ.get("RETRAIN", str(RETRAIN)), os.environ.get("ASSETS_URL", ASSETS_URL).rstrip("/")
-    if retrain not in ("True", "False"):
-        raise SystemExit(f"RETRAIN is {retrain!r}: set it to True or False.")
+    given = os.environ | dict(argument.split("=", 1) for argument in sys.argv[1:] if "=" in argument)
+    toggles = {name: given.get(name, str(value)) for name, value in (("LOCAL", LOCAL), ("RETRAIN", RETRAIN))}
+    for name, value in toggles.items():
+        if value not in ("True", "False"):
+            raise SystemExit(f"{name} is {value!r}: set it to True or False.")
+    assets_url = given.get("ASSETS_URL", ASSETS_URL).rstrip("/")
     pictures = {name: read_picture(f"{assets_url}/{name}") for name in ("0.png", "1.png")}
     rcParams.update(STYLE)
     project = login()
+    if toggles["LOCAL"] == "False":
+        is_address = "://" in assets_url
+        assets = f"ASSETS_URL={assets_url if is_address else '.'}"
+        files = [] if is_address else [f"{assets_url}/{name}" for name in pictures]
+        return hand_over(project, given.get("SCHEDULE", SCHEDULE), [assets, f"RETRAIN={toggles['RETRAIN']}"], files)
     feature_store, registry = project.get_feature_store(), project.get_model_registry()
     dataset_api, group = project.get_dataset_api(), feature_store.get_feature_group("titanic", 1)
     if group is None or not dataset_api.exists(ENCODING):
@@ -123,8 +192,9 @@ def main() -> None:
     codes = [encoding[name] for name in (*features, label)]
     settings = [SETTINGS, TEST_SIZE, repr(FOLDS), sklearn.__version__, codes, passengers.to_csv(index=False)]
     fingerprint = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-    newest = max(registry.get_models("titanic"), key=lambda model: model.version, default=None)
-    if newest and fingerprint in (newest.description or "") and retrain == "False":
+    models = sorted(registry.get_models("titanic"), key=lambda model: model.version)
+    newest = models[-1] if models else None
+    if newest and fingerprint in (newest.description or "") and toggles["RETRAIN"] == "False":
         print(f"Model titanic {newest.version} was trained on these passengers with these settings: nothing to do.")
         print("RETRAIN=True registers another all the same. Next: python titanic_feature_pipeline.py")
         return
@@ -138,6 +208,13 @@ def main() -> None:
     metrics = {"accuracy": accuracy_score(test_label, predicted)}
     metrics |= cross_validate(passengers[features], passengers[label])
     metrics = {name: round(float(metrics[name]), 4) for name in metrics}
+    fit = [
+        one
+        for one in models
+        if float(one.training_metrics.get("promoted", 1)) and "cv_accuracy" in one.training_metrics
+    ]
+    faults = find_faults(model, metrics, features, fit[-1] if fit else None)
+    metrics["promoted"] = int(not faults)  # the other programs take the newest model of which this holds
     seen = train.assign(survived=train_label[label]).groupby(features)["survived"].agg(["count", "sum"]).reset_index()
 
     with tempfile.TemporaryDirectory() as directory:
@@ -152,12 +229,19 @@ def main() -> None:
         card = CARD.format(trained=len(train), tested=len(test), total=len(passengers), metrics=table)
         (folder / "README.md").write_text(card)
         description = f"Survival from class, sex, age and fare; {len(train)} passengers; fingerprint {fingerprint}"
+        description += f"; not promoted: {'; '.join(faults)}" if faults else ""
         schema = ModelSchema(Schema(train), Schema(train_label))
         about = {"metrics": metrics, "model_schema": schema, "input_example": train.head(1), "feature_view": view}
         saved = registry.sklearn.create_model("titanic", description=description, **about).save(directory)
     print(f"Registered model titanic {saved.version}:")
     for name, value in metrics.items():
         print(f"  {name:<20}{value:.3f}")
+    if faults:
+        print(f"It does not serve: {'; '.join(faults)}.")
+        try:
+            saved.add_tag("not_promoted", "; ".join(faults))
+        except RestAPIError:  # a tag needs a schema, which only an administrator of Hopsworks can make
+            print("(There is no tag schema not_promoted in this Hopsworks: the model's description says it.)")
     print("Next: python titanic_feature_pipeline.py && python titanic_batch_inference_pipeline.py")
 
 

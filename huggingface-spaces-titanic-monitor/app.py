@@ -24,8 +24,6 @@ import hopsworks
 from hopsworks.client.exceptions import ProjectException, RestAPIError
 
 REFRESH_SECONDS = float(os.environ.get("REFRESH_SECONDS", 5))  # how often a page asks, and Hopsworks is asked at most
-FEW = 60  # with fewer predictions even a drop of 15 points in accuracy would go unnoticed
-TOO_FEW = f"Fewer than {FEW} predictions are too few to tell whether the model keeps that promise."
 STALE = timedelta(days=2)
 OUTCOMES = ["died", "survived"]
 DEPICTED = ["A tombstone under the moon", "A cheerful passenger in a lifebuoy"]
@@ -35,7 +33,7 @@ FILL = "python titanic_feature_pipeline.py\npython titanic_batch_inference_pipel
 HEADER = """<header><h1>Titanic predictions and what happened</h1>
 <p>Passengers are made up one by one, predicted by the model, and compared with their fate. This page keeps itself up
 to date.</p></header>"""
-BODY = """<div class="cards"><section class="card" aria-labelledby="latest">
+BODY = """<div class="cards">{look}<section class="card" aria-labelledby="latest">
 <div class="head"><h2 id="latest">Latest passenger</h2><span class="badge {tone}">{match}</span></div>
 <p>{words}. The model gave {chance} for survival.</p>
 <div class="pair">{predicted}<span class="sign {tone}" aria-hidden="true">{sign}</span>{actual}</div></section>
@@ -157,12 +155,6 @@ def ago(moment: datetime) -> str:
     return "Just now"
 
 
-def judge(total: int, low: float, high: float, expected: float) -> str:
-    if total < FEW:
-        return "Too few to tell"
-    return "Worse than expected" if high < expected else "Better than expected" if expected < low else "As expected"
-
-
 def show_picture(png: bytes, alt: str) -> str:
     width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))  # so the page never jumps
     source = "data:image/png;base64," + base64.b64encode(png).decode()
@@ -185,11 +177,11 @@ def show_recent(png: bytes, recent: list[dict]) -> str:
 def show(content: bytes, state: dict, pictures: dict[str, bytes]) -> View:
     total, correct, model, newest = state["predictions"], state["correct"], state["model"], state["recent"][0]
     latest = datetime.fromisoformat(newest["datetime"]).astimezone(timezone.utc)
-    (low, high), expected = wilson(correct, total), model["cv_accuracy"]
+    (low, high), expected, watch = wilson(correct, total), model["cv_accuracy"], state["watch"]
     numbers = {
         f"{total:,} prediction{'s' * (total > 1)}": f"{correct:,} of them right",
         f"{correct / total:.0%} accuracy": f"so far; 95% interval {low:.0%} to {high:.0%}",
-        judge(total, low, high, expected): f"{expected:.0%} is expected of model version {model['version']}",
+        escape(watch["verdict"]): f"{expected:.0%} is expected of model version {model['version']}",
         "{ago}": f"latest prediction: {latest.day} {latest:%B %Y, %H:%M} UTC",
     }
     tiles = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in numbers.items())
@@ -206,6 +198,7 @@ def show(content: bytes, state: dict, pictures: dict[str, bytes]) -> View:
     accuracy += f"95% interval {low:.0%} to {high:.0%}."
     promise = f"In training the model was right about {expected:.1%} of the passengers it had not seen, "
     promise += f"and who knows only their sex about {model['sex_alone_accuracy']:.1%}."
+    why = "".join(f"<p>{escape(sentence)}</p>" for sentence in watch["why"])
     match = newest["prediction"] == newest["label"]
     body = BODY.format(
         words=escape(newest["words"].capitalize()),
@@ -217,7 +210,8 @@ def show(content: bytes, state: dict, pictures: dict[str, bytes]) -> View:
         actual=show_outcome(pictures["actual_passenger_outcome.png"], "Actual", newest["label"]),
         matrix=matrix,
         recent=show_recent(pictures["df_recent.png"], state["recent"]),
-        story=f"<p>{accuracy}</p><p>{promise}</p>" + f"<p>{TOO_FEW}</p>" * (total < FEW),
+        story=f"<p>{accuracy}</p><p>{promise}</p>" + why * (watch["verdict"] != "Look"),
+        look=f'<div class="notice wide" role="status"><p>Look:</p>{why}</div>' * (watch["verdict"] == "Look"),
         accuracy=show_picture(pictures["accuracy_over_time.png"], f"Accuracy after each prediction. Now {accuracy}"),
     )
     return View(content, latest, f'<section aria-label="Numbers"><dl class="tiles">{tiles}</dl></section>', body)

@@ -1,4 +1,4 @@
-"""Would they have survived the Titanic? Asks the best model in the Hopsworks model registry.
+"""Would they have survived the Titanic? Asks the model in service in the Hopsworks model registry.
 
     make predict-app                       # in the repository: on its own Hopsworks, or on that of HOPSWORKS_API_KEY
     HOPSWORKS_API_KEY=... python app.py    # alone; on a Hugging Face Space the key is a secret of the Space
@@ -27,7 +27,7 @@ from hopsworks.client.exceptions import ProjectException, RestAPIError
 from sklearn.exceptions import InconsistentVersionWarning
 
 TICK_SECONDS = float(os.environ.get("TICK_SECONDS", 5))  # how often an open page asks this app what is new
-CHECK_SECONDS = float(os.environ.get("CHECK_SECONDS", 60))  # how often this app asks Hopsworks for a better model
+CHECK_SECONDS = float(os.environ.get("CHECK_SECONDS", 60))  # how often this app asks Hopsworks for a newer model
 DEFAULT = (3, "female", 29, "low_med")  # class, gender, age in years, fare type
 EXAMPLES = {
     "A lady in 1st class, 38": (1, "female", 38, "high"),
@@ -88,7 +88,7 @@ class Model(NamedTuple):
 
 
 class LatestModel:
-    """The best model as last seen. A thread of its own looks for it when a page asks, at most every CHECK_SECONDS: no
+    """The model in service as last seen. A thread of its own looks for it when a page asks, once in CHECK_SECONDS: no
     page waits for a slow Hopsworks, and Hopsworks is asked once however many pages are open."""
 
     def __init__(self) -> None:
@@ -138,27 +138,28 @@ def explain(error: Exception) -> Unavailable:
 
 
 def find_model(project: Any, previous: Model | None, unusable: dict[str, Unavailable]) -> Model:
-    """The best model: highest cross-validated accuracy, newest among equals. None is downloaded twice."""
+    """The newest model, unless training found it unfit to serve. None is downloaded twice."""
     models = project.get_model_registry().get_models("titanic")
+    models = [one for one in models if float((one.training_metrics or {}).get("promoted", 1))]
     if not models:
         raise Unavailable("No model is registered yet. This page shows it by itself once you have run", TRAIN)
-    best = max(models, key=lambda model: (float((model.training_metrics or {}).get("cv_accuracy", 0)), model.version))
-    if previous and previous.id == best.id:
+    newest = max(models, key=lambda model: model.version)
+    if previous and previous.id == newest.id:
         return previous
-    if best.id in unusable:
-        raise unusable[best.id]
+    if newest.id in unusable:
+        raise unusable[newest.id]
     # Not into the SDK's cache in /tmp, which others could have filled: a joblib file can hold any program
     with tempfile.TemporaryDirectory() as folder:
-        best.download(folder)
+        newest.download(folder)
         try:
-            return load_model(Path(folder), best)
+            return load_model(Path(folder), newest)
         except InconsistentVersionWarning as warning:
             made, here = warning.original_sklearn_version, warning.current_sklearn_version
             why = f"was made with scikit-learn {made}, but this app has {here}. Install {made} here, or train again:"
         except Exception as error:  # a wrong file raises anything, says the manual of pickle
             why = f"cannot be used ({type(error).__name__}: {error}). Train again:"
-    unusable[best.id] = Unavailable(f"Version {best.version} of the model {why}", RETRAIN)
-    raise unusable[best.id]
+    unusable[newest.id] = Unavailable(f"Version {newest.version} of the model {why}", RETRAIN)
+    raise unusable[newest.id]
 
 
 def load_model(folder: Path, registered: Any) -> Model:

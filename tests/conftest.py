@@ -18,7 +18,7 @@ exec(compile((OFFLINE / "sitecustomize.py").read_text(), str(OFFLINE / "sitecust
 
 # Whoever runs the tests may have an account, toggles, and make around them: none of it is for the tests.
 _NOT_FOR_TESTS = ("HOPSWORKS_", "LOCAL_HOPSWORKS_", "HF_", "GRADIO_", "MAKE", "MFLAGS")
-_TOGGLES = ("BACKFILL", "SEED", "TITANIC_CSV", "RETRAIN", "ASSETS_URL")
+_TOGGLES = ("BACKFILL", "SEED", "TITANIC_CSV", "RETRAIN", "ASSETS_URL", "HINDCAST", "LOCAL", "SCHEDULE", "YES")
 for _variable in [name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES]:
     del os.environ[_variable]
 

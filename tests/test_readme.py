@@ -72,7 +72,8 @@ def stored(clone: Path) -> dict[str, int]:
 
 def test_every_command_is_one_that_a_test_runs():
     known = re.compile(
-        r"make (run|apps|deploy)|export \w+=\.\.\.|(BACKFILL=True )?python titanic_\w+_pipeline\.py"
+        r"make (run|apps|deploy|schedule|clean-hopsworks)|export \w+=\.\.\."
+        r"|(BACKFILL=True )?python titanic_\w+_pipeline\.py"
         r"|python -m local_hopsworks (run -- python my_pipeline\.py|serve|reset)"
     )
     assert commands()

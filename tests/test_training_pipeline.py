@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -48,8 +52,13 @@ def load(name: str) -> ModuleType:
 feature_pipeline, pipeline = load("titanic_feature_pipeline"), load("titanic_training_pipeline")
 
 
+class Assets(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture(scope="module")
-def job(run, tmp_path_factory) -> SimpleNamespace:
+def job(run, environment, tmp_path_factory) -> SimpleNamespace:
     """The script before and after a backfill, again, and told to retrain: what each run answered, what is stored."""
     folder = tmp_path_factory.mktemp("training_pipeline")
     store = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
@@ -65,10 +74,25 @@ def job(run, tmp_path_factory) -> SimpleNamespace:
 
     job = SimpleNamespace(too_early=script("training"))
     assert script("feature", BACKFILL="True").returncode == 0
-    job.first = script("training")
+    assets = functools.partial(Assets, directory=str(REPOSITORY / "assets"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), assets) as server:
+        (thread := threading.Thread(target=server.serve_forever)).start()
+        job.first = script("training", ASSETS_URL=f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+        thread.join()
     assert script("feature").returncode == 0
     job.second = script("training")
-    job.retraining = script("training", RETRAIN="True")
+    # The second training is a job that a served Hopsworks runs by itself; nothing of this repository lies beside it
+    job.handed_over = script("training", LOCAL="False", RETRAIN="True", SCHEDULE="* * * * * ?")
+    command = [sys.executable, "-m", "local_hopsworks", "serve"]
+    logs = folder / "store" / "projects" / "local" / "Logs" / "Python" / "titanic_training_pipeline"
+    alone = {**environment, **store, "PYTHONPATH": environment["PYTHONPATH"].split(os.pathsep)[0]}
+    with subprocess.Popen(command, env=alone, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as served:
+        job.retraining, end = "", time.monotonic() + 300
+        while "Next:" not in job.retraining and time.monotonic() < end:
+            job.retraining = "".join(log.read_text() for log in logs.glob("*/std*.log"))
+            time.sleep(0.2)
+        served.terminate()
     done = run(sys.executable, "-c", LOOK, env=store, cwd=folder, timeout=600)
     assert done.returncode == 0, done.stderr
     vars(job).update(json.loads(done.stdout.split("STATE")[1]))
@@ -130,15 +154,15 @@ def test_model_is_trained_on_historical_passengers_only(job):
         assert sum(row[4] for row in counted) == 712  # 80 % of 891
         for *cell, count, survived in counted:
             assert survived <= count <= real.loc[tuple(cell), "count"] and survived <= real.loc[tuple(cell), "sum"]
-    assert "Training on 712 passengers, testing on 179, cross-validating over 891 ..." in job.retraining.stdout
+    assert "Training on 712 passengers, testing on 179, cross-validating over 891 ..." in job.retraining
 
 
 def test_second_training_registers_nothing_unless_told_to(job):
-    assert [done.returncode for done in (job.first, job.second, job.retraining)] == [0, 0, 0]
+    assert [done.returncode for done in (job.first, job.second, job.handed_over)] == [0, 0, 0]
     assert "Registered model titanic 1:" in job.first.stdout
     sentence = "Model titanic 1 was trained on these passengers with these settings: nothing to do."
     assert sentence in job.second.stdout and "Registered" not in job.second.stdout
-    assert "Registered model titanic 2:" in job.retraining.stdout
+    assert "Registered model titanic 2:" in job.retraining
     assert sorted(job.models) == ["1", "2"] and sorted(job.training_data) == [1, 2]
 
 
@@ -176,20 +200,26 @@ def test_confusion_matrix_has_died_first_and_every_cell_in_its_place(tmp_path, m
     assert [text.get_text() for text in axes.texts] == ["97\n54%", "10\n6%", "16\n9%", "56\n31%"]
 
 
+@pytest.mark.parametrize("name", ["LOCAL", "RETRAIN"])
 @pytest.mark.parametrize("value", ["yes", "false", "1", ""])
-def test_toggle_with_another_value_is_refused(monkeypatch, value):
-    monkeypatch.setenv("RETRAIN", value)
-    with pytest.raises(SystemExit, match=f"RETRAIN is '{value}': set it to True or False"):
+def test_toggle_with_another_value_is_refused(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=f"{name} is '{value}': set it to True or False"):
         pipeline.main()
 
 
-@pytest.mark.parametrize("name", ["titanic_training_pipeline", "titanic_batch_inference_pipeline"])
-def test_pictures_that_cannot_be_had_are_one_sentence(name, monkeypatch, tmp_path):
-    script = load(name)
+def test_argument_wins_over_the_variable(monkeypatch):
+    monkeypatch.setenv("RETRAIN", "True")
+    monkeypatch.setattr(sys, "argv", ["titanic_training_pipeline.py", "RETRAIN=maybe"])
+    with pytest.raises(SystemExit, match="RETRAIN is 'maybe'"):
+        pipeline.main()
+
+
+def test_pictures_that_cannot_be_had_are_one_sentence(monkeypatch, tmp_path):
     for url in (str(tmp_path), "http://127.0.0.1:9/assets", "ftp://127.0.0.1/assets", "http://"):
         monkeypatch.setenv("ASSETS_URL", url)
         with pytest.raises(SystemExit, match=r"ASSETS_URL: .*0.png cannot be read \(\w+\)\.$"):
-            script.main()
+            pipeline.main()
 
     class ErrorPage(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -203,6 +233,6 @@ def test_pictures_that_cannot_be_had_are_one_sentence(name, monkeypatch, tmp_pat
         thread.start()
         monkeypatch.setenv("ASSETS_URL", f"http://127.0.0.1:{server.server_port}/")
         with pytest.raises(SystemExit, match=r"ASSETS_URL: .*/0.png is not a PNG picture\.$"):
-            script.main()
+            pipeline.main()
         server.shutdown()
         thread.join()

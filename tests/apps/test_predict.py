@@ -20,7 +20,7 @@ from .conftest import PREDICT, REPOSITORY
 REGISTER = """
 import time
 time.sleep = lambda seconds: None  # the SDK would sleep 5 s before it looks whether the model is there
-metrics = dict(cv_accuracy=float(sys.argv[2]), sex_alone_accuracy=0.7867)
+metrics = dict(cv_accuracy=float(sys.argv[2]), sex_alone_accuracy=0.7867, promoted=float(sys.argv[3:] != ["refused"]))
 project.get_model_registry().sklearn.create_model("titanic", metrics=metrics).save(sys.argv[1])
 """
 
@@ -229,7 +229,7 @@ def test_a_wrong_key_is_called_wrong(hopsworks, start_app, open_page):
 
 
 def test_an_open_page_follows_what_happens(make_hopsworks, model_folder, start_app, open_page, tmp_path, screenshot):
-    """No model, a model, no Hopsworks, Hopsworks again, a better model, models that cannot be used: one document."""
+    """No model, a model, no Hopsworks, Hopsworks again, a newer model, models that cannot be used: one document."""
     hopsworks = make_hopsworks()
     page = open_page(start_app(PREDICT, **hopsworks.login).url)
     notice, result = page.get_by_role("status"), page.get_by_role("region", name="Prediction")
@@ -252,35 +252,35 @@ def test_an_open_page_follows_what_happens(make_hopsworks, model_folder, start_a
     hopsworks.start()
     expect(notice.filter(has_text="cannot be reached")).to_have_count(0)
 
-    better = shutil.copytree(model_folder, tmp_path / "better")
+    newer = shutil.copytree(model_folder, tmp_path / "newer")
     mark = "2nd <script>window.caught=1</script><img src=x onerror=window.caught=1>${window.caught=1}{{value}}{who}"
-    encoding = json.loads((better / "encoding.json").read_text())
+    encoding = json.loads((newer / "encoding.json").read_text())
     encoding["pclass"][1]["label"] = mark
-    (better / "encoding.json").write_text(json.dumps(encoding))
-    hopsworks.sdk(REGISTER, better, "0.9")
+    (newer / "encoding.json").write_text(json.dumps(encoding))
+    hopsworks.sdk(REGISTER, newer, "0.9")
     expect(page.get_by_text("version 2,")).to_be_visible()
     expect(result).to_contain_text(f"Male, 29 (adult), {mark}")  # the visitor's choices stay; a label is only text
     assert page.evaluate("window.caught") is None
 
-    hopsworks.sdk(REGISTER, model_folder, "0.85")  # newer, but not better
-    (better / "model.joblib").write_bytes(b"no model")
-    hopsworks.sdk(REGISTER, better, "0.91")
+    hopsworks.sdk(REGISTER, model_folder, "0.85", "refused")  # newer, but training found it unfit
+    (newer / "model.joblib").write_bytes(b"no model")
+    hopsworks.sdk(REGISTER, newer, "0.91")
     expect(notice.filter(has_text="Version 4 of the model cannot be used")).to_contain_text("RETRAIN=True")
     expect(page.get_by_text("version 2,")).to_be_visible()  # goes on with the one it has
 
     model = joblib.load(model_folder / "model.joblib")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sklearn.base, "__version__", "1.0.2")
-        joblib.dump(model, better / "model.joblib")
-    hopsworks.sdk(REGISTER, better, "0.92")
+        joblib.dump(model, newer / "model.joblib")
+    hopsworks.sdk(REGISTER, newer, "0.92")
     made = notice.filter(has_text=f"made with scikit-learn 1.0.2, but this app has {sklearn.__version__}")
     expect(made).to_be_visible()
     screenshot(page, "predict_model_unusable")
 
     encoding["format"] = 2
-    (better / "encoding.json").write_text(json.dumps(encoding))
-    hopsworks.sdk(REGISTER, better, "0.93")
+    (newer / "encoding.json").write_text(json.dumps(encoding))
+    hopsworks.sdk(REGISTER, newer, "0.93")
     expect(notice.filter(has_text="encoding.json has format 2")).to_be_visible()
-    (better / "passengers.json").unlink()
-    hopsworks.sdk(REGISTER, better, "0.94")
+    (newer / "passengers.json").unlink()
+    hopsworks.sdk(REGISTER, newer, "0.94")
     expect(notice.filter(has_text="FileNotFoundError")).to_contain_text("passengers.json")

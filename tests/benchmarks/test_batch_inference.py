@@ -44,10 +44,11 @@ print("MEASURED" + json.dumps([window, everything, stored]))
 """
 
 
-@pytest.mark.timeout(1200)
-def test_cost_of_a_run_against_the_history(environment, tmp_path, capsys):
-    measured, path = {}, os.pathsep.join([environment["PYTHONPATH"], str(TESTS)])
-    for size in SIZES:
+@pytest.mark.timeout(1800)
+def test_cost_of_a_run_against_the_history(environment, tmp_path, benchmark, capsys):
+    path, measured = os.pathsep.join([environment["PYTHONPATH"], str(TESTS)]), {}
+
+    def measure(size):
         (folder := tmp_path / str(size)).mkdir()
         done = subprocess.run(
             [sys.executable, "-c", MEASURE, str(size), "5"], cwd=folder, capture_output=True, text=True, timeout=900,
@@ -56,10 +57,11 @@ def test_cost_of_a_run_against_the_history(environment, tmp_path, capsys):
         assert done.returncode == 0, done.stderr[-3000:]
         *runs, stored = json.loads(done.stdout.split("MEASURED")[1])
         # wall and CPU seconds of one new passenger, and of everything read again; bytes of monitor.json
-        medians = [statistics.median(column) for run in runs for column in zip(*run, strict=True)]
-        measured[size] = [*medians, stored]
+        measured[size] = [*(statistics.median(column) for run in runs for column in zip(*run, strict=True)), stored]
+
+    benchmark.pedantic(lambda: [measure(size) for size in SIZES], rounds=1)
     with capsys.disabled():
-        print("\npredictions   one new passenger     everything read       monitor.json   (ratios to the smallest)")
+        print("\npredictions   one new passenger     everything read        monitor.json   (ratios to the smallest)")
         for size, values in measured.items():
             ratios = [value / smallest for value, smallest in zip(values, measured[SIZES[0]], strict=True)]
             print("{:11,}   wall {:4.2f} CPU {:4.2f}   wall {:4.2f} CPU {:5.2f}   {:4.2f}".format(size, *ratios))
