@@ -177,7 +177,7 @@ class Server:
 
     def start(self) -> Server:
         self._recover()
-        atexit.register(self._leave)
+        atexit.register(self.store.close)
         self._thread.start()
         waited = threading.Event()
         for _ in range(START_SECONDS * 100):
@@ -214,15 +214,8 @@ class Server:
             self._query_service.close()
         self._runner.stop()
         self._service.writers.stop()
-        self._leave()
+        self.store.close()
         self._metadata.close()
-
-    def _leave(self) -> None:
-        """End as planned: models that were not registered by now stay as their maker left them."""
-        atexit.unregister(self._leave)
-        if self.store.is_registered:
-            unfinished.leave(self.store, self._metadata)
-            self.store.close()
 
     def __enter__(self) -> Server:
         return self.start()

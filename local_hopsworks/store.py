@@ -192,10 +192,6 @@ class Store:
                     lock.close()
         return folder
 
-    @property
-    def is_registered(self) -> bool:
-        return self._lock is not None
-
     def is_alive(self, server: str) -> bool:
         """Whether the server with this id still lives, in whatever process."""
         try:

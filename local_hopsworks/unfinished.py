@@ -51,12 +51,6 @@ def end_one(db: sa.Connection, note: int) -> None:
     db.execute(unfinished.delete().where(unfinished.c.id == note))
 
 
-def leave(store: Store, kept: Metadata) -> None:
-    """This server ends as planned. Whoever made a folder in `Models` and never registered it meant that."""
-    with kept.transaction(write=True) as db:
-        db.execute(unfinished.delete().where(unfinished.c.action == MODEL, unfinished.c.server == store.id))
-
-
 def remove(store: Store, kept: Metadata, path: Path) -> None:
     """Take away files whose removal was noted, and the note."""
     store.remove(path)

@@ -62,10 +62,23 @@ def _table(location: str) -> Path | None:
     return next((found for found in (table, cleared(table)) if has_commits(found)), None)
 
 
-def _open(table: Path) -> Any:
+def _open(table: Path, name: str) -> Any:
     from deltalake import DeltaTable  # built into hops-deltalake; 0.1 s, and only reading needs it
+    from deltalake.exceptions import DeltaError
 
-    return DeltaTable(table.as_uri())
+    try:
+        return DeltaTable(table.as_uri())
+    except (DeltaError, OSError, ValueError) as error:
+        raise _damaged(table, name, str(error).partition("\n")[0]) from error
+
+
+def _damaged(table: Path, name: str, problem: str) -> HopsworksError:
+    """The SDK shows its user a text of a read only if it begins like one of Hopsworks' own."""
+    return HopsworksError(
+        f"No delta logs found for featuregroup {name} that are whole: {problem[:300].rstrip('.')}. "
+        f"The table is {table}; python -m local_hopsworks check says what can be done.",
+        status=500,
+    )
 
 
 def read(
@@ -86,7 +99,7 @@ def read(
     folder = _table(location)
     if folder is None:
         raise NotFound(f"No data found for featuregroup {name}: nothing was inserted yet.", FEATURE_GROUP_NOT_FOUND)
-    table = _open(folder)
+    table = _open(folder, name)
     if since:
         return _changes(table, features, since, as_of)
     if as_of is not None:
@@ -101,6 +114,8 @@ def read(
 
     # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can abort Python's exit.
     dataset = table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem()))
+    if lost := next((file for file in dataset.files if not (folder / file).is_file()), None):
+        raise _damaged(folder, name, f"its file {lost} is missing")
     missing = _missing(dataset.schema, features)
     return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
 
@@ -144,7 +159,7 @@ def commits(location: str) -> list[dict[str, Any]]:
     if table is None:
         return []
     found = []
-    for entry in _open(table).history():
+    for entry in _open(table, table.name).history():
         if entry.get("operation") in _COUNTS:
             counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
             for ours, theirs in _COUNTS[entry["operation"]].items():
@@ -161,7 +176,7 @@ def add_columns(location: str, features: list[dict[str, Any]]) -> None:
         return  # the first insert will create the table with all of them
     from deltalake import Field
 
-    table = _open(folder)
+    table = _open(folder, folder.name)
     present = {field.name for field in table.schema().fields}
     missing = [feature for feature in features if feature["name"] not in present]
     if missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -45,7 +44,7 @@ def create_app(service: Service) -> Starlette:
     app = Starlette(
         routes=[route for module in services for route in module.routes],
         middleware=[Middleware(RequireApiKey, service=service)],
-        exception_handlers={HopsworksError: _refusal, HTTPException: _no_route, sa.exc.OperationalError: _busy},
+        exception_handlers={HopsworksError: _refusal, HTTPException: _no_route},
     )
     app.state.service = service
     return app
@@ -78,8 +77,3 @@ async def _no_route(request: Request, error: Exception) -> Response:
     if error.status_code not in (404, 405):
         return await _refusal(request, HopsworksError(error.detail, status=error.status_code))
     return await _refusal(request, NotEmbedded(refused.name(request.method, request.url.path.removeprefix(API))))
-
-
-async def _busy(request: Request, error: Exception) -> Response:
-    assert isinstance(error, sa.exc.OperationalError)
-    return await _refusal(request, HopsworksError(f"The metadata cannot be used: {error.orig}.", status=503))

@@ -24,6 +24,7 @@ from local_hopsworks.errors import (
     NotEmbedded,
     NotFound,
 )
+from local_hopsworks.rest import models
 from local_hopsworks.rest.routing import LARGEST_CHUNK, USER, Answer, Call, Routes, Service
 from local_hopsworks.store import checked_component
 
@@ -222,10 +223,12 @@ def _create(call: Call, path: Path) -> Answer:
 
 @contextlib.contextmanager
 def _noted(call: Call, path: Path) -> Iterator[None]:
-    """While the folder of a model's version is made: whoever does so has to register the version in the end."""
-    if path != _model_version(call, path):
+    """While Model.save makes the folder of a version: it is broken off if the version is not registered in the end."""
+    saved = (call.client, f"{path.parent.name}_{path.name}")
+    if path != _model_version(call, path) or saved not in models.asked_for:
         yield
         return
+    models.asked_for.discard(saved)
     kept = call.service.metadata
     with kept.transaction(write=True) as db:
         note = unfinished.begin(db, call.store, unfinished.MODEL, path, call.client, inode=None)
@@ -241,9 +244,9 @@ def _noted(call: Call, path: Path) -> Iterator[None]:
 
 def _model_version(call: Call, path: Path) -> Path | None:
     """The folder of the model's version that a path is in."""
-    models = call.store.project(call.project.name) / "Models"
-    parts = path.relative_to(models).parts if path.is_relative_to(models) else ()
-    return models.joinpath(*parts[:2]) if len(parts) > 1 and parts[1].isdecimal() else None
+    root = call.store.project(call.project.name) / "Models"
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    return root.joinpath(*parts[:2]) if len(parts) > 1 and parts[1].isdecimal() else None
 
 
 @routes.add("DELETE", PATH + "/{path:path}", options=["type"], reads_only=True)

@@ -43,6 +43,11 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
+# Versions that a client has asked for in vain. Model.save does so before it makes the folder of one; who makes a folder
+# by hand does not, and need not register it.
+asked_for: set[tuple[str, str]] = set()
+
+
 def find(call: Call) -> sa.Row[Any]:
     """The model that the path names, by `{name}_{version}` or by its id; raises NotFound."""
     identifier = call.path["id"]
@@ -56,6 +61,7 @@ def find(call: Call) -> sa.Row[Any]:
         models.select().where(models.c.parent_id == call.project.id, sa.or_(by_name, models.c.uid == identifier))
     ).one_or_none()
     if row is None:
+        asked_for.add((call.client, identifier))
         raise NotFound(f"There is no model {identifier[:80]!r}.", MODEL_NOT_FOUND)
     return row
 

@@ -8,6 +8,7 @@ error undoes the transaction.
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import logging
 import math
@@ -38,6 +39,8 @@ from local_hopsworks.store import Store
 
 _log = logging.getLogger("local_hopsworks")
 API = "/hopsworks-api/api"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 LARGEST_BODY = 64 * 2**20  # bytes of JSON; the largest the SDK sends are statistics, some hundred KiB
 LARGEST_CHUNK = 128 * 2**20  # bytes of a file in one request; the SDK sends 10 MiB
 LARGEST_UPLOAD = LARGEST_CHUNK + 2**20  # with the form around it
@@ -165,21 +168,18 @@ class Routes(list[Route]):
                 for name in request.query_params:
                     if name not in known:
                         raise NotEmbedded(f"the option {name[:80]!r} of {method} {request.url.path[len(API) :]}")
-                content = await _body(request, takes_text)
+                content = None
                 try:
+                    content = await _body(request, takes_text)
                     if shape is not None and content is not None:
                         shapes.check(_object(content), shape)
                     return await run_in_threadpool(_run, handler, request, content, method != "GET" and not reads_only)
-                except (HopsworksError, sa.exc.OperationalError):
+                except HopsworksError:
                     raise
-                except (
-                    Exception
-                ) as error:  # a fault of this server or of the disk: logged in full, told in one sentence
+                except Exception as error:  # of this server or of the disk: logged in full, told in one sentence
                     call = f"{method} {request.url.path.removeprefix(API)[:200]}"
                     _log.error("%s failed", call, exc_info=error)
-                    raise HopsworksError(
-                        f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500
-                    ) from error
+                    raise _told(error, call, request.app.state.service.store) from error
                 finally:
                     if isinstance(content, FormData):
                         await content.close()
@@ -203,6 +203,24 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
         answer = Response(status_code=204) if answer is None else JSONResponse(answer)
     service.clients.greet(request, answer)
     return answer
+
+
+def _told(error: Exception, call: str, store: Store) -> HopsworksError:
+    """One sentence for what is no refusal: where it happened, and what can be done."""
+    if isinstance(error, sa.exc.DatabaseError) and not isinstance(error, sa.exc.IntegrityError):
+        busy = "locked" in str(error.orig)
+        todo = "Try again." if busy else "Nothing was changed; python -m local_hopsworks check looks what is wrong."
+        message = f"The metadata in {store.metadata_file} cannot be used: {error.orig}. {todo}"
+        return HopsworksError(message, status=503 if busy else 500)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        message = (
+            f"There is no room in the store {store.home} ({error.strerror}): {call} was not done. Make room there."
+        )
+        return HopsworksError(message, status=500)
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        message = f"The store cannot be written at {error.filename} ({error.strerror}): {call} was not done."
+        return HopsworksError(message, status=500)
+    return HopsworksError(f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}.", status=500)
 
 
 async def _body(request: Request, takes_text: bool) -> Any:

@@ -16,6 +16,7 @@ import pytest
 from local_hopsworks.rest.routing import API
 from tests.reliability.siege import Request
 
+KILL_POINTS = Path(__file__).with_name("kill_points.py")
 COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_lost")
 
 
@@ -50,6 +51,26 @@ def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNa
         options = query if target.query else ()
         sent.append(Request(entry["method"], API + target.path, options, body, entry["content_type"]))
     return SimpleNamespace(home=home, sent=sent, log=made.stderr)
+
+
+@pytest.fixture
+def kill(run: Any, record: Any, tmp_path: Path) -> Any:
+    """Strike operations at their steps; every step must leave the store as it was before the operation or after."""
+
+    def strike(who: str, signal: str, *operations: str) -> None:
+        done = run(
+            sys.executable, KILL_POINTS, tmp_path, who, signal, *operations,
+            env={"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}, timeout=1500,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        survived = [result for result in results if result["verdict"] in ("before", "after")]
+        record(faults_injected=len(results), survived=len(survived))
+        lost = [result for result in results if result not in survived]
+        assert results and not lost, json.dumps(lost, indent=1)
+        assert {result["operation"] for result in results} == {name.partition("@")[0] for name in operations}
+
+    return strike
 
 
 def _table(reports: list[Any]) -> str:

@@ -2,34 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
-
-HELPER = Path(__file__).with_name("kill_points.py")
-
-
-@pytest.fixture
-def kill(run: Any, record: Any, tmp_path: Path) -> Any:
-    """Strike operations at their steps; every step must leave the store as it was before the operation or after."""
-
-    def strike(who: str, signal: str, *operations: str) -> None:
-        done = run(
-            sys.executable, HELPER, tmp_path, who, signal, *operations,
-            env={"OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}, timeout=1500,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-2000:]
-        results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        survived = [result for result in results if result["verdict"] in ("before", "after")]
-        record(faults_injected=len(results), survived=len(survived))
-        lost = [result for result in results if result not in survived]
-        assert results and not lost, json.dumps(lost, indent=1)
-        assert {result["operation"] for result in results} == {name.partition("@")[0] for name in operations}
-
-    return strike
 
 
 def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
@@ -58,7 +31,7 @@ TRAINING_DATA = [
 ]  # fmt: skip
 FILES = ["upload", "upload_in_chunks", "copy_folder", "move_folder", "remove_folder", "make_folder"]
 MODELS = ["model_save", "model_delete"]
-OTHERS = ["create_secret", "delete_secret", "create_job", "schedule_job", "delete_job", "start_nothing"]
+OTHERS = ["create_secret", "delete_secret", "create_job", "schedule_job", "delete_job", "make_store", "open_store"]
 
 
 @pytest.mark.reliability
