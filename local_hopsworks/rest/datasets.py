@@ -249,7 +249,7 @@ def _model_version(call: Call, path: Path) -> Path | None:
     return root.joinpath(*parts[:2]) if len(parts) > 1 and parts[1].isdecimal() else None
 
 
-@routes.add("DELETE", PATH + "/{path:path}", options=["type"], reads_only=True)
+@routes.add("DELETE", PATH + "/{path:path}", options=["type"])
 def delete(call: Call) -> Answer:
     path = _existing(call, call.path["path"])
     if path == call.store.project(call.project.name):
@@ -259,8 +259,7 @@ def delete(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} was made by another program and stays.", DATASET_REQUEST_INVALID
         )
-    call.store.remove(path)
-    if path == _model_version(call, path):
-        with call.service.metadata.transaction(write=True) as db:
-            unfinished.end(db, call.store, unfinished.MODEL, path)
+    models.unregister_below(call, path)
+    unfinished.end(call.db, call.store, unfinished.MODEL, path)
+    call.remove(path)
     return None

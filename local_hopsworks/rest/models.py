@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -99,8 +100,7 @@ def register(call: Call) -> Answer:
     except sa.exc.IntegrityError as error:
         raise HopsworksError(f"Model {name} version {version} is registered already.") from error
     tags.put_all(call, tags.owner(models, row.id), body.get("tags"))
-    folder = call.store.dataset(call.project.name, f"Models/{name}/{version}")
-    unfinished.end(call.db, call.store, unfinished.MODEL, folder)
+    unfinished.end(call.db, call.store, unfinished.MODEL, call.store.model(call.project.name, name, version))
     return document(call, row)
 
 
@@ -148,10 +148,22 @@ def get_all(call: Call) -> Answer:
 @routes.add("DELETE", PATH + "/{id}")
 def delete(call: Call) -> Answer:
     row = find(call)
+    _unregister(call, row)
+    call.remove(call.store.model(call.project.name, row.name, row.version))
+    return None
+
+
+def _unregister(call: Call, row: sa.Row[Any]) -> None:
     call.db.execute(models.delete().where(models.c.id == row.id))
     metadata.forget(call.db, tags.owner(models, row.id))
-    call.remove(call.store.dataset(call.project.name, f"Models/{row.name}/{row.version}"))
-    return None
+
+
+def unregister_below(call: Call, path: Path) -> None:
+    """For files that are about to be deleted. Model.save deletes its own when it is interrupted, even if the version is
+    registered by then, and that would be left without files."""
+    for row in call.db.execute(models.select().where(models.c.parent_id == call.project.id)).all():
+        if call.store.model(call.project.name, row.name, row.version).is_relative_to(path):
+            _unregister(call, row)
 
 
 tags.tag_routes(routes, PATH + "/{id}", lambda call: tags.owner(models, find(call).id))

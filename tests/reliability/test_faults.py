@@ -70,10 +70,6 @@ def _is_survived(result: dict[str, Any]) -> bool:
     return told and result["ended"] == 0 and result["lost"] == []
 
 
-def test_full_disk_in_the_middle_of_an_overwrite_leaves_the_earlier_rows(run, record, work):
-    strike(run, record, work, ["overwrite_on_a_full_disk", "table_without_a_file"])
-
-
 @pytest.mark.reliability
 @pytest.mark.timeout(700)
 def test_every_fault_is_told_in_a_sentence_and_makes_nothing_worse(run, record, work):

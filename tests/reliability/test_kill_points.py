@@ -8,9 +8,8 @@ import pytest
 def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
     """One or two steps for each way in which something is finished or undone."""
     kill(
-        "both", "SIGKILL", "delete_group@^rename featurestore", "overwrite@answered POST .*clear|wrote the Delta",
-        "recreate_training_data@^rename projects", "write_training_data@ask PUT", "append_feature@ask POST",
-        "model_save@ask PUT", "upload_in_chunks@^rename",
+        "both", "SIGKILL", "delete_group@^rename featurestore", "overwrite@answered POST .*clear",
+        "recreate_training_data@^rename projects", "model_save@ask PUT",
     )  # fmt: skip
 
 

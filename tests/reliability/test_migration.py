@@ -46,7 +46,9 @@ def test_one_store_of_every_format_is_kept():
     assert sorted(path.stem for path in STORES.iterdir()) == [f"format_{number}" for number in FORMATS]
 
 
-@pytest.mark.parametrize("number", FORMATS)
+@pytest.mark.parametrize(
+    "number", [FORMATS[0], *(pytest.param(number, marks=pytest.mark.reliability) for number in FORMATS[1:])]
+)
 def test_store_of_every_format_has_all_that_was_stored_in_it(number, run, tmp_path):
     home = unpacked(number, tmp_path / "store")
     shown = run(sys.executable, HELPER, "show", home, env={"PYTHONWARNINGS": "ignore"})
