@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import os
@@ -137,7 +138,19 @@ def upload(call: Call) -> Answer:
     if whole:
         folder.mkdir(parents=True, exist_ok=True)
         os.replace(current.draft, target)
+        _replaced.discard((call.client, target))
     return None
+
+
+# upload(overwrite=True) of the SDK asks for the upload policy, removes the file, and uploads the new one. Here the
+# removal waits for the upload, so that whoever is killed in between, or reads meanwhile, has the old file.
+_about_to_overwrite: collections.Counter[str] = collections.Counter()  # clients that asked, and how often
+_replaced: set[tuple[str, Path]] = set()
+
+
+def announce_overwrite(client: str) -> None:
+    if client:
+        _about_to_overwrite[client] += 1
 
 
 def forget_broken_uploads(service: Service) -> None:
@@ -210,6 +223,9 @@ _not_theirs: set[tuple[str, Path]] = set()
 
 def _create(call: Call, path: Path) -> Answer:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if (call.client, path) in _replaced:  # a folder is to take the place of the file
+        _replaced.discard((call.client, path))
+        call.store.remove(path)
     with _noted(call, path):
         try:
             path.mkdir()
@@ -259,6 +275,11 @@ def delete(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} was made by another program and stays.", DATASET_REQUEST_INVALID
         )
+    if _about_to_overwrite[call.client]:
+        _about_to_overwrite[call.client] -= 1
+        if path.is_file():
+            _replaced.add((call.client, path))
+            return None
     models.unregister_below(call, path)
     unfinished.end(call.db, call.store, unfinished.MODEL, path)
     call.remove(path)

@@ -99,4 +99,6 @@ def variable(call: Call) -> Answer:
     }
     if call.path["name"] not in known:
         raise NotFound(f"There is no variable {call.path['name'][:80]!r}.", VARIABLE_NOT_FOUND)
+    if call.path["name"] == "upload_policy":
+        datasets.announce_overwrite(call.client)
     return {"successMessage": known[call.path["name"]]()}

@@ -1,11 +1,13 @@
 """Dataset storage: what the SDK's dataset API does with files and folders, and the chunks of its uploads."""
 
+import contextlib
 import math
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
 MEGABYTE = 2**20
@@ -58,14 +60,14 @@ def read(storage, tmp_path):
 def post_chunk(api, folder):
     """One chunk of an upload the way the SDK sends it, at a moment of the test's choosing."""
 
-    def post(content, number, size, file_name="file.bin", **changed):
+    def post(content, number, size, file_name="file.bin", ask=api, **changed):
         form = {
             "flowChunkNumber": number, "flowChunkSize": size, "flowTotalSize": len(content),
             "flowTotalChunks": math.ceil(len(content) / size), "flowFilename": file_name, "templateId": -1,
             "flowIdentifier": f"{len(content)}_{file_name}", "flowRelativePath": file_name, **changed,
         }  # fmt: skip
         part = content[(number - 1) * size : number * size]
-        return api("POST", f"/project/1/dataset/upload/{folder}", data=form, files={"file": (file_name, part)})
+        return ask("POST", f"/project/1/dataset/upload/{folder}", data=form, files={"file": (file_name, part)})
 
     return post
 
@@ -243,6 +245,57 @@ def test_file_uploaded_twice_at_once_is_one_of_the_two(post_chunk, read, folder)
         answers = list(pool.map(lambda content: post_chunk(content, 1, len(content)), contents))
     assert {answer.status_code for answer in answers} == {204}
     assert read(f"{folder}/file.bin") in contents
+
+
+@pytest.fixture
+def client(server):
+    """One more program that has logged in, as raw REST."""
+    with contextlib.ExitStack() as stack:
+
+        def log_in():
+            session = stack.enter_context(requests.Session())
+            session.trust_env = False
+            session.headers["Authorization"] = f"ApiKey {server.api_key}"
+            session.verify = str(server.store.security / "ca.pem")
+            address = f"{server.address}/hopsworks-api/api"
+            ask = lambda method, path, **options: session.request(method, address + path, timeout=30, **options)  # noqa: E731
+            assert ask("GET", "/project").ok
+            return ask
+
+        yield log_in
+
+
+def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(post_chunk, read, folder, client):
+    first, second = client(), client()
+    for number in (1, 2, 3):
+        assert post_chunk(b"aaaaaa", number, 2, ask=first).ok
+        if number < 3:
+            assert post_chunk(b"bbbbbb", number, 2, ask=second).ok
+    assert read(f"{folder}/file.bin") == b"aaaaaa"
+    assert post_chunk(b"bbbbbb", 3, 2, ask=second).ok
+    assert read(f"{folder}/file.bin") == b"bbbbbb"
+
+
+def test_file_that_is_overwritten_is_there_until_the_new_one_is_whole(post_chunk, read, folder, client):
+    post_chunk(b"old", 1, 3)
+    ask = client()
+    assert ask("GET", "/variables/upload_policy").ok  # as upload(overwrite=True) of the SDK does
+    assert ask("DELETE", f"/project/1/dataset/{folder}/file.bin").ok
+    assert post_chunk(b"newer", 1, 3, ask=ask).ok
+    assert read(f"{folder}/file.bin") == b"old"
+    assert post_chunk(b"newer", 2, 3, ask=ask).ok
+    assert read(f"{folder}/file.bin") == b"newer"
+    assert ask("DELETE", f"/project/1/dataset/{folder}/file.bin").ok
+    assert ask("GET", f"/project/1/dataset/{folder}/file.bin").status_code == 404
+
+
+def test_folder_that_takes_the_place_of_a_file_is_uploaded(put, storage, folder, tmp_path):
+    put(b"a file", "either")
+    (tmp_path / "either").unlink()
+    (tmp_path / "either").mkdir()
+    (tmp_path / "either" / "inside.txt").write_text("a folder")
+    storage.upload(str(tmp_path / "either"), folder, overwrite=True)
+    assert storage.list(f"{folder}/either") == [f"{folder.removeprefix('/Projects/tests')}/either/inside.txt"]
 
 
 def test_same_name_in_two_folders_is_two_uploads(post_chunk, api, read, folder, storage):

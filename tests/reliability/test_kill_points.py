@@ -14,21 +14,14 @@ def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
 
 
 TABLES = [
-    "create_group",
-    "first_insert",
-    "upsert",
-    "append",
-    "overwrite",
-    "remove_rows",
-    "append_feature",
-    "delete_group",
-]
+    "create_group", "first_insert", "upsert", "append", "overwrite", "remove_rows", "append_feature", "delete_group",
+]  # fmt: skip
 ABOUT_TABLES = ["tag_group", "compute_statistics", "create_view", "delete_view"]
 TRAINING_DATA = [
     "write_training_data", "write_training_splits", "recreate_training_data", "delete_training_files",
     "delete_training_dataset",
 ]  # fmt: skip
-FILES = ["upload", "upload_in_chunks", "copy_folder", "move_folder", "remove_folder", "make_folder"]
+FILES = ["upload", "upload_again", "upload_in_chunks", "copy_folder", "move_folder", "remove_folder", "make_folder"]
 MODELS = ["model_save", "model_delete"]
 OTHERS = ["create_secret", "delete_secret", "create_job", "schedule_job", "delete_job", "make_store", "open_store"]
 

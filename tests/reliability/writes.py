@@ -100,6 +100,11 @@ def upload(project: Any) -> None:
         project.get_dataset_api().upload("new.txt", "Resources")
 
 
+def upload_again(project: Any) -> None:
+    with here("second"):
+        project.get_dataset_api().upload("file.txt", "Resources", overwrite=True)
+
+
 def upload_in_chunks(project: Any) -> None:
     with here(b"abcdefghij" * 100, "new.txt"):
         project.get_dataset_api().upload("new.txt", "Resources", chunk_size=250)
@@ -156,7 +161,7 @@ OPERATIONS = {
         create_group, first_insert, upsert, append, overwrite, remove_rows, append_feature, delete_group, tag_group,
         compute_statistics, create_view, delete_view, write_training_data, write_training_splits,
         recreate_training_data, delete_training_files, delete_training_dataset, model_save, model_delete, upload,
-        upload_in_chunks, copy_folder, move_folder, remove_folder, make_folder, create_secret, delete_secret,
-        create_job, schedule_job, delete_job, make_store, open_store,
+        upload_again, upload_in_chunks, copy_folder, move_folder, remove_folder, make_folder, create_secret,
+        delete_secret, create_job, schedule_job, delete_job, make_store, open_store,
     )
 }  # fmt: skip
