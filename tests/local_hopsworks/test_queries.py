@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 
+from local_hopsworks.query.delta import path
+
 UTC = datetime.timezone.utc
 
 
@@ -128,6 +130,19 @@ def test_chained_filters_all_hold(typed):
 @pytest.mark.parametrize("bound", ["2024-01-03 12:30:00", "2024-01-03T12:30:00Z", MOMENTS[2], 1704285000000])
 def test_times_may_be_text_datetime_or_milliseconds(typed, bound):
     assert column(typed.select(["id"]).filter(typed.moment >= bound)) == [3, 4, 5]
+
+
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_a_window_of_time_reads_only_the_files_it_lies_in(make_group, name, zone):
+    old, new = ([datetime.datetime(year, 1, day, tzinfo=zone) for day in (1, 2)] for year in (2024, 2025))
+    group = make_group(name, {"id": [1, 2], "moment": old}, statistics_config=False)
+    (of_old,) = path(group.location).glob("*.parquet")
+    frame = pd.DataFrame({"id": [3, 4], "moment": pd.Series(new).dt.as_unit("us")})
+    group.insert(frame, operation="insert")
+    of_old.write_bytes(b"whoever reads this fails")
+    an_hour_east = datetime.datetime(2025, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+    for bound in (new[0], "2025-01-01", an_hour_east):
+        assert column(group.filter(group["moment"] >= bound)) == [3, 4]
 
 
 def test_a_day_lies_before_its_noon(typed):
