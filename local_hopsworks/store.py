@@ -215,8 +215,8 @@ class Store:
             with (folder / "lock").open("ab") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder)
-        except (BlockingIOError, FileNotFoundError):
-            return  # another server has just begun in it, or swept it
+        except OSError:
+            return  # another server has just begun in it, or sweeps it too
 
     def close(self) -> None:
         """This server no longer counts as alive, and its drafts go."""

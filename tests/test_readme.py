@@ -74,7 +74,7 @@ def test_every_command_is_one_that_a_test_runs():
     known = re.compile(
         r"make (run|apps|deploy|schedule|clean-hopsworks)|export \w+=\.\.\."
         r"|(BACKFILL=True )?python titanic_\w+_pipeline\.py"
-        r"|python -m local_hopsworks (run -- python my_pipeline\.py|serve|reset)"
+        r"|python -m local_hopsworks (run -- python my_pipeline\.py|serve|check|reset)"
     )
     assert commands()
     assert [command for command in commands() if not known.fullmatch(command)] == []
@@ -136,6 +136,12 @@ def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
         assert "HOPSWORKS_API_KEY=" in said
         served.send_signal(signal.SIGINT)
         assert served.wait(15) == 0
+
+
+def test_check_finds_the_store_of_the_main_job_in_order(main_job, clone, newcomer):
+    command = next(command for command in commands() if command.endswith("check"))
+    done = subprocess.run(shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "is in order." in done.stdout, done.stdout + done.stderr
 
 
 def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
