@@ -167,8 +167,8 @@ def check(home: Path, *, repair: bool) -> int:
     from local_hopsworks import check as checking  # SQLAlchemy and Delta: a second that --help need not wait for
 
     repaired, left = checking.check(home, repair=repair)
-    for fault in repaired:
-        print(f"Repaired: {fault.what} {fault.remedy[:1].upper()}{fault.remedy[1:]}")
+    for sentences in repaired:
+        print(f"Repaired: {sentences}")
     for fault in left:
         print(fault)
     if not left:

@@ -42,16 +42,17 @@ class Fault:
         return f"{self.what} {'With --repair: ' if self.repair else ''}{self.remedy}"
 
 
-def check(home: Path, *, repair: bool = False) -> tuple[list[Fault], list[Fault]]:
-    """The faults of the store in `home`: those that were repaired, and those that are there."""
+def check(home: Path, *, repair: bool = False) -> tuple[list[str], list[Fault]]:
+    """What was repaired in the store in `home`, in sentences, and the faults that are there."""
     repaired = []
     with contextlib.ExitStack() as opened:
         faults = _found_twice(home, opened)
         for fault in faults if repair else []:
             if fault.repair is not None:
                 with contextlib.suppress(OSError):  # then it is found again
-                    fault.repair()
-                    repaired.append(fault)
+                    moved = fault.repair()
+                    done = f"It is now {moved}." if isinstance(moved, Path) else f"Done: {fault.remedy}"
+                    repaired.append(f"{fault.what} {done}")
     if repaired:
         with contextlib.ExitStack() as opened:
             faults = _found_twice(home, opened)
@@ -137,7 +138,7 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
         yield Fault(what, "it is marked as failed.", Runner(store, kept).recover)
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
-        what = f"{folder} has {drafts} drafts of a server that was killed."
+        what = f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was killed."
         yield Fault(what, "they are deleted; nothing refers to them.", partial(store.sweep, folder))
 
 
@@ -153,7 +154,7 @@ def _feature_groups(store: Store, kept: Metadata) -> Iterator[Fault]:
         claimed = _claimed(store, db)
     for table in sorted(folders - set(groups) - {cleared(table) for table in groups} - claimed):
         what = f"{table} is the table of no feature group."
-        yield Fault(what, "it goes aside.", partial(store.put_aside, table))
+        yield Fault(what, "it is moved aside.", partial(store.put_aside, table))
     for table, row in groups.items():
         name = f"Feature group {row.name} version {row.version}"
         if cleared(table) in folders and table not in claimed:
@@ -187,7 +188,7 @@ def _models(store: Store, kept: Metadata) -> Iterator[Fault]:
     for folder in sorted(folders - set(models) - claimed):
         if _is_old(folder):
             what = f"{folder} is a model's version that was never registered."
-            yield Fault(what, "it goes aside.", partial(store.put_aside, folder))
+            yield Fault(what, "it is moved aside.", partial(store.put_aside, folder))
     for folder, row in models.items():
         if not folder.is_dir():
             what = f"Model {row.name} version {row.version} has lost its files in {folder}."

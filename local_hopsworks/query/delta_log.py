@@ -35,7 +35,7 @@ def problems(table: Path) -> Iterator[Problem]:
     checkpoints = {int(match[1]) for name in entries if (match := _CHECKPOINT.fullmatch(name))}
     foreign = [name for name in entries if not any(kind.fullmatch(name) for kind in (_COMMIT, _CHECKPOINT, _OTHERS))]
     for name in sorted(foreign):
-        yield Problem(f"its log has a foreign file, {entries[name]}.", "it goes aside.", aside=entries[name])
+        yield Problem(f"its log has a foreign file, {entries[name]}.", "it is moved aside.", aside=entries[name])
     broken, identity = False, None
     for version in versions:
         path = entries[f"{version:020}.json"]
@@ -44,7 +44,7 @@ def problems(table: Path) -> Iterator[Problem]:
         if actions is None or identity not in (None, found):
             broken = True
             if version == versions[-1] and len(versions) > 1:
-                remedy = "it goes aside, and the table is as before that commit."
+                remedy = "it is moved aside, and the table is as before that commit."
                 yield Problem(f"its last commit is damaged or another table's, {path}.", remedy, aside=path)
             else:
                 yield Problem(f"a commit is damaged or another table's, {path}.", "Put back a copy of that file.")

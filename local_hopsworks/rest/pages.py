@@ -23,7 +23,7 @@ from local_hopsworks.metadata import models as model_table
 from local_hopsworks.metadata import projects as project_table
 from local_hopsworks.query import delta
 from local_hopsworks.rest import executions, feature_groups, feature_views, jobs, models, secrets, validation
-from local_hopsworks.rest.routing import Call, Service, iso
+from local_hopsworks.rest.routing import Call, Service, iso, told
 
 PREFIX = "/p"
 _SECRETS = "/account/secrets"  # the one link of the SDK that is not below /p
@@ -94,8 +94,9 @@ def _page_route(path: str) -> Callable[[Callable[[Call], Response]], Callable[[C
             try:
                 with service.metadata.transaction(write=False) as db:
                     return handler(Call(service, db, request.path_params, request.query_params, None))
-            except HopsworksError as error:
-                return _page("Not here", error.message, status=error.status)
+            except (HopsworksError, sa.exc.DatabaseError) as error:
+                known = error if isinstance(error, HopsworksError) else told(error, "This page", service.store)
+                return _page("Not here", known.message, status=known.status)
 
         async def endpoint(request: Request) -> Response:
             secret = token(request.app.state.service)

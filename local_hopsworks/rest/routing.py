@@ -179,7 +179,7 @@ class Routes(list[Route]):
                 except Exception as error:  # of this server or of the disk: logged in full, told in one sentence
                     call = f"{method} {request.url.path.removeprefix(API)[:200]}"
                     _log.error("%s failed", call, exc_info=error)
-                    raise _told(error, call, request.app.state.service.store) from error
+                    raise told(error, call, request.app.state.service.store) from error
                 finally:
                     if isinstance(content, FormData):
                         await content.close()
@@ -205,7 +205,7 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
     return answer
 
 
-def _told(error: Exception, call: str, store: Store) -> HopsworksError:
+def told(error: Exception, call: str, store: Store) -> HopsworksError:
     """One sentence for what is no refusal: where it happened, and what can be done."""
     if isinstance(error, sa.exc.DatabaseError) and not isinstance(error, sa.exc.IntegrityError):
         busy = "locked" in str(error.orig)

@@ -3,6 +3,7 @@
     python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each kill
 
 The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if it is not there.
+Without STEP, a regular expression, all steps are struck, and what is as before after that is done again.
 
 WHO is killed: `both` (an embedded Hopsworks and its user are one process), `server` or `client` (two processes).
 Steps are found, not listed: an audit hook sees everything Python does to files of the store, SQLAlchemy every commit,
@@ -246,7 +247,7 @@ def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
                 result["verdict"] = "before" if now == earlier else "after" if now == after else "between"
                 if result["verdict"] == "between":
                     result["why"] = f"before: {difference(now, earlier)}\nafter: {difference(now, after)}"
-                elif now == before != after:
+                elif now == before != after and not pattern:  # it can be done again
                     again = struck(home, name, -1)[2]
                     if again != after:
                         result["verdict"], result["why"] = "not repeatable", difference(again, after)
