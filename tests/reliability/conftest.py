@@ -1,4 +1,4 @@
-"""What the tests of reliability count, and the table of it with which `make test-reliability` ends."""
+"""What the tests of reliability count: the table that `make test-reliability` ends with and README.md quotes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from local_hopsworks.rest.routing import API
 from tests.reliability.siege import Request
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
+README = Path(__file__).resolve().parents[2] / "README.md"
 COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_lost")
 
 
@@ -91,6 +92,20 @@ def _reports(config: pytest.Config) -> list[Any]:
     return [report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, [])]
 
 
+def _is_quoted_wrongly(config: pytest.Config) -> bool:
+    """After `make test-reliability`, which leaves nothing out: whether README.md quotes another table than it made."""
+    whole = config.args == ["tests/reliability"] and not config.option.markexpr and not config.option.keyword
+    return whole and not hasattr(config, "workerinput") and _table(_reports(config)) not in README.read_text()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if exitstatus == pytest.ExitCode.OK and _is_quoted_wrongly(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     terminalreporter.section("reliability")
     terminalreporter.write_line(_table(_reports(config)))
+    if _is_quoted_wrongly(config):
+        terminalreporter.write_line("README.md quotes another table: put this one into it.")
