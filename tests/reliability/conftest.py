@@ -31,7 +31,8 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
     def add(**counts: int) -> None:
         if unknown := set(counts) - set(COUNTED):
             raise TypeError(f"{min(unknown)} is not counted, only {', '.join(COUNTED)}")
-        request.node.user_properties.append(("reliability", counts))  # pytest-xdist brings it from its workers
+        plain = {name: int(count) for name, count in counts.items()}  # pytest-xdist brings no numpy from its workers
+        request.node.user_properties.append(("reliability", plain))
 
     return add
 
