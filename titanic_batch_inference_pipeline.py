@@ -211,7 +211,11 @@ def read_predictions(group, since: pd.Timestamp) -> pd.DataFrame:
     return rows.assign(datetime=pd.to_datetime(rows["datetime"], utc=True))
 
 
-def predict_and_store(feature_store, model, version: int, encoding: dict, waiting: pd.DataFrame) -> None:
+def identify(predictions: pd.DataFrame) -> set:
+    return set(zip(predictions["passenger_id"], predictions["datetime"], strict=True))
+
+
+def predict_and_store(feature_store, model, version: int, encoding: dict, waiting: pd.DataFrame) -> pd.DataFrame:
     group, label = feature_store.get_feature_group("titanic", 1), encoding["label"]
     those = group["event_time"] >= waiting["event_time"].min().to_pydatetime()
     actual = group.select(["passenger_id", label]).filter(those).read().set_index("passenger_id")[label]
@@ -225,10 +229,11 @@ def predict_and_store(feature_store, model, version: int, encoding: dict, waitin
     # This creates the table: two who create it with rows append them both
     group.insert(rows[COLUMNS].head(0), operation="insert", wait=True)
     group.insert(rows[COLUMNS], wait=True)
+    return rows[COLUMNS]
 
 
-def publish(dataset_api, settled: dict, state: dict, watch: dict, model: dict, outcomes: list[bytes]) -> None:
-    """Draw what is stored, and upload what differs from what is there."""
+def publish(dataset_api, settled: dict, state: dict, watch: dict, model: dict, outcomes: list[bytes]) -> bool:
+    """Draw what is stored, and upload what differs from what is there; whether anything did."""
     matrix, recent = np.array(state["confusion_matrix"]), state["recent"]
     monitor = {"format": 1, "model": model, "predictions": int(matrix.sum()), "correct": int(matrix.trace())}
     monitor |= {"confusion_matrix": matrix.tolist(), "recent": recent, "watch": watch, "settled": settled}
@@ -245,9 +250,11 @@ def publish(dataset_api, settled: dict, state: dict, watch: dict, model: dict, o
         (folder / "monitor.json").write_text(json.dumps({**monitor, "pictures": digests}))
         if not dataset_api.exists(IMAGES):
             dataset_api.mkdir(IMAGES)
-        for name in [*digests, "monitor.json"]:  # which comes last, for it vouches for the pictures
-            if read_file(dataset_api, f"{IMAGES}/{name}") != (folder / name).read_bytes():
-                dataset_api.upload(str(folder / name), IMAGES, overwrite=True)
+        names = [*digests, "monitor.json"]  # which comes last, for it vouches for the pictures
+        names = [name for name in names if read_file(dataset_api, f"{IMAGES}/{name}") != (folder / name).read_bytes()]
+        for name in names:
+            dataset_api.upload(str(folder / name), IMAGES, overwrite=True)
+    return bool(names)
 
 
 def load(registered, stored_encoding: dict) -> tuple:
@@ -351,9 +358,10 @@ def main() -> None:
             passengers["event_time"] = pd.to_datetime(passengers["event_time"], utc=True)
             waiting = passengers[~passengers["passenger_id"].isin(predictions["passenger_id"])]
             if len(waiting):
-                predict_and_store(feature_store, model, best.version, encoding, waiting)
-                predicted += len(waiting)
-                continue
+                new = predict_and_store(feature_store, model, best.version, encoding, waiting)
+                predictions = pd.concat([predictions, new]) if len(predictions) else new
+                predicted, group = predicted + len(new), feature_store.get_feature_group(**PREDICTIONS)
+                settled["about"]["feature_group"] = group.id
             history = predictions.merge(passengers, on="passenger_id").sort_values(["event_time", "passenger_id"])
             is_long_past = history["event_time"] < (before := min(history["event_time"].max(), now) - OVERLAP)
             settled = add(settled, history[is_long_past], encoding)
@@ -362,8 +370,9 @@ def main() -> None:
                 raise SystemExit(AGAIN)
             settled["before"] = max(since, before).isoformat()
             watch = judge(state["latest"], about_model, encoding)
-            publish(dataset_api, settled, state, watch, about_model, outcomes)
-            if len(read_predictions(group, since)) == len(predictions):
+            published = publish(dataset_api, settled, state, watch, about_model, outcomes)
+            # What another pipeline stored meanwhile, perhaps over what this one stored, must not be missing there
+            if not published or identify(read_predictions(group, since)) == identify(predictions):
                 break
         except (DeltaError, RestAPIError, DatasetException):  # another pipeline wrote at the same moment: begin again
             if attempt == 9:

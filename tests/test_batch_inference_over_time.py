@@ -134,8 +134,8 @@ def test_monitor_tells_of_everybody_once(happened, moment, total):
 
 
 def test_a_run_reads_the_last_day_and_not_the_history(happened):
-    assert happened.first.read == [300, 300]  # before and after they were predicted
-    assert happened.next_day.read == [5, 5]  # the new one, the late one, and those of the last 34 hours
+    assert happened.first.read == [300]
+    assert happened.next_day.read == [5]  # the new one, the late one, and those of the last 34 hours
     assert len(happened.next_day.monitor["settled"]["recent"]) == 4
 
 
