@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_hopsworks import Server
+from local_hopsworks.check import check
 from local_hopsworks.metadata import feature_groups, feature_views, models
 from local_hopsworks.query import run as queries
 from local_hopsworks.rest.queries import plan_ticket
@@ -29,6 +30,7 @@ def at_once(run, tmp_path):
         assert done.returncode == 0, done.stderr[-3000:]
         reports = json.loads(done.stdout.partition("REPORTS ")[2])
         assert len(reports) == PROGRAMS and not [report for report in reports if "failed" in report], reports
+        assert check(tmp_path) == ([], [])
         return reports
 
     return start
@@ -96,7 +98,6 @@ def test_file_that_all_upload_is_one_of_theirs(at_once, tmp_path):
     assert len(errors) < PROGRAMS and all("RestAPIError" in error or "Dataset" in error for error in errors), errors
     content = (tmp_path / "projects" / "local" / "Resources" / "raced.txt").read_bytes()
     assert len(content) == 25 * 2**20 and content == content[:1] * len(content)
-    assert not list((tmp_path / "uploads").iterdir())
 
 
 def test_who_reads_while_others_write_sees_one_write_whole(at_once, record):
