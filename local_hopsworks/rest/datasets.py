@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import datetime
 import os
@@ -142,15 +141,17 @@ def upload(call: Call) -> Answer:
     return None
 
 
-# upload(overwrite=True) of the SDK asks for the upload policy, removes the file, and uploads the new one. Here the
-# removal waits for the upload, so that whoever is killed in between, or reads meanwhile, has the old file.
-_about_to_overwrite: collections.Counter[str] = collections.Counter()  # clients that asked, and how often
+# upload(overwrite=True) of the SDK looks at the file, asks for the upload policy, removes the file, and uploads the new
+# one. Here the removal waits for the upload, so that who is killed in between, or reads meanwhile, has the old file.
+_looked_at: dict[str, Path] = {}  # by client, the path last
+_about_to_overwrite: dict[str, Path] = {}
 _replaced: set[tuple[str, Path]] = set()
 
 
 def announce_overwrite(client: str) -> None:
-    if client:
-        _about_to_overwrite[client] += 1
+    """The client has asked for the upload policy."""
+    if client in _looked_at:
+        _about_to_overwrite[client] = _looked_at[client]
 
 
 def forget_broken_uploads(service: Service) -> None:
@@ -177,6 +178,8 @@ def get(call: Call) -> Answer:
     path = _existing(call, call.path["path"])
     action = call.option("action")
     if action is None or action == "stat":
+        if call.client:
+            _looked_at[call.client] = path
         return _document(call, path)
     if action != "listing":
         raise NotEmbedded(f"the dataset action {action[:40]!r}")
@@ -275,11 +278,9 @@ def delete(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} was made by another program and stays.", DATASET_REQUEST_INVALID
         )
-    if _about_to_overwrite[call.client]:
-        _about_to_overwrite[call.client] -= 1
-        if path.is_file():
-            _replaced.add((call.client, path))
-            return None
+    if _about_to_overwrite.pop(call.client, None) == path and path.is_file():
+        _replaced.add((call.client, path))
+        return None
     models.unregister_below(call, path)
     unfinished.end(call.db, call.store, unfinished.MODEL, path)
     call.remove(path)

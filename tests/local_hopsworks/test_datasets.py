@@ -279,7 +279,8 @@ def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(post_chun
 def test_file_that_is_overwritten_is_there_until_the_new_one_is_whole(post_chunk, read, folder, client):
     post_chunk(b"old", 1, 3)
     ask = client()
-    assert ask("GET", "/variables/upload_policy").ok  # as upload(overwrite=True) of the SDK does
+    for path in (f"/project/1/dataset/{folder}/file.bin", "/variables/upload_policy"):
+        assert ask("GET", path).ok  # as upload(overwrite=True) of the SDK does
     assert ask("DELETE", f"/project/1/dataset/{folder}/file.bin").ok
     assert post_chunk(b"newer", 1, 3, ask=ask).ok
     assert read(f"{folder}/file.bin") == b"old"
