@@ -1,7 +1,8 @@
 """A store with one of everything, and all that a user can see of a store.
 
-python furnished.py make FOLDER    make that store, with the local_hopsworks that Python finds
-python furnished.py show FOLDER    what is in a store, as JSON
+python furnished.py make FOLDER     make that store, with the local_hopsworks that Python finds
+python furnished.py break FOLDER    make it, and die with an overwrite, a model and a removal half done
+python furnished.py show FOLDER     what is in a store, as JSON
 """
 
 from __future__ import annotations
@@ -186,8 +187,25 @@ def main(action: str, home: Path) -> None:
         print(json.dumps(shown))
         return
     with Server(home, project="tests") as server:
-        furnish(logged_in(server.port, server.api_key))
+        project = logged_in(server.port, server.api_key)
+        furnish(project)
+        if action == "break":
+            break_off(project)
         hopsworks.logout()
+
+
+def break_off(project: Any) -> None:
+    from local_hopsworks import unfinished
+
+    group = project.get_feature_store().get_feature_group("full", 1)
+    group._feature_group_engine._feature_group_api._delete_content(group)  # the first half of insert(overwrite=True)
+    storage = project.get_dataset_api()
+    assert project.get_model_registry().get_model("model", 2) is None
+    storage.mkdir("Models/model/2")
+    with here("second"):
+        storage.upload("file.txt", "Models/model/2")
+    unfinished.remove = lambda *arguments: os._exit(9)
+    project.get_feature_store().get_feature_view("view", 1).delete_training_dataset(1)
 
 
 if __name__ == "__main__":

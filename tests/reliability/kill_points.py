@@ -3,7 +3,7 @@
     python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each kill
 
 The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if it is not there.
-Without STEP, a regular expression, all steps are struck, and what is as before after that is done again.
+Without STEP, a regular expression, all steps are struck; after the last that left it as before it is done again.
 
 WHO is killed: `both` (an embedded Hopsworks and its user are one process), `server` or `client` (two processes).
 Steps are found, not listed: an audit hook sees everything Python does to files of the store, SQLAlchemy every commit,
@@ -236,25 +236,31 @@ def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
         name, _, pattern = choice.partition("@")
         steps, _, after = struck(fresh(name), name, -1)
         assert steps and not after["faults"], f"{name} has steps {steps} and leaves the faults {after['faults']}"
-        earlier = after if name == "make_store" else before
+        earlier, deepest = after if name == "make_store" else before, None
         for at, step in enumerate(steps):
-            if not re.search(pattern, step):
-                continue
-            home = fresh(name)
-            result: dict[str, Any] = {"operation": name, "step": f"{at + 1} of {len(steps)}: {step}"}
-            try:
-                _, result["ended"], now = struck(home, name, at)
-                result["verdict"] = "before" if now == earlier else "after" if now == after else "between"
-                if result["verdict"] == "between":
-                    result["why"] = f"before: {difference(now, earlier)}\nafter: {difference(now, after)}"
-                elif now == before != after and not pattern:  # it can be done again
-                    again = struck(home, name, -1)[2]
-                    if again != after:
-                        result["verdict"], result["why"] = "not repeatable", difference(again, after)
-            except AssertionError as error:
-                result["verdict"] = str(error)
-            print(json.dumps(result), flush=True)
+            if re.search(pattern, step):
+                home = fresh(name)
+                result: dict[str, Any] = {"operation": name, "step": f"{at + 1} of {len(steps)}: {step}"}
+                try:
+                    _, result["ended"], now = struck(home, name, at)
+                    result |= verdict(now, earlier, after)
+                except AssertionError as error:
+                    result["verdict"] = str(error)
+                if result["verdict"] == "before" and not pattern:
+                    deepest = home
+                print(json.dumps(result), flush=True)
+        if deepest and before != after:  # struck at the last of these steps, it can be done again
+            again = verdict(struck(deepest, name, -1)[2], {}, after)
+            print(json.dumps({"operation": name, "step": "done again", **again}), flush=True)
+        for home in work.glob("store*"):
             shutil.rmtree(home)
+
+
+def verdict(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    if now in (before, after):
+        return {"verdict": "before" if now == before else "after"}
+    why = f"before: {difference(now, before)}\nafter: {difference(now, after)}"
+    return {"verdict": "between", "why": why}
 
 
 if __name__ == "__main__":

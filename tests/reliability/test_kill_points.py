@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+FURNISHED = Path(__file__).with_name("furnished.py")
 
 
 def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
@@ -50,3 +55,14 @@ def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_hal
 @pytest.mark.timeout(1600)
 def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server_that_lives_on(kill):
     kill("client", "SIGKILL", "overwrite", "write_training_data", "model_save", "upload_in_chunks", "append_feature")
+
+
+@pytest.mark.reliability
+@pytest.mark.timeout(700)
+def test_killed_while_it_settles_what_an_earlier_kill_left_it_goes_on_the_next_time(kill, run, tmp_path):
+    broken = run(sys.executable, FURNISHED, "break", tmp_path / "template", env={"PYTHONWARNINGS": "ignore"})
+    assert broken.returncode == 9, broken.stderr[-2000:]
+    assert len(list((tmp_path / "template").glob("featurestore/*/*.cleared"))) == 1
+    assert (tmp_path / "template/projects/tests/tests_Training_Datasets/view_1_1").exists()
+    assert (tmp_path / "template/projects/tests/Models/model/2").exists()
+    kill("both", "SIGKILL", "open_store")
