@@ -153,13 +153,24 @@ def _changes(table: Any, features: Sequence[tuple[str, str]], since: int, until:
     return pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())
 
 
-def commits(location: str) -> list[dict[str, Any]]:
-    """Commits that changed rows, newest first, out of the table's own log. `commitid` is the commit time in ms."""
+def commits(location: str, most: int | None = None) -> list[dict[str, Any]]:
+    """Commits that changed rows, newest first and `most` of them at most, out of the table's own log. `commitid` is the
+    commit time in ms."""
     table = _table(location)
     if table is None:
         return []
+    opened, looked_at = _open(table, table.name), most
+    while True:  # a log has other entries too, and to read all of a long one takes seconds
+        history = opened.history(looked_at)
+        found = _row_changes(history)
+        if looked_at is None or len(found) >= (most or 0) or len(history) < looked_at:
+            return found[:most]
+        looked_at *= 4
+
+
+def _row_changes(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
-    for entry in _open(table, table.name).history():
+    for entry in history:
         if entry.get("operation") in _COUNTS:
             counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
             for ours, theirs in _COUNTS[entry["operation"]].items():

@@ -201,7 +201,7 @@ def feature_group(call: Call) -> Response:
     ]  # fmt: skip
     commits = [
         (c["commitDateString"], c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"])
-        for c in delta.commits(group["location"])[:50]
+        for c in delta.commits(group["location"], 50)
     ]
     return _page(
         f"Feature group {group['name']} version {group['version']}",

@@ -10,6 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from local_hopsworks import Server
+
 ROOT = Path(__file__).resolve().parents[2]
 JOB = [
     ("titanic_feature_pipeline.py", {"BACKFILL": "True"}),
@@ -32,20 +36,13 @@ def run_job(environment):
     return seconds
 
 
-def test_what_the_server_adds(environment, tmp_path, benchmark, capsys):
-    from local_hopsworks import Server
-
+@pytest.mark.timeout(1800)
+def test_what_the_server_adds(environment, tmp_path, capsys):
     embedded, elsewhere = [], []
-    number = iter(range(ROUNDS))
-
-    def apart():
-        with Server(tmp_path / f"elsewhere{len(elsewhere)}") as server:
+    for number in range(ROUNDS):
+        with Server(tmp_path / f"elsewhere{number}") as server:
             elsewhere.append(run_job(environment | server.environment))
-
-    def together():
-        embedded.append(run_job(environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / f"embedded{next(number)}")}))
-
-    benchmark.pedantic(together, setup=apart, rounds=ROUNDS)
+        embedded.append(run_job(environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / f"embedded{number}")}))
     with capsys.disabled():
         print(f"\n{'main job, fastest of ' + str(ROUNDS):40}  embedded  elsewhere  ratio")
         fastest = [[min(column) for column in zip(*side, strict=True)] for side in (embedded, elsewhere)]

@@ -1,0 +1,83 @@
+"""What the benchmarks share: doing one thing in two ways in turns, and the table that `make bench` ends with."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6 1e7").split()]
+ROWS = pytest.StashKey[list[tuple[str, int | None, float, str, float]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ROWS] = []
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size:.0e}".replace("e+0", "e"), scope="module")
+def size(request: Any) -> int:
+    return request.param
+
+
+@pytest.fixture
+def compare(request: Any) -> Callable[..., None]:
+    """Do ours and another's in turns; a line of the table has the medians of both in seconds, and their ratio."""
+
+    def run(
+        work: str, ours: Callable[[], Any], other: Callable[[], Any], rows: int | None = None, name: str = "bare"
+    ) -> None:
+        seconds: dict[Callable[[], Any], list[float]] = {ours: [], other: []}
+        for _ in range(1 if rows and rows > 1e6 else 3 if rows and rows > 1e5 else 7):
+            for function in (other, ours):
+                start = time.perf_counter()
+                function()
+                seconds[function].append(time.perf_counter() - start)
+        row = (work, rows, statistics.median(seconds[ours]), name, statistics.median(seconds[other]))
+        request.config.stash[ROWS].append(row)
+
+    return run
+
+
+@pytest.fixture
+def report(request: Any) -> Callable[..., None]:
+    """Add a line to the table: (work, rows, our seconds, name of the other, its seconds)."""
+    return lambda *line: request.config.stash[ROWS].append(line)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    rows = config.stash[ROWS]
+    if not rows:
+        return
+    write = terminalreporter.write_line
+    write(f"\n{'work':44} {'rows':>10} {'embedded':>11} {'other':>11}  ratio")
+    for work, number, ours, name, other in rows:
+        size = "" if number is None else f"{number:,}"
+        write(f"{work:44} {size:>10} {ours:9.3f} s {other:9.3f} s {ours / other:6.2f}  of {name}")
+    write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
+    draw(rows)
+
+
+def draw(rows: list[tuple[str, int | None, float, str, float]]) -> None:
+    """Cost against rows, as README.md shows it: assets/cost.png, only from a run over all sizes."""
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    points: dict[str, list[tuple[int, float]]] = {}
+    for work, number, ours, name, _ in rows:
+        if number and name == "bare":
+            points.setdefault(work, []).append((number, ours))
+    full = {work: sorted(line) for work, line in points.items() if len(line) == 5}
+    if not full:
+        return
+    axes = Figure(figsize=(7.2, 4.2), layout="constrained").add_subplot(xlabel="rows", ylabel="seconds")
+    for work, line in full.items():
+        axes.loglog(*zip(*line, strict=True), marker="o", label=work)
+    axes.grid(color="#d9e0e8", linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    axes.figure.savefig(Path(__file__).resolve().parents[2] / "assets" / "cost.png", dpi=200)

@@ -1,0 +1,81 @@
+"""The same work on Feast (local provider, DuckDB) and MLflow (SQLite and files), which peers.py does in an environment
+of its own: theirs, then ours, each in a program that has done its imports."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier
+
+from tests.benchmarks.work import COLUMNS, frame, median_of, through_the_sdk
+
+PEERS = Path(__file__).with_name("peers.py")
+SIZE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory):
+    """Run peers.py with these arguments and return what it measured."""
+    folder = tmp_path_factory.mktemp("peers")
+    uv = Path(sys.prefix, "bin", "uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    packages = ["feast[duckdb]>=0.60,<1", "mlflow>=3.5,<4", "scikit-learn"]
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+
+    def run(*arguments):
+        # With this process's own environment: both would like to report home, and need not
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "FEAST_USAGE": "False", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        done = subprocess.run([python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.split("MEASURED")[1])
+
+    return run
+
+
+@pytest.mark.timeout(1200)
+def test_feast(feature_store, peer, report, tmp_path):
+    data = frame(0, SIZE)
+    data.to_parquet(tmp_path / "data.parquet")
+    theirs = peer("feast", tmp_path, SIZE)
+
+    options = {"primary_key": ["id"], "event_time": "event_time", "statistics_config": False}
+    group = feature_store.create_feature_group(name="peer_rows", version=1, **options)
+    group.insert(data.head(1))
+    write = median_of(lambda: group.insert(data, overwrite=True))
+    labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + np.timedelta64(1, "h"), label=1)
+    label_group = feature_store.create_feature_group(name="peer_labels", version=1, **options)
+    label_group.insert(labels)
+    query = label_group.select_all().join(group.select(COLUMNS), on=["id"])
+    join = median_of(lambda: through_the_sdk(query))
+    read = median_of(lambda: through_the_sdk(group.select_all()))
+    for work, ours in (("write", write), ("join", join), ("read", read)):
+        title = {"write": "write features", "join": "join labels to features in time", "read": "read all features"}[
+            work
+        ]
+        report(title, SIZE, ours, "Feast", theirs[work])
+
+
+@pytest.mark.timeout(600)
+def test_mlflow(project, peer, report, tmp_path):
+    features = np.random.default_rng(0).integers(0, 4, (891, 4))
+    classifier = GradientBoostingClassifier(n_estimators=1000).fit(features, features[:, 0] > 1)
+    (tmp_path / "model").mkdir()
+    joblib.dump(classifier, tmp_path / "model" / "model.joblib")
+    theirs = peer("mlflow", tmp_path, tmp_path / "model" / "model.joblib")
+    registry = project.get_model_registry()
+
+    def save():
+        registry.sklearn.create_model("peer_model", metrics={"accuracy": 0.8}).save(str(tmp_path / "model"))
+
+    def load():
+        folder = registry.get_model("peer_model", 1).download(str(tmp_path / f"loaded{time.monotonic_ns()}"))
+        joblib.load(Path(folder, "model.joblib"))
+
+    report("save a model (of which the SDK sleeps 5 s)", None, median_of(save), "MLflow", theirs["save"])
+    report("load a model", None, median_of(load), "MLflow", theirs["load"])

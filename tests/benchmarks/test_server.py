@@ -1,0 +1,87 @@
+"""What the server itself costs: at the start, in memory, and per REST call as its store grows."""
+
+import os
+import statistics
+import subprocess
+import sys
+import textwrap
+import time
+
+import pandas as pd
+import pytest
+from deltalake import write_deltalake
+
+GROUPS, COMMITS, CALLS = 1000, 10_000, 300
+START = """
+import os, sys, time
+import hopsworks
+start, cpu = time.perf_counter(), time.process_time()
+{login}
+took, cpu = time.perf_counter() - start, time.process_time() - cpu
+project.get_feature_store()
+resident = [line for line in open("/proc/self/status") if line.startswith("VmRSS")]
+print("MEASURED", took, cpu, int(resident[0].split()[1]) / 1024 if resident else 0)
+sys.stdout.flush(); os._exit(0)
+"""
+EMBEDDED = "import local_hopsworks; project = local_hopsworks.login()"
+ELSEWHERE = "project = hopsworks.login()"
+
+
+def test_start_and_memory(server, environment, capsys, tmp_path):
+    """Of `local_hopsworks.login()` over a login at a server of another process, in fresh processes."""
+
+    def measure(login, env):
+        done = subprocess.run(
+            [sys.executable, "-c", START.format(login=textwrap.dedent(login))],
+            env={**environment, **env}, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        return [float(number) for number in done.stdout.split("MEASURED")[1].split()]
+
+    embedded = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    first = measure(EMBEDDED, embedded)
+    pairs = [(measure(EMBEDDED, embedded), measure(ELSEWHERE, server.environment)) for _ in range(5)]
+    ours, theirs = (
+        [statistics.median(column) for column in zip(*side, strict=True)] for side in zip(*pairs, strict=True)
+    )
+    with capsys.disabled():
+        print(f"\nlogin(): embedded {ours[0]:.2f} s (with a new store {first[0]:.2f} s), elsewhere {theirs[0]:.2f} s")
+        print(f"idle memory: embedded {ours[2]:.0f} MiB, elsewhere {theirs[2]:.0f} MiB: {ours[2] - theirs[2]:+.0f}")
+
+
+@pytest.mark.timeout(1800)
+def test_rest_calls_as_the_store_grows(feature_store, api, capsys):
+    group = feature_store.get_or_create_feature_group("bench_calls", 1, primary_key=["id"])
+    group.insert(pd.DataFrame({"id": [0]}))
+    store = "/project/1/featurestores/1"
+    paths = {
+        "one feature group": f"{store}/featuregroups/{group.id}",
+        "statistics of its last commit": f"{store}/featuregroups/{group.id}/statistics?fields=content",
+        "a file's metadata": "/project/1/dataset/Resources?action=stat",
+    }
+
+    def medians():
+        found = {}
+        for what, path in paths.items():
+            seconds = []
+            for _ in range(CALLS):
+                start = time.perf_counter()
+                assert api("GET", path).ok
+                seconds.append(time.perf_counter() - start)
+            found[what] = statistics.median(seconds) * 1000
+        return found
+
+    before = medians()
+    like = api("GET", paths["one feature group"]).json()
+    for number in range(GROUPS):
+        body = {**like, "name": f"bench_many_{number}", "id": None, "location": None}
+        assert api("POST", "/project/1/featurestores/1/featuregroups", json=body).ok
+    for number in range(COMMITS):
+        write_deltalake(group.location, pd.DataFrame({"id": [number]}), mode="append")
+    after = medians()
+    with capsys.disabled():
+        print(
+            f"\nREST call, median of {CALLS}:       new store   with {GROUPS:,} feature groups and {COMMITS:,} commits"
+        )
+        for what in paths:
+            print(f"{what:30} {before[what]:7.1f} ms   {after[what]:7.1f} ms")
+        print(f"({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})")
