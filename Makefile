@@ -104,8 +104,10 @@ test-reliability: $(VENV)/.installed-for-tests
 test-sdk-versions: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
 
+# BENCH_SIZES="1e3 1e5" for less than the five sizes up to ten million rows, which take half an hour
 bench: $(VENV)/.installed-for-tests
-	@$(BIN)/python -m pytest tests/benchmarks -o addopts=--import-mode=importlib --benchmark-only -s -q
+	@$(BIN)/python -m pytest tests/benchmarks --ignore=tests/benchmarks/test_soak.py \
+	  -o addopts=--import-mode=importlib -s -q
 
 # Some minutes: 2,000 small inserts and reads, and what they cost as the table's history grows
 soak: $(VENV)/.installed-for-tests

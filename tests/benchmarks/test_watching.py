@@ -30,8 +30,8 @@ def simulate():
 
 
 @pytest.mark.timeout(1800)
-def test_false_alarms_and_delays(benchmark, capsys):
-    healthy, delays = benchmark.pedantic(simulate, rounds=1)
+def test_false_alarms_and_delays(capsys):
+    healthy, delays = simulate()
     raised = sum(number is not None for number in healthy)
     with capsys.disabled():
         print(f"\nhealthy streams of 1,000 passengers with a false alarm: {raised / STREAMS:.1%} of {STREAMS}")
