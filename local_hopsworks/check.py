@@ -138,8 +138,9 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
         yield Fault(what, "it is marked as failed.", Runner(store, kept).recover)
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
-        what = f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was killed."
-        yield Fault(what, "they are deleted; nothing refers to them.", partial(store.sweep, folder))
+        if drafts:
+            what = f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was killed."
+            yield Fault(what, "they are deleted; nothing refers to them.", partial(store.sweep, folder))
 
 
 # ---------------------------------------------------------------------------------------------------- feature groups
