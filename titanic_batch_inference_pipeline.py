@@ -58,12 +58,8 @@ AGAIN = "Run again: python titanic_feature_pipeline.py && python titanic_batch_i
 BOTH = "Both outcomes were predicted. Next: python -m local_hopsworks run -- python huggingface-spaces-titanic/app.py"
 BLUE, GREEN, RED, INK, MUTED = "#1f5f99", "#0f7a4d", "#b3261e", "#16213a", "#55607a"
 COLORS = {"died": RED, "survived": GREEN, "wrong": RED, "right": GREEN}
-STYLE = {
-    "savefig.dpi": 200,
-    "figure.constrained_layout.use": True,
-    "font.size": 11,
-    "text.color": INK,
-}  # twice as shown
+# Twice as large as shown
+STYLE = {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.size": 11, "text.color": INK}
 STYLE |= {"axes.labelcolor": MUTED, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED}
 STYLE |= {"axes.spines.top": False, "axes.spines.right": False}
 
@@ -263,10 +259,8 @@ def load(registered, stored_encoding: dict) -> tuple:
     with tempfile.TemporaryDirectory() as folder:
         registered.download(folder)
         try:
-            model, encoding = (
-                joblib.load(f"{folder}/model.joblib"),
-                json.loads(Path(folder, "encoding.json").read_text()),
-            )
+            model = joblib.load(f"{folder}/model.joblib")
+            encoding = json.loads(Path(folder, "encoding.json").read_text())
             pictures = [Path(folder, name).read_bytes() for name in ("0.png", "1.png")]
             if all(encoding[name] == stored_encoding.get(name) for name in ("features", *encoding["features"])):
                 return model, encoding, pictures
@@ -293,11 +287,8 @@ def hindcast(feature_store, models: list, serving, encoding: dict) -> None:
         scores = {"accuracy": right.mean(), "log loss": log_loss(rows[label], chance, labels=[0, 1])}
         scores |= {"Brier score": brier_score_loss(rows[label], chance), "in service": "yes" if one is serving else ""}
         table.append({"version": one.version, "cross-validated": one.training_metrics["cv_accuracy"], **scores})
-    print(
-        f"Of {len(rows)} synthetic passengers:",
-        pd.DataFrame(table).to_string(index=False, float_format="%.3f"),
-        sep="\n",
-    )
+    print(f"Of {len(rows)} synthetic passengers:")
+    print(pd.DataFrame(table).to_string(index=False, float_format="%.3f"))
 
 
 def hand_over(project, schedule: str) -> None:
@@ -332,7 +323,7 @@ def main() -> None:
     if not (stored_encoding := json.loads(read_file(dataset_api, ENCODING) or "null")):
         raise SystemExit("No passenger is stored yet. Run: BACKFILL=True python titanic_feature_pipeline.py")
     models = sorted(project.get_model_registry().get_models("titanic"), key=lambda model: model.version)
-    models = [one for one in models if "cv_accuracy" in one.training_metrics]
+    models = [one for one in models if "cv_accuracy" in (one.training_metrics or {})]
     fit = [one for one in models if float(one.training_metrics.get("promoted", 1))]  # unless training found it unfit
     if not fit:
         raise SystemExit("No model is registered yet. Run: python titanic_training_pipeline.py")

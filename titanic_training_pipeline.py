@@ -117,9 +117,7 @@ def find_faults(model, metrics: dict, features: list[str], in_service) -> list[s
         served = in_service.training_metrics
         least = served["cv_accuracy"] - served.get("cv_accuracy_std", 0) / np.sqrt(FOLDS.get_n_splits())
         if metrics["cv_accuracy"] < least:
-            faults.append(
-                f"cv_accuracy below {least:.4f}, that of version {in_service.version} less its standard error"
-            )
+            faults.append(f"cv_accuracy below {least:.4f}, that of version {in_service.version} less a standard error")
     return faults
 
 
@@ -208,11 +206,8 @@ def main() -> None:
     metrics = {"accuracy": accuracy_score(test_label, predicted)}
     metrics |= cross_validate(passengers[features], passengers[label])
     metrics = {name: round(float(metrics[name]), 4) for name in metrics}
-    fit = [
-        one
-        for one in models
-        if float(one.training_metrics.get("promoted", 1)) and "cv_accuracy" in one.training_metrics
-    ]
+    measured = [one for one in models if "cv_accuracy" in (one.training_metrics or {})]
+    fit = [one for one in measured if float(one.training_metrics.get("promoted", 1))]
     faults = find_faults(model, metrics, features, fit[-1] if fit else None)
     metrics["promoted"] = int(not faults)  # the other programs take the newest model of which this holds
     seen = train.assign(survived=train_label[label]).groupby(features)["survived"].agg(["count", "sum"]).reset_index()

@@ -81,6 +81,9 @@ arrive(people(1, 6), ago("0s"))
 then("other_codes", said=run(batch))
 registry.get_model("titanic", 5).delete()
 then("another_kind", said=run(batch))
+mistaken = people(60, 7)
+arrive(mistaken.assign(sex=1 - mistaken["sex"]), ago("0s"))
+then("mistaken", said=run(batch))
 
 jobs = []
 for _ in range(2):
@@ -177,6 +180,14 @@ def test_a_model_of_another_kind_serves_and_one_of_other_codes_is_refused(happen
     assert "Model titanic 5 knows other codes than are stored: delete it and train again." in happened.other_codes.said
     assert happened.another_kind.monitor["recent"][0]["model_version"] == 4
     assert happened.other_codes.monitor == happened.promoted.monitor
+
+
+def test_a_stream_that_goes_wrong_is_said_to_be_looked_at(happened):
+    assert happened.first.monitor["watch"]["verdict"] == "Fine" and "Watch: Fine. " in happened.first.said
+    assert happened.another_kind.monitor["watch"]["verdict"] == "Too few to tell"  # of version 4
+    watch = happened.mistaken.monitor["watch"]
+    assert watch["verdict"] == "Look" and "the model has been right about" in watch["why"][0]
+    assert f"Watch: Look. {watch['why'][0]}" in happened.mistaken.said
 
 
 def test_hindcast_shows_every_version_side_by_side_and_changes_nothing(happened):

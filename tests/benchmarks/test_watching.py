@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-STREAMS = 500
+STREAMS = 200
 specification = importlib.util.spec_from_file_location(
     "watching", Path(__file__).resolve().parents[1] / "test_watching.py"
 )
