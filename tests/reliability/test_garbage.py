@@ -122,6 +122,7 @@ def test_times_of_any_zone_are_stored_as_that_moment(feature_store, name, record
         assert list(stored.dt.tz_localize("UTC")) == list(moments.tz_convert("UTC"))
 
 
+@pytest.mark.reliability
 def test_a_thousand_columns_are_stored_and_read(feature_store, name, record):
     rows = pd.DataFrame({"id": [1, 2], **{f"c{number}": [float(number), -1.0] for number in range(1000)}})
     group = feature_store.create_feature_group(name, 1, primary_key=["id"])

@@ -110,6 +110,7 @@ def test_hostile_requests_are_answered_with_a_sentence_and_touch_nothing_outside
     attack()
 
 
+@pytest.mark.reliability
 def test_every_honest_request_is_answered(besieged, requests_, caplog):
     # else the attacks would break on something else than they mean to
     for request in requests_:
