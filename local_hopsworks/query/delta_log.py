@@ -41,7 +41,7 @@ def problems(table: Path) -> Iterator[Problem]:
         path = entries[f"{version:020}.json"]
         actions = _actions(path)
         found = next((action["metaData"].get("id") for action in actions or () if "metaData" in action), identity)
-        if actions is None or identity not in (None, found):
+        if actions is None or (identity not in (None, found) and not _has_files(table, actions)):
             broken = True
             if version == versions[-1] and len(versions) > 1:
                 remedy = "it is moved aside, and the table is as before that commit."
@@ -67,6 +67,12 @@ def _actions(path: Path) -> list[dict[str, Any]] | None:
     except (ValueError, RecursionError):
         return None
     return actions if actions and all(isinstance(action, dict) and len(action) == 1 for action in actions) else None
+
+
+def _has_files(table: Path, actions: list[dict[str, Any]]) -> bool:
+    """Whether the rows of a commit are here, if any. Each of programs that make a table at once gives it an identity."""
+    names = [urllib.parse.unquote(action["add"]["path"]) for action in actions if "add" in action]
+    return not names or any((table / name).is_file() for name in names)
 
 
 def _missing_files(table: Path) -> Iterator[Problem]:

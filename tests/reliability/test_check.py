@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -94,6 +95,13 @@ def test_store_in_order_is_said_to_be(check, home):
     before = tree(home)
     assert check() == (0, [f"The store {home} is in order."])
     assert tree(home) == before
+
+
+def test_table_that_two_programs_made_at_once_is_in_order(check, home):
+    first = log(home, 0).read_text()
+    identity = next(json.loads(line)["metaData"]["id"] for line in first.splitlines() if "metaData" in line)
+    log(home, 2).write_text(first.replace(identity, "11111111-2222-3333-4444-555555555555"))
+    assert check() == (0, [f"The store {home} is in order."])
 
 
 def stray_table(home):
