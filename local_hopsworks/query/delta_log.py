@@ -70,7 +70,7 @@ def _actions(path: Path) -> list[dict[str, Any]] | None:
 
 
 def _has_files(table: Path, actions: list[dict[str, Any]]) -> bool:
-    """Whether the rows of a commit are here, if any. Each of programs that make a table at once gives it an identity."""
+    """Whether the rows of a commit are here, if it has any. Programs that make a table at once give it several ids."""
     names = [urllib.parse.unquote(action["add"]["path"]) for action in actions if "add" in action]
     return not names or any((table / name).is_file() for name in names)
 
