@@ -22,6 +22,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import requests
 import seaborn
 from deltalake.exceptions import DeltaError
 from hopsworks.client.exceptions import DatasetException, FeatureStoreException, RestAPIError
@@ -38,6 +39,7 @@ except ModuleNotFoundError:  # as a job of Hopsworks, where this file is alone
 LOCAL = True  # True: run here and now; False: hand this file to Hopsworks, which runs it on its own machines
 SCHEDULE = "0 40 5 * * ?"  # when it does: a Quartz cron expression (second, minute, hour, day, month, weekday), UTC
 HINDCAST = False  # True: only show how each registered model would have done on all passengers so far
+ASSETS_URL = str(Path(__file__).resolve().parent / "assets")  # folder or http(s) address of 0.png (died) and 1.png
 # ---------------------------------------------------------------------------------------------------------------------
 ENCODING, IMAGES = "Resources/titanic/encoding.json", "Resources/images"
 JOB_ENVIRONMENT = "pandas-inference-pipeline"  # Hopsworks' own, or one of yours with the packages of requirements.txt
@@ -62,6 +64,16 @@ COLORS = {"died": RED, "survived": GREEN, "wrong": RED, "right": GREEN}
 STYLE = {"savefig.dpi": 200, "figure.constrained_layout.use": True, "font.size": 11, "text.color": INK}
 STYLE |= {"axes.labelcolor": MUTED, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED}
 STYLE |= {"axes.spines.top": False, "axes.spines.right": False}
+
+
+def read_picture(location: str) -> bytes:
+    try:
+        picture = requests.get(location, timeout=30).content if "://" in location else Path(location).read_bytes()
+    except OSError as error:  # requests' own among them
+        raise SystemExit(f"ASSETS_URL: {location} cannot be read ({type(error).__name__}).") from None
+    if not picture.startswith(b"\x89PNG"):
+        raise SystemExit(f"ASSETS_URL: {location} is not a PNG picture.")
+    return picture
 
 
 def predict(model, rows: pd.DataFrame) -> pd.DataFrame:
@@ -315,6 +327,9 @@ def main() -> None:
     for name, value in toggles.items():
         if value not in ("True", "False"):
             raise SystemExit(f"{name} is {value!r}: set it to True or False.")
+    assets_url, outcomes = given.get("ASSETS_URL", ASSETS_URL).rstrip("/"), []
+    if assets_url != ASSETS_URL or Path(ASSETS_URL).is_dir():  # a job has no such folder: the model has its pictures
+        outcomes = [read_picture(f"{assets_url}/{outcome}.png") for outcome in (0, 1)]
     rcParams.update(STYLE)
     project = login()
     if toggles["LOCAL"] == "False":
@@ -327,9 +342,10 @@ def main() -> None:
     fit = [one for one in models if float(one.training_metrics.get("promoted", 1))]  # unless training found it unfit
     if not fit:
         raise SystemExit("No model is registered yet. Run: python titanic_training_pipeline.py")
+    best = max(fit, key=lambda model: (model.training_metrics["cv_accuracy"], model.version))
     if toggles["HINDCAST"] == "True":
-        return hindcast(feature_store, models, fit[-1], stored_encoding)
-    model, encoding, outcomes = load(best := fit[-1], stored_encoding)
+        return hindcast(feature_store, models, best, stored_encoding)
+    model, encoding, pictures = load(best, stored_encoding)
     # With init=True the view would keep the filter of the training data, which leaves the synthetic passengers out
     view = best.get_feature_view(init=False) or feature_store.get_feature_view("titanic", 1)
 
@@ -361,7 +377,7 @@ def main() -> None:
                 raise SystemExit(AGAIN)
             settled["before"] = max(since, before).isoformat()
             watch = judge(state["latest"], about_model, encoding)
-            published = publish(dataset_api, settled, state, watch, about_model, outcomes)
+            published = publish(dataset_api, settled, state, watch, about_model, outcomes or pictures)
             # What another pipeline stored meanwhile, perhaps over what this one stored, must not be missing there
             if not published or identify(read_predictions(group, since)) == identify(predictions):
                 break

@@ -208,8 +208,9 @@ def main() -> None:
     metrics = {name: round(float(metrics[name]), 4) for name in metrics}
     measured = [one for one in models if "cv_accuracy" in (one.training_metrics or {})]
     fit = [one for one in measured if float(one.training_metrics.get("promoted", 1))]
-    faults = find_faults(model, metrics, features, fit[-1] if fit else None)
-    metrics["promoted"] = int(not faults)  # the other programs take the newest model of which this holds
+    best = max(fit, key=lambda model: (model.training_metrics["cv_accuracy"], model.version), default=None)
+    faults = find_faults(model, metrics, features, best)
+    metrics["promoted"] = int(not faults)  # the other programs take the best model of which this holds
     seen = train.assign(survived=train_label[label]).groupby(features)["survived"].agg(["count", "sum"]).reset_index()
 
     with tempfile.TemporaryDirectory() as directory:

@@ -138,28 +138,29 @@ def explain(error: Exception) -> Unavailable:
 
 
 def find_model(project: Any, previous: Model | None, unusable: dict[str, Unavailable]) -> Model:
-    """The newest model, unless training found it unfit to serve. None is downloaded twice."""
+    """The best model by cross-validation that training found fit to serve, the newest among equals. None is downloaded
+    twice."""
     models = project.get_model_registry().get_models("titanic")
     models = [one for one in models if float((one.training_metrics or {}).get("promoted", 1))]
     if not models:
         raise Unavailable("No model is registered yet. This page shows it by itself once you have run", TRAIN)
-    newest = max(models, key=lambda model: model.version)
-    if previous and previous.id == newest.id:
+    best = max(models, key=lambda model: ((model.training_metrics or {}).get("cv_accuracy", 0), model.version))
+    if previous and previous.id == best.id:
         return previous
-    if newest.id in unusable:
-        raise unusable[newest.id]
+    if best.id in unusable:
+        raise unusable[best.id]
     # Not into the SDK's cache in /tmp, which others could have filled: a joblib file can hold any program
     with tempfile.TemporaryDirectory() as folder:
-        newest.download(folder)
+        best.download(folder)
         try:
-            return load_model(Path(folder), newest)
+            return load_model(Path(folder), best)
         except InconsistentVersionWarning as warning:
             made, here = warning.original_sklearn_version, warning.current_sklearn_version
             why = f"was made with scikit-learn {made}, but this app has {here}. Install {made} here, or train again:"
         except Exception as error:  # a wrong file raises anything, says the manual of pickle
             why = f"cannot be used ({type(error).__name__}: {error}). Train again:"
-    unusable[newest.id] = Unavailable(f"Version {newest.version} of the model {why}", RETRAIN)
-    raise unusable[newest.id]
+    unusable[best.id] = Unavailable(f"Version {best.version} of the model {why}", RETRAIN)
+    raise unusable[best.id]
 
 
 def load_model(folder: Path, registered: Any) -> Model:

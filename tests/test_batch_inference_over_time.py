@@ -35,7 +35,7 @@ def then(name, **said):
     happened.append((name, {**state, **said}))
     read.clear()
 
-register()
+register(cv_accuracy=0.8)
 arrive(people(300), [ago(f"{10 * (300 - each)}h") for each in range(300)])  # the last one ten hours ago
 then("first", said=run(batch))
 arrive(people(1, 1), ago("0s"))
@@ -80,6 +80,7 @@ then("hindcast", said=run(batch, HINDCAST="True"))
 arrive(people(1, 6), ago("0s"))
 then("other_codes", said=run(batch))
 registry.get_model("titanic", 5).delete()
+register(cv_accuracy=0.75)  # fit, but not the best
 then("another_kind", said=run(batch))
 mistaken = people(60, 7)
 arrive(mistaken.assign(sex=1 - mistaken["sex"]), ago("0s"))
@@ -170,7 +171,7 @@ def test_nothing_new_changes_nothing_and_says_so(happened):
 
 
 def test_a_model_that_behaves_oddly_is_registered_with_the_reasons_and_does_not_serve(happened):
-    for reason in ("no better chance for a girl in 1st class than a man in 3rd", "cv_accuracy below 0.7995"):
+    for reason in ("no better chance for a girl in 1st class than a man in 3rd", "cv_accuracy below 0.7836"):
         assert reason in happened.odd.tag and reason in happened.odd.said and reason in happened.odd.description
     assert happened.odd.monitor["model"]["version"] == 1 and "It does not serve" in happened.odd.said
     assert "It does not serve" not in happened.promoted.said
@@ -200,7 +201,7 @@ def test_hindcast_shows_every_version_side_by_side_and_changes_nothing(happened)
     assert [row[0] for row in rows] == ["1", "2", "3", "4"] and [row[5:] for row in rows] == [[], [], [], []]
     synthetic = pd.DataFrame(happened.hindcast.predictions)
     everybody_dies = (synthetic["label"] == 0).mean()
-    assert [row[1:3] for row in rows[:2]] == [["0.816", rows[0][2]], ["0.616", f"{everybody_dies:.3f}"]]
+    assert [row[1:3] for row in rows[:2]] == [["0.800", rows[0][2]], ["0.616", f"{everybody_dies:.3f}"]]
     assert all(float(row[2]) > 0.7 for row in (rows[0], *rows[2:]))
     assert "Model titanic 5 knows other codes" in happened.hindcast.said
     assert happened.hindcast.monitor == happened.promoted.monitor

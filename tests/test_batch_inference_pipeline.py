@@ -105,7 +105,10 @@ def job(run, tmp_path_factory) -> SimpleNamespace:
     assert [done.returncode for done in job.at_once] == [0, 0], [done.stderr for done in job.at_once]
     job.one_outcome = look("one_outcome")
     job.woman = script("feature", **woman)
-    job.both = script("batch_inference")
+    (pictures := folder / "pictures").mkdir()
+    for name in ("0.png", "1.png"):  # others than those of the model
+        (pictures / name).write_bytes((REPOSITORY / "assets" / name).read_bytes() + b"mine")
+    job.both = script("batch_inference", ASSETS_URL=str(pictures))
     job.both_outcomes = look("both_outcomes")
     return job
 
@@ -145,6 +148,17 @@ def test_before_passengers_or_a_model_exist_the_command_is_named(job):
         ),
     ]:
         assert done.returncode == 1 and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_pictures_that_cannot_be_had_are_one_sentence(monkeypatch, tmp_path):
+    for url in (str(tmp_path), "http://127.0.0.1:9/assets", "http://"):
+        monkeypatch.setenv("ASSETS_URL", url)
+        with pytest.raises(SystemExit, match=r"ASSETS_URL: .*0.png cannot be read \(\w+\)\.$"):
+            pipeline.main()
+    (tmp_path / "0.png").write_text("<h1>Not found</h1>")
+    monkeypatch.setenv("ASSETS_URL", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"ASSETS_URL: .*/0.png is not a PNG picture\.$"):
+        pipeline.main()
 
 
 def test_same_passenger_is_predicted_once_by_pipelines_at_once(job):
