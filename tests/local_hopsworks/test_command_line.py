@@ -166,7 +166,8 @@ def test_terminating_run_terminates_its_command(start):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "store").home
+    (made := Store(tmp_path / "store")).close()
+    return made.home
 
 
 @pytest.mark.parametrize("reply", ["", "\n", "no\n"])
