@@ -199,7 +199,7 @@ def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_pag
     assert page.evaluate("window.caught") is None
     screenshot(page, "monitor_no_matrix_yet")
 
-    put(hopsworks, torn=True)
+    put(hopsworks, torn=True, newest=newest)  # it is whole for a moment of the next upload, which brings the pictures
     torn = notice.filter(has_text="do not belong to the stored monitor.json")
     expect(torn).to_contain_text("This is what was stored at")
     expect(latest).to_contain_text(hostile)  # the last good state
