@@ -151,3 +151,9 @@ def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
     assert (kept.returncode, (clone / ".hopsworks" / "format").exists()) == (1, True), kept.stdout
     done = subprocess.run(command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=60)
     assert (done.returncode, (clone / ".hopsworks").exists()) == (0, False), done.stdout
+
+
+def test_quoted_faults_were_all_survived():
+    table = r"rows lost \|\n[-|]+\n\| ([\d,]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \| 0 \|"
+    quoted = re.search(table, README)
+    assert quoted and quoted[1] == quoted[2]
