@@ -33,6 +33,8 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
 
     connection = duckdb.connect(":memory:", config=_CONFIGURATION)
     connection.execute("SET TimeZone = 'UTC'")
+    # DuckDB does not know how many rows an Arrow dataset has, and takes a nested loop for a point-in-time join of few
+    connection.execute("SET asof_loop_join_threshold = 0")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)
     return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)

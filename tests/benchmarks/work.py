@@ -38,6 +38,7 @@ def merge(folder, data):
 def directly(folder, sql="SELECT * FROM rows", **more):
     """Rows of a Delta table through DuckDB, as pandas has them."""
     with duckdb.connect() as connection:
+        connection.execute("SET asof_loop_join_threshold = 0")  # see local_hopsworks/query/run.py
         for name, location in {"rows": folder, **more}.items():
             connection.register(name, DeltaTable(str(location)).to_pyarrow_dataset())
         return connection.sql(sql).to_arrow_table().to_pandas()

@@ -262,6 +262,15 @@ def test_prefix_names_the_right_side(left, right):
     }  # fmt: skip
 
 
+def test_point_in_time_join_of_many_rows_is_no_nested_loop(make_group):
+    """With one it would take minutes, and the test run out of time."""
+    ids, start = list(range(200_000)), pd.Timestamp("2024-01-01").as_unit("us")
+    early = make_group("many_early", {"id": ids, "at": start, "x": ids}, event_time="at")
+    late = make_group("many_late", {"id": ids, "at": start + pd.Timedelta(1, "h").as_unit("us")}, event_time="at")
+    found = late.select(["id"]).join(early.select(["x"]), on=["id"]).read()
+    assert len(found) == len(ids) and (found["id"] == found["x"]).all()
+
+
 def test_names_that_collide_get_the_name_of_their_feature_group(left, make_group):
     twin = make_group("twin", LEFT)
     found = rows(left.select_all().join(twin.select_all()))
