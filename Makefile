@@ -4,7 +4,8 @@
 # make test-reliability   faults, load and attacks: more of them than make test tries, and a table of what was survived
 # make train, make daily    what the workflows run on an account: train; a passenger, its prediction, and did all change?
 # make schedule, make hindcast    hand the pipelines to Hopsworks; every registered model on all passengers so far
-# make bench   how the embedded Hopsworks compares with the same work done bare, as ratios
+# make test-sdk-versions  one suite of tests with the last three minor versions of the SDK
+# make bench   how the embedded Hopsworks compares with the same work done bare, as ratios; make soak: over 2,000 inserts
 # make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
 # make clean-hopsworks    remove from the project what this repository made there, after showing what that is
 # make clean   remove the environment; the store stays (python -m local_hopsworks reset deletes that)
