@@ -105,7 +105,7 @@ test-reliability: $(VENV)/.installed-for-tests
 test-sdk-versions: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
 
-# BENCH_SIZES="1e3 1e5" for less than the five sizes up to ten million rows, which take half an hour
+# BENCH_SIZES="1e3 1e5" for other sizes than a thousand to a million rows
 bench: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/benchmarks --ignore=tests/benchmarks/test_soak.py \
 	  -o addopts=--import-mode=importlib -s -q

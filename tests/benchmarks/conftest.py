@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6 1e7").split()]
+SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
 ROWS = pytest.StashKey[list[tuple[str, int | None, float, str, float]]]()
 
 
@@ -58,26 +58,3 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         size = "" if number is None else f"{number:,}"
         write(f"{work:44} {size:>10} {ours:9.3f} s {other:9.3f} s {ours / other:6.2f}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
-    draw(rows)
-
-
-def draw(rows: list[tuple[str, int | None, float, str, float]]) -> None:
-    """Cost against rows, as README.md shows it: assets/cost.png, only from a run over all sizes."""
-    from pathlib import Path
-
-    from matplotlib.figure import Figure
-
-    points: dict[str, list[tuple[int, float]]] = {}
-    for work, number, ours, name, _ in rows:
-        if number and name == "bare":
-            points.setdefault(work, []).append((number, ours))
-    full = {work: sorted(line) for work, line in points.items() if len(line) == 5}
-    if not full:
-        return
-    axes = Figure(figsize=(7.2, 4.2), layout="constrained").add_subplot(xlabel="rows", ylabel="seconds")
-    for work, line in full.items():
-        axes.loglog(*zip(*line, strict=True), marker="o", label=work)
-    axes.grid(color="#d9e0e8", linewidth=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    axes.figure.savefig(Path(__file__).resolve().parents[2] / "assets" / "cost.png", dpi=200)
