@@ -23,6 +23,7 @@ from typing import Any
 
 import hopsworks
 import pandas as pd
+import pyarrow.parquet as pq
 
 from local_hopsworks import Server
 
@@ -136,7 +137,7 @@ def _files(home: Path) -> Iterator[tuple[str, str]]:
         elif path.is_file() and path.suffix != ".parquet":
             yield name, hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         elif path.suffix == ".parquet":
-            yield name, pd.read_parquet(path).to_json()
+            yield name, pq.read_table(path).to_pandas().to_json()  # pandas' own reading can abort Python's exit
         else:
             yield name, ""
 
