@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.pipelines import Scripts
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
@@ -62,6 +66,41 @@ def run(environment: dict[str, str]) -> Run:
         )  # fmt: skip
 
     return start
+
+
+def _made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first worker to ask for it makes, for all of them."""
+    folder = _shared(factory) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            (draft := folder.with_suffix(".draft")).mkdir()
+            make(draft)
+            draft.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backfilled(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """A folder with a store that has the historical passengers; to be copied."""
+
+    def make(folder: Path) -> None:
+        done = Scripts(run, folder)("feature", BACKFILL="True")
+        assert done.returncode == 0, done.stderr
+
+    return _made_once(tmp_path_factory, "backfilled", make)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, run: Run, backfilled: Path) -> Path:
+    """A folder with a store that has the historical passengers and a model; to be copied."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(backfilled, folder, dirs_exist_ok=True)
+        done = Scripts(run, folder)("training")
+        assert done.returncode == 0, done.stderr
+
+    return _made_once(tmp_path_factory, "trained", make)
 
 
 @pytest.fixture

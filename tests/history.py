@@ -4,7 +4,6 @@ For programs that tests start: everything happens in the process that imports th
 """
 
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -17,15 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import GradientBoostingClassifier
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"titanic_{name}_pipeline.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
+from tests.pipelines import REPOSITORY, load
 
 feature, training, batch = load("feature"), load("training"), load("batch_inference")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import itertools
 import json
-import sys
+import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import joblib
 import matplotlib
@@ -20,9 +18,9 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.pipelines import FEATURES, REPOSITORY, Scripts, load
+
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipelines, maybe on a busy machine
-FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
 LOOK = """
 import hashlib, json, os, sys
 from local_hopsworks import login
@@ -47,15 +45,7 @@ print("STATE" + json.dumps(stored))
 """
 
 
-def load(name: str) -> ModuleType:
-    """A pipeline as a module; importing it does nothing."""
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-feature_pipeline, pipeline = load("titanic_feature_pipeline"), load("titanic_batch_inference_pipeline")
+feature_pipeline, pipeline = load("feature"), load("batch_inference")
 
 
 def seed_for(pclass: int, sex: int, survived: int) -> str:
@@ -68,47 +58,35 @@ def seed_for(pclass: int, sex: int, survived: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def job(run, tmp_path_factory) -> SimpleNamespace:
+def job(run, tmp_path_factory, backfilled, trained) -> SimpleNamespace:
     """The script from the empty store on: what each run answered, and what was stored at some moments."""
     folder = tmp_path_factory.mktemp("batch_inference_pipeline")
-    store = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
 
-    def script(name: str, **toggles: str):
-        return run(
-            sys.executable,
-            REPOSITORY / f"titanic_{name}_pipeline.py",
-            env={**store, **toggles},
-            cwd=folder,
-            timeout=600,
-        )
+    def scripts(name: str, start: Path | None = None) -> Scripts:
+        shutil.copytree(start, folder / name) if start else (folder / name).mkdir()
+        return Scripts(run, folder / name)
 
-    def together(*runs):
-        with ThreadPoolExecutor(len(runs)) as pool:
-            return list(pool.map(lambda one: script(one[0], **one[1]), runs))
+    job = SimpleNamespace(no_backfill=scripts("empty")("batch_inference"))
+    job.no_model = scripts("backfilled", backfilled)("batch_inference")
+    script = scripts("trained", trained)
+    job.no_passenger = script("batch_inference")
 
     def look(moment: str) -> SimpleNamespace:
         (folder / moment).mkdir()
-        done = run(sys.executable, "-c", LOOK, env=store, cwd=folder / moment, timeout=600)
-        assert done.returncode == 0, done.stderr
-        return SimpleNamespace(**json.loads(done.stdout.split("STATE")[1].splitlines()[0]), folder=folder / moment)
+        return SimpleNamespace(**script.look(LOOK, folder / moment), folder=folder / moment)
 
-    job = SimpleNamespace(no_backfill=script("batch_inference"))
-    assert script("feature", BACKFILL="True").returncode == 0
-    job.no_model = script("batch_inference")
-    assert script("training").returncode == 0
-    job.no_passenger = script("batch_inference")
     # One man is predicted wrongly: labels that strayed from their passengers would show
     died, survived, woman = ({"SEED": seed_for(*whom)} for whom in ((3, 0, 0), (3, 0, 1), (1, 1, 1)))
-    men = together(("feature", died), ("feature", died), ("feature", survived))
+    men = script.together(("feature", died), ("feature", died), ("feature", survived))
     assert [done.returncode for done in men] == [0, 0, 0]
-    job.at_once = together(("batch_inference", {}), ("batch_inference", {}))
+    job.at_once = script.together(("batch_inference", {}), ("batch_inference", {}))
     assert [done.returncode for done in job.at_once] == [0, 0], [done.stderr for done in job.at_once]
     job.one_outcome = look("one_outcome")
     job.woman = script("feature", **woman)
     (pictures := folder / "pictures").mkdir()
     for name in ("0.png", "1.png"):  # others than those of the model
         (pictures / name).write_bytes((REPOSITORY / "assets" / name).read_bytes() + b"mine")
-    job.both = script("batch_inference", ASSETS_URL=str(pictures))
+    job.both = script("batch_inference", ASSETS_URL=pictures)
     job.both_outcomes = look("both_outcomes")
     return job
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import http.server
-import importlib.util
 import json
 import re
 import signal
@@ -15,17 +14,18 @@ import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "titanic_feature_pipeline.py"
+from tests.pipelines import REPOSITORY, Scripts, load
+
+SCRIPT = REPOSITORY / "titanic_feature_pipeline.py"
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipeline, maybe on a busy machine
-CSV = SCRIPT.parent / "data" / "titanic.csv"
+CSV = REPOSITORY / "data" / "titanic.csv"
 LOOK = """
 import json
 import re
@@ -38,43 +38,22 @@ print("STATE" + json.dumps({"rows": rows.drop(columns="event_time").to_dict("rec
 """
 
 
-def load(name: str) -> ModuleType:
-    """A pipeline as a module; importing it does nothing."""
-    spec = importlib.util.spec_from_file_location(name, SCRIPT.with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pipeline = load("titanic_feature_pipeline")
+pipeline = load("feature")
 
 
 @pytest.fixture(scope="module")
 def job(run, tmp_path_factory) -> SimpleNamespace:
     """The script on an empty store and later: what each run answered, and what was stored."""
-    folder = tmp_path_factory.mktemp("feature_pipeline")
-    store = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
-
-    def together(*toggles: dict) -> list:
-        with ThreadPoolExecutor(len(toggles)) as pool:
-            return list(
-                pool.map(
-                    lambda one: run(sys.executable, SCRIPT, env={**store, **one}, cwd=folder, timeout=600), toggles
-                )
-            )
-
-    def look() -> dict:
-        done = run(sys.executable, "-c", LOOK, env=store, cwd=folder, timeout=600)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.split("STATE")[1])
-
-    (too_early,) = together({})
-    backfills = together({"BACKFILL": "True"}, {"BACKFILL": "True"})
-    backfilled = look()
-    synthetic = together({"SEED": "7"}, {"SEED": "7"}, {"SEED": "8"}, {"BACKFILL": "True"})
+    script = Scripts(run, tmp_path_factory.mktemp("feature_pipeline"))
+    too_early = script("feature")
+    backfills = script.together(("feature", {"BACKFILL": "True"}), ("feature", {"BACKFILL": "True"}))
+    backfilled = script.look(LOOK)
+    synthetic = script.together(
+        *(("feature", one) for one in ({"SEED": "7"}, {"SEED": "7"}, {"SEED": "8"}, {"BACKFILL": "True"}))
+    )
     backfills.append(synthetic.pop())
     return SimpleNamespace(
-        too_early=too_early, backfills=backfills, backfilled=backfilled, synthetic=synthetic, last=look()
+        too_early=too_early, backfills=backfills, backfilled=backfilled, synthetic=synthetic, last=script.look(LOOK)
     )
 
 

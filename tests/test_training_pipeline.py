@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import http.server
-import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -20,9 +20,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.pipelines import FEATURES, REPOSITORY, Scripts, load
+
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipelines, maybe on a busy machine
-FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
 LOOK = """
 import json, os
 from local_hopsworks import login
@@ -41,15 +41,7 @@ print("STATE" + json.dumps(stored))
 """
 
 
-def load(name: str) -> ModuleType:
-    """A pipeline as a module; importing it does nothing."""
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-feature_pipeline, pipeline = load("titanic_feature_pipeline"), load("titanic_training_pipeline")
+feature_pipeline, pipeline = load("feature"), load("training")
 
 
 class Assets(http.server.SimpleHTTPRequestHandler):
@@ -58,22 +50,13 @@ class Assets(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def job(run, environment, tmp_path_factory) -> SimpleNamespace:
+def job(run, environment, tmp_path_factory, backfilled) -> SimpleNamespace:
     """The script before and after a backfill, again, and told to retrain: what each run answered, what is stored."""
     folder = tmp_path_factory.mktemp("training_pipeline")
-    store = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
-
-    def script(name: str, **toggles: str):
-        return run(
-            sys.executable,
-            REPOSITORY / f"titanic_{name}_pipeline.py",
-            env={**store, **toggles},
-            cwd=folder,
-            timeout=600,
-        )
-
-    job = SimpleNamespace(too_early=script("training"))
-    assert script("feature", BACKFILL="True").returncode == 0
+    (folder / "empty").mkdir()
+    job = SimpleNamespace(too_early=Scripts(run, folder / "empty")("training"))
+    shutil.copytree(backfilled, folder, dirs_exist_ok=True)
+    script = Scripts(run, folder)
     assets = functools.partial(Assets, directory=str(REPOSITORY / "assets"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), assets) as server:
         (thread := threading.Thread(target=server.serve_forever)).start()
@@ -85,17 +68,16 @@ def job(run, environment, tmp_path_factory) -> SimpleNamespace:
     # The second training is a job that a served Hopsworks runs by itself; nothing of this repository lies beside it
     job.handed_over = script("training", LOCAL="False", RETRAIN="True", SCHEDULE="* * * * * ?")
     command = [sys.executable, "-m", "local_hopsworks", "serve"]
-    logs = folder / "store" / "projects" / "local" / "Logs" / "Python" / "titanic_training_pipeline"
-    alone = {**environment, **store, "PYTHONPATH": environment["PYTHONPATH"].split(os.pathsep)[0]}
+    logs = script.store / "projects" / "local" / "Logs" / "Python" / "titanic_training_pipeline"
+    alone = {**environment, "PYTHONPATH": environment["PYTHONPATH"].split(os.pathsep)[0]}
+    alone["LOCAL_HOPSWORKS_HOME"] = str(script.store)
     with subprocess.Popen(command, env=alone, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as served:
         job.retraining, end = "", time.monotonic() + 300
         while "Next:" not in job.retraining and time.monotonic() < end:
             job.retraining = "".join(log.read_text() for log in logs.glob("*/std*.log"))
             time.sleep(0.2)
         served.terminate()
-    done = run(sys.executable, "-c", LOOK, env=store, cwd=folder, timeout=600)
-    assert done.returncode == 0, done.stderr
-    vars(job).update(json.loads(done.stdout.split("STATE")[1]))
+    vars(job).update(script.look(LOOK))
     return job
 
 

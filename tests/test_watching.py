@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from tests.pipelines import load
+
 MODEL = {"version": 3, "cv_accuracy": 0.8159, "cv_accuracy_std": 0.0367}  # as `make run` prints them
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-feature_pipeline, pipeline = load("titanic_feature_pipeline"), load("titanic_batch_inference_pipeline")
+feature_pipeline, pipeline = load("feature"), load("batch_inference")
 
 
 def make_encoding():

@@ -80,8 +80,11 @@ class Hopsworks:
 def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) -> Iterator[Callable[..., Hopsworks]]:
     made: list[Hopsworks] = []
 
-    def make() -> Hopsworks:
-        made.append(Hopsworks(tmp_path_factory.mktemp("hopsworks"), environment))
+    def make(start: Path | None = None) -> Hopsworks:
+        home = tmp_path_factory.mktemp("hopsworks")
+        if start:
+            shutil.copytree(start, home, dirs_exist_ok=True)
+        made.append(Hopsworks(home / "store", environment))
         return made[-1]
 
     yield make
@@ -90,12 +93,9 @@ def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) 
 
 
 @pytest.fixture(scope="session")
-def hopsworks(make_hopsworks: Callable[..., Hopsworks]) -> Hopsworks:
+def hopsworks(make_hopsworks: Callable[..., Hopsworks], trained: Path) -> Hopsworks:
     """A Hopsworks in which the pipelines have stored the historical passengers and a model."""
-    served = make_hopsworks()
-    served.program("titanic_feature_pipeline.py", BACKFILL="True")
-    served.program("titanic_training_pipeline.py")
-    return served
+    return make_hopsworks(trained)
 
 
 class App:
