@@ -94,8 +94,9 @@ browser:
 	  || { test "$$(id -u)" = 0 && { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null; } \
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
+# Three at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
 test: lint browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # `make test` runs a smaller share of these
 test-reliability: $(VENV)/.installed-for-tests

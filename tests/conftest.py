@@ -29,6 +29,11 @@ for _variable in [name for name in os.environ if name.startswith(_NOT_FOR_TESTS)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take long first, so that at the end no worker is left alone with one of them."""
+    items.sort(key=lambda item: item.path.parent.name in ("local_hopsworks", "reliability"))
+
+
 def _shared(factory: pytest.TempPathFactory) -> Path:
     """The temporary folder of all workers of this run."""
     own = factory.getbasetemp()
