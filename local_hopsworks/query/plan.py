@@ -11,6 +11,8 @@ import decimal
 from dataclasses import dataclass, field
 
 Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
+# A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are milliseconds.
+MOST_SECONDS = 9_999_999_999
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import UserDefinedType
 
-from local_hopsworks.query.plan import Column, Condition, Filter, Join, Logic, Plan, Value
+from local_hopsworks.query.plan import MOST_SECONDS, Column, Condition, Filter, Join, Logic, Plan, Value
 
 _Expression = sa.ColumnElement[Any]
 _DIALECT = DefaultDialect(paramstyle="qmark", supports_native_boolean=True)  # other styles double per cent signs
@@ -28,8 +28,6 @@ _COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
     "GREATER_THAN_OR_EQUAL": operator.ge,
     "LIKE": lambda left, pattern: left.like(pattern),
 }
-# A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are milliseconds.
-_MOST_SECONDS = 9_999_999_999
 
 
 def alias(table: int) -> str:
@@ -109,7 +107,7 @@ def _milliseconds(column: Column) -> _Expression:
     event_time = _expression(column)
     if column.type in ("timestamp", "date"):
         return sa.func.epoch_ms(event_time)
-    return sa.case((sa.func.abs(event_time) <= _MOST_SECONDS, event_time * 1000), else_=event_time)
+    return sa.case((sa.func.abs(event_time) <= MOST_SECONDS, event_time * 1000), else_=event_time)
 
 
 def _condition(condition: Condition) -> _Expression:

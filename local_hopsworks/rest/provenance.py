@@ -90,12 +90,7 @@ def of_model(call: Call) -> Answer:
     if not row.document["featureView"]:
         return {"upstream": [], "downstream": []}
     name, version = row.document["featureView"]
-    same = (
-        feature_views.c.parent_id == call.project.id,
-        feature_views.c.name == name,
-        feature_views.c.version == version,
-    )
-    view = call.db.execute(feature_views.select().where(*same)).one_or_none()
+    view = views.look_up(call, name, version)
     if view is None:
         return {"upstream": [_gone("FEATURE_VIEW", call, name, version)], "downstream": []}
     source = _node("FEATURE_VIEW", views.document(call, view))

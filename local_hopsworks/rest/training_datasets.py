@@ -17,8 +17,8 @@ from local_hopsworks.errors import (
 )
 from local_hopsworks.metadata import feature_groups, feature_views, projects, training_datasets
 from local_hopsworks.query import run
+from local_hopsworks.rest import batch_queries, jobs, queries, shapes, tags
 from local_hopsworks.rest import feature_views as views
-from local_hopsworks.rest import jobs, queries, shapes, tags
 from local_hopsworks.rest.projects import feature_store_name
 from local_hopsworks.rest.routing import USER, Answer, Call, Routes, Service, items, now
 from local_hopsworks.store import checked_component
@@ -182,8 +182,8 @@ def materialise(service: Service, row: sa.Row[Any], project: sa.Row[Any], query:
             parts = [
                 {
                     **query,
-                    "filter": views.all_of(
-                        [query.get("filter"), *views.window(root, split.get("startTime"), split.get("endTime"))]
+                    "filter": batch_queries.all_of(
+                        [query.get("filter"), *batch_queries.window(root, split.get("startTime"), split.get("endTime"))]
                     ),
                 }
                 for split in splits

@@ -196,13 +196,19 @@ def test_time_window_without_event_time_is_refused_with_a_sentence(feature_store
 
 
 @pytest.fixture(scope="module")
-def joined(feature_store, group):
-    """Colours of the keys over time, joined as of the root's event time."""
+def other(feature_store):
+    """Colours of the keys over time."""
     other = feature_store.get_or_create_feature_group(
         name="views_other", version=1, primary_key=["key", "part"], event_time="seen"
     )
     seen = DAYS - pd.Timedelta(hours=1)
     other.insert(pd.DataFrame({"key": range(10), "part": [7] * 10, "seen": seen.dt.as_unit("us"), "x": range(10)}))
+    return other
+
+
+@pytest.fixture(scope="module")
+def joined(feature_store, group, other):
+    """Joined as of the root's event time."""
     query = group.select(["x", "label"]).join(other.select(["x"]), on=["key"], prefix="other_")
     return feature_store.create_feature_view(name="views_joined", version=1, query=query, labels=["label"])
 
@@ -225,23 +231,22 @@ def test_joined_view_gives_keys_and_event_times_of_all_groups(joined):
     assert set(batch["tests_views_other_1_part"]) == {7}
 
 
-def test_features_of_a_joined_view_are_listed_as_they_are_read(feature_store, group, name):
-    other = feature_store.get_feature_group("views_other", 1)
+def test_features_of_a_joined_view_are_listed_as_they_are_read(feature_store, group, other, name):
     query = group.select(["key", "x"]).join(other.select(["key", "part"]), on=["key"])
     view = feature_store.create_feature_view(name=name, version=1, query=query)
     assert [feature.name for feature in view.features] == list(view.get_batch_data().columns) == ["key", "x", "part"]
 
 
-def test_names_that_collide_get_the_name_of_their_feature_group(feature_store, group, name):
-    other = feature_store.get_feature_group("views_other", 1)
+def test_names_that_collide_get_the_name_of_their_feature_group(feature_store, group, other, name):
     query = group.select(["x"]).join(other.select(["x", "part"]))
     view = feature_store.create_feature_view(name=name, version=1, query=query)
     listed = [feature.name for feature in view.features]
     assert listed == list(view.get_batch_data().columns) == ["x", "views_other_x", "views_other_part"]
 
 
-def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_is_created(feature_store, group, name):
-    other = feature_store.get_feature_group("views_other", 1)
+def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_is_created(
+    feature_store, group, other, name
+):
     twice = group.select(["key"]).join(other.select(["x"]), prefix="o_").join(other.select(["x"]), prefix="o_")
     with pytest.raises(
         RestAPIError, match="Two features of the query are called 'o_x'; give a join a prefix"
