@@ -6,7 +6,7 @@
   port                                   the HTTPS port that its servers prefer
   security/                              certificate authority, API key, signing key; see security.py
   projects/{project}/                    dataset storage: Resources, Models, Logs, {project}_Training_Datasets
-  featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group
+  featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see query/archive.py
                                          (.cleared beside it: its rows until an overwrite has written the new ones)
   servers/{id}/                          one running server: its lock, held as long as it lives, and its drafts
   aside/                                 what was taken out of the way because it is in doubt; nothing deletes it

@@ -4,6 +4,9 @@ planner.py  Query JSON -> Plan: every name and value checked against the stored 
 plan.py     what a Plan is
 sql.py      Plan -> DuckDB SQL
 delta.py    the Delta tables: open, as of a time, commits, changes, new columns
+delta_log.py    what can be wrong with one
+compaction.py   small files into large ones, while nobody writes
+archive.py      the older part of a table's log
 run.py      Plan -> Arrow record batches
 service.py  Arrow Flight: who may ask, and the answer as a stream
 files.py    training data as files

@@ -2,7 +2,8 @@
 
 Clients write tables themselves, and of two Delta transactions the later one fails. So that it is never theirs, a server
 holds a lock for as long as a client inserts (the SDK asks for the expectation suite before and tells the commit after),
-and compacts only a table that nobody else holds. Nothing is removed: what history needs stays readable.
+and compacts only a table that nobody else holds. Nothing is removed: what history needs stays readable, and the older
+part of the log goes to the archive. Of `remove_rows` the SDK tells only afterwards, so that it may still be the later.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from local_hopsworks.query import archive
 
 _log = logging.getLogger("local_hopsworks")
 EVERY = 32  # commits
@@ -88,5 +91,6 @@ def _compact(table: Path) -> None:
         opened = DeltaTable(table)
         opened.optimize.compact(target_size=TARGET_BYTES)
         opened.create_checkpoint()  # readers begin with it instead of with the first commit
-    except DeltaError as error:  # a client that no server knew was faster; its rows are what counts
+        archive.put_away(table)
+    except (DeltaError, OSError) as error:  # a client that no server knew was faster; its rows are what counts
         _log.info("The table %s was not compacted: %s", table.name, error)

@@ -6,17 +6,19 @@ import datetime
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, NO_DATA_AT_COMMIT_TIME, HopsworksError, NotFound
+from local_hopsworks.query import archive
 from local_hopsworks.store import cleared
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+_Found = TypeVar("_Found")
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
@@ -62,14 +64,28 @@ def _table(location: str) -> Path | None:
     return next((found for found in (table, cleared(table)) if has_commits(found)), None)
 
 
-def _open(table: Path, name: str) -> Any:
+def _open(table: Path, name: str, whole: Path | None = None) -> Any:
     from deltalake import DeltaTable  # built into hops-deltalake; 0.1 s, and only reading needs it
     from deltalake.exceptions import DeltaError
 
     try:
-        return DeltaTable(table.as_uri())
+        return DeltaTable((whole or table).as_uri())
     except (DeltaError, OSError, ValueError) as error:
         raise _damaged(table, name, str(error).partition("\n")[0]) from error
+
+
+def _in_history(
+    folder: Path, name: str, find: Callable[[Any, int], _Found | None], *, rows: bool = False
+) -> _Found | None:
+    """What `find` finds in a table, given the first version that it may use. It looks without the archive if there is
+    one, and if that is not enough (None), once more with it. `rows`: it has Delta read rows, not only the log."""
+    with archive.held(folder):
+        if first := archive.first_version(folder):
+            found = find(_open(folder, name), first)
+            if found is not None:
+                return found
+        with archive.whole(folder, rows=rows) as whole:
+            return find(_open(folder, name, whole), 0)
 
 
 def _damaged(table: Path, name: str, problem: str) -> HopsworksError:
@@ -99,16 +115,26 @@ def read(
     folder = _table(location)
     if folder is None:
         raise NotFound(f"No data found for featuregroup {name}: nothing was inserted yet.", FEATURE_GROUP_NOT_FOUND)
-    table = _open(folder, name)
     if since:
-        return _changes(table, features, since, as_of)
-    if as_of is not None:
+        return _changes(folder, name, features, since, as_of)
+    if as_of is None:
+        return _rows(_open(folder, name), folder, name, features)
+
+    def rows(table: Any, first: int) -> pads.Dataset | None:
         versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
-        if not versions:
-            raise HopsworksError(
-                f"No commits found for featuregroup {name} up to {_iso(as_of)}.", NO_DATA_AT_COMMIT_TIME
-            )
+        if max(versions, default=-1) < first:
+            return None
         table.load_as_version(max(versions))
+        return _rows(table, folder, name, features)
+
+    found = _in_history(folder, name, rows)
+    if found is None:
+        raise HopsworksError(f"No commits found for featuregroup {name} up to {_iso(as_of)}.", NO_DATA_AT_COMMIT_TIME)
+    return found
+
+
+def _rows(table: Any, folder: Path, name: str, features: Sequence[tuple[str, str]]) -> pads.Dataset:
+    """Those of an open table, whose files are in `folder`."""
     import pyarrow as pa
     import pyarrow.fs as pafs
 
@@ -133,19 +159,30 @@ def _missing(schema: pa.Schema, features: Sequence[tuple[str, str]]) -> list[pa.
     return list(pa.schema(Schema(fields).to_arrow()))
 
 
-def _changes(table: Any, features: Sequence[tuple[str, str]], since: int, until: int | None) -> pa.RecordBatchReader:
+def _changes(
+    folder: Path, name: str, features: Sequence[tuple[str, str]], since: int, until: int | None
+) -> pa.RecordBatchReader:
     """Rows as they were inserted or became, in commits after `since` up to `until`."""
+
+    def changes(table: Any, first: int) -> pa.RecordBatchReader | None:
+        history = [entry for entry in table.history() if entry["version"] >= first]
+        if first and (not history or history[-1]["timestamp"] > since):
+            return None
+        versions = [each["version"] for each in history if since < each["timestamp"] <= (until or each["timestamp"])]
+        return _changes_of(table, features, versions)
+
+    return _in_history(folder, name, changes, rows=True)
+
+
+def _changes_of(table: Any, features: Sequence[tuple[str, str]], versions: list[int]) -> pa.RecordBatchReader:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    commits = [
-        entry["version"] for entry in table.history() if since < entry["timestamp"] <= (until or entry["timestamp"])
-    ]
     schema = pa.schema(table.schema().to_arrow())
     missing = _missing(schema, features)
-    if not commits:
+    if not versions:
         return pa.RecordBatchReader.from_batches(pa.schema([*schema, *missing]), [])
-    changes = pa.table(table.load_cdf(starting_version=min(commits), ending_version=max(commits)))
+    changes = pa.table(table.load_cdf(starting_version=min(versions), ending_version=max(versions)))
     kept = pc.is_in(changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"]))
     rows = changes.select(schema.names).cast(schema).filter(kept)  # cast first: nothing filters the log's string views
     for field in missing:
@@ -156,16 +193,21 @@ def _changes(table: Any, features: Sequence[tuple[str, str]], since: int, until:
 def commits(location: str, most: int | None = None) -> list[dict[str, Any]]:
     """Commits that changed rows, newest first and `most` of them at most, out of the table's own log. `commitid` is the
     commit time in ms."""
-    table = _table(location)
-    if table is None:
+    folder = _table(location)
+    if folder is None:
         return []
-    opened, looked_at = _open(table, table.name), most
-    while True:  # a log has other entries too, and to read all of a long one takes seconds
-        history = opened.history(looked_at)
-        found = _row_changes(history)
-        if looked_at is None or len(found) >= (most or 0) or len(history) < looked_at:
-            return found[:most]
-        looked_at *= 4
+
+    def newest(table: Any, first: int) -> list[dict[str, Any]] | None:
+        looked_at = most
+        while looked_at is not None:  # a log has other entries too, and to read all of a long one takes seconds
+            history = table.history(looked_at)
+            found = _row_changes(history)
+            if len(found) >= (most or 0):
+                return found[:most]
+            looked_at = looked_at * 4 if len(history) == looked_at else None
+        return None if first else _row_changes(table.history())[:most]
+
+    return _in_history(folder, folder.name, newest) or []
 
 
 def _row_changes(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -187,16 +229,17 @@ def add_columns(location: str, features: list[dict[str, Any]]) -> None:
         return  # the first insert will create the table with all of them
     from deltalake import Field
 
-    table = _open(folder, folder.name)
-    present = {field.name for field in table.schema().fields}
-    missing = [feature for feature in features if feature["name"] not in present]
-    if missing:
-        table.alter.add_columns(
-            [
-                Field(feature["name"], _delta_type(feature["name"], feature.get("type")), nullable=True)
-                for feature in missing
-            ]
-        )
+    with archive.held(folder):  # of two transactions, this and a compaction, the later one would fail
+        table = _open(folder, folder.name)
+        present = {field.name for field in table.schema().fields}
+        missing = [feature for feature in features if feature["name"] not in present]
+        if missing:
+            table.alter.add_columns(
+                [
+                    Field(feature["name"], _delta_type(feature["name"], feature.get("type")), nullable=True)
+                    for feature in missing
+                ]
+            )
 
 
 def _delta_type(name: str, type_: object) -> Any:

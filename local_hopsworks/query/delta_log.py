@@ -1,4 +1,4 @@
-"""What can be wrong with a Delta table on disk: its log, file by file, and the files that the log names."""
+"""What can be wrong with a Delta table on disk: its log with the archive, file by file, and the files they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_hopsworks.query import delta
+from local_hopsworks.query import archive, delta
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*")
@@ -28,9 +28,22 @@ class Problem:
 
 def problems(table: Path) -> Iterator[Problem]:
     """None for a table that has no commit yet."""
-    if not delta.has_commits(table):
-        return
-    entries = {path.name: path for path in (table / "_delta_log").iterdir()}
+    if delta.has_commits(table):
+        with archive.held(table):
+            yield from [*_of_archive(table), *_of_log(table)]
+
+
+def _of_archive(table: Path) -> Iterator[Problem]:
+    folder = table / archive.FOLDER
+    if archive.is_of_another(table):
+        yield Problem(f"{folder} is of a table that was there before.", "it is moved aside.", aside=folder)
+
+
+def _of_log(table: Path) -> Iterator[Problem]:
+    folders = [table / archive.FOLDER, table / "_delta_log"]
+    if archive.is_of_another(table) or not folders[0].is_dir():
+        del folders[0]
+    entries = {path.name: path for folder in folders for path in folder.iterdir()}
     versions = sorted(int(match[1]) for name in entries if (match := _COMMIT.fullmatch(name)))
     checkpoints = {int(match[1]) for name in entries if (match := _CHECKPOINT.fullmatch(name))}
     foreign = [name for name in entries if not any(kind.fullmatch(name) for kind in (_COMMIT, _CHECKPOINT, _OTHERS))]

@@ -3,7 +3,7 @@
     make soak
 
 Prints and asserts no time. Beside wall and CPU time of an insert: that of the read, open files, and resident memory.
-The SDK itself reads the table's whole history after every insert; that part grows here as on a real Hopsworks.
+The SDK itself reads the table's whole log after every insert, which stays short because its older part is archived.
 """
 
 import json

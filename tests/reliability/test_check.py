@@ -21,6 +21,7 @@ from deltalake import DeltaTable, write_deltalake
 from local_hopsworks import Server
 from local_hopsworks.__main__ import main
 from local_hopsworks.check import check as find_faults
+from local_hopsworks.query import archive
 
 API = "hopsworks-api/api"
 GROUP = {"type": "cachedFeaturegroupDTO", "name": "passengers", "features": [{"name": "id", "type": "bigint"}]}
@@ -97,6 +98,13 @@ def test_store_in_order_is_said_to_be(check, home):
     assert tree(home) == before
 
 
+def test_table_with_an_archive_is_in_order(check, home):
+    assert archived(home).exists() and not log(home, 0).exists()
+    before = tree(home)
+    assert check() == (0, [f"The store {home} is in order."])
+    assert tree(home) == before
+
+
 def test_table_that_two_programs_made_at_once_is_in_order(check, home):
     first = log(home, 0).read_text()
     identity = next(json.loads(line)["metaData"]["id"] for line in first.splitlines() if "metaData" in line)
@@ -152,6 +160,12 @@ def foreign_file_in_log(home):
     return "Feature group passengers version 1: its log has a foreign file,"
 
 
+def archive_of_another_table(home):
+    (table(home) / archive.FOLDER).mkdir()
+    shutil.copy(log(home, 0), table(home) / archive.FOLDER)
+    return f"passengers version 1: {table(home) / archive.FOLDER} is of a table that was there before."
+
+
 def missing_project_folder(home):
     (home / "projects/tests/Logs").rmdir()
     return "The project tests lacks its folders Logs"
@@ -186,7 +200,7 @@ def long_share(*damages):
 
 
 REPAIRED = [
-    stray_table, half_made_model, missing_rows, broken_off_removal, *long_share(
+    stray_table, half_made_model, missing_rows, broken_off_removal, archive_of_another_table, *long_share(
         dead_server, open_key, damaged_commit, commit_of_another_table, foreign_file_in_log, missing_project_folder,
         lost_execution, older_format,
     )
@@ -204,7 +218,7 @@ def test_fault_is_named_and_repaired_only_when_asked(damage, check, home, record
     assert status == 0 and said[0].startswith("Repaired: ") and sentence in said[0], said
     assert said[-1] == f"The store {home} is in order."
     assert check() == (0, [f"The store {home} is in order."])
-    if damage in (stray_table, half_made_model, foreign_file_in_log, damaged_commit):
+    if damage in (stray_table, half_made_model, foreign_file_in_log, damaged_commit, archive_of_another_table):
         lost = set(before.values()) - set(tree(home).values())
         assert not lost, "what is in doubt is kept"
         where = Path(said[0].partition(" It is now ")[2].rstrip("."))
@@ -224,6 +238,20 @@ def lost_table(home):
 def missing_commit(home):
     log(home, 0).unlink()
     return f"Feature group passengers version 1: its log lacks the commit {log(home, 0)}."
+
+
+def archived(home):
+    """The first commit of the table of four is in the archive; where that is."""
+    for first in (5, 7):
+        DeltaTable(table(home)).create_checkpoint()
+        write_deltalake(table(home), pd.DataFrame({"id": [first, first + 1]}), mode="append")
+    archive.put_away(table(home))
+    return table(home) / archive.FOLDER / log(home, 0).name
+
+
+def damaged_commit_in_archive(home):
+    archived(home).write_text('{"add": ')
+    return f"a commit is damaged or another table's, {table(home) / archive.FOLDER / log(home, 0).name}."
 
 
 def shortened_rows(home):
@@ -269,7 +297,8 @@ def no_store(home):
 
 LEFT = [
     lost_table, shortened_database, *long_share(
-        missing_commit, shortened_rows, lost_model, other_secrets_key, no_database, newer_format, no_store,
+        missing_commit, damaged_commit_in_archive, shortened_rows, lost_model, other_secrets_key, no_database,
+        newer_format, no_store,
     )
 ]  # fmt: skip
 
