@@ -29,9 +29,9 @@ def write(folder, data, **options):
     write_deltalake(str(folder), arrow(data), configuration=changes, **options)
 
 
-def merge(folder, data):
+def merge(folder, data, on="new.id = old.id"):
     table = DeltaTable(str(folder))
-    merger = table.merge(arrow(data), "new.id = old.id", source_alias="new", target_alias="old")
+    merger = table.merge(arrow(data), on, source_alias="new", target_alias="old")
     merger.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
