@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import urllib.parse
@@ -28,9 +29,13 @@ class Problem:
 
 def problems(table: Path) -> Iterator[Problem]:
     """None for a table that has no commit yet."""
-    if delta.has_commits(table):
-        with archive.held(table):
-            yield from [*_of_archive(table), *_of_log(table)]
+    with contextlib.suppress(FileNotFoundError):  # it is being deleted
+        folder = table.stat().st_ino
+        if delta.has_commits(table):
+            with archive.held(table):
+                found = [*_of_archive(table), *_of_log(table)]
+            if table.stat().st_ino == folder:  # else it was deleted or cleared while it was looked at
+                yield from found
 
 
 def _of_archive(table: Path) -> Iterator[Problem]:
@@ -77,7 +82,7 @@ def _actions(path: Path) -> list[dict[str, Any]] | None:
     """What a commit does; None if it cannot be read."""
     try:
         actions = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    except (ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return None
     return actions if actions and all(isinstance(action, dict) and len(action) == 1 for action in actions) else None
 
