@@ -28,10 +28,15 @@ def compare(request: Any) -> Callable[..., None]:
     """Do ours and another's in turns; a line of the table has the medians of both in seconds, and their ratio."""
 
     def run(
-        work: str, ours: Callable[[], Any], other: Callable[[], Any], rows: int | None = None, name: str = "bare"
+        work: str,
+        ours: Callable[[], Any],
+        other: Callable[[], Any],
+        rows: int | None = None,
+        name: str = "bare",
+        rounds: int | None = None,
     ) -> None:
         seconds: dict[Callable[[], Any], list[float]] = {ours: [], other: []}
-        for _ in range(1 if rows and rows > 1e6 else 3 if rows and rows > 1e5 else 7):
+        for _ in range(rounds or (1 if rows and rows > 1e6 else 3 if rows and rows > 1e5 else 7)):
             for function in (other, ours):
                 start = time.perf_counter()
                 function()
