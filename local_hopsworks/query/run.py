@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local_hopsworks.query import delta
 from local_hopsworks.query.plan import Plan
@@ -19,6 +20,8 @@ _CONFIGURATION = {  # a query reads the tables that are registered for it, and n
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+_databases: list[Any] = []
+_database_lock = threading.Lock()
 
 
 def stream(plan: Plan) -> pa.RecordBatchReader:
@@ -29,15 +32,23 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
     if plan.is_projection and isinstance(tables[0], pads.Dataset):  # half of DuckDB's work, which would only copy
         columns = {name: pads.field(column.name) for column, name in plan.columns}
         return tables[0].scanner(columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=2).to_reader()
-    import duckdb  # 0.2 s, and only this needs it
-
-    connection = duckdb.connect(":memory:", config=_CONFIGURATION)
+    connection = _database().cursor()  # what is registered in one is not seen in another
     connection.execute("SET TimeZone = 'UTC'")
     # DuckDB does not know how many rows an Arrow dataset has, and takes a nested loop for a point-in-time join of few
     connection.execute("SET asof_loop_join_threshold = 0")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)
     return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
+
+
+def _database() -> Any:
+    """One for all queries: to set one up takes longer than to find a row among millions."""
+    with _database_lock:  # programs ask at the same moment, and each database would have threads of its own
+        if not _databases:
+            import duckdb  # 0.2 s, and only this needs it
+
+            _databases.append(duckdb.connect(":memory:", config=_CONFIGURATION))
+        return _databases[0]
 
 
 def table(plan: Plan) -> pa.Table:
