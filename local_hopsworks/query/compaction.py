@@ -22,6 +22,7 @@ from local_hopsworks.query import archive
 _log = logging.getLogger("local_hopsworks")
 EVERY = 32  # commits
 TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
+ROW_GROUP = 1 << 17  # rows, of which a narrow time window reads one group: delta-rs would write a million
 LONGEST_INSERT = 300  # seconds; whoever began before that and told nothing has died
 
 
@@ -84,12 +85,13 @@ def compact_if_due(table: Path) -> None:
 
 
 def _compact(table: Path) -> None:
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
     from deltalake.exceptions import DeltaError
 
     try:
         opened = DeltaTable(table)
-        opened.optimize.compact(target_size=TARGET_BYTES)
+        written = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
+        opened.optimize.compact(target_size=TARGET_BYTES, writer_properties=written)
         opened.create_checkpoint()  # readers begin with it instead of with the first commit
         archive.put_away(table)
     except (DeltaError, OSError) as error:  # a client that no server knew was faster; its rows are what counts

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from local_hopsworks.query import run
 from tests.benchmarks.work import COLUMNS, START, directly, frame, merge, through_the_sdk, write
 
 
@@ -72,18 +73,33 @@ def test_filtered_read(stored, data, size, compare):
     )
 
 
-def test_window(stored, size, compare):
+def test_window(stored, size, compare, monkeypatch):
     group, _ = stored
+    plans = []
+    stream = run.stream
+    monkeypatch.setattr(run, "stream", lambda plan: [plans.append(plan), stream(plan)][1])
     at = START + pd.Timedelta(seconds=size // 2)
     time = group.get_feature("event_time")
     query = group.filter((time >= str(at)) & (time < str(at + pd.Timedelta(seconds=1))))
-    assert len(through_the_sdk(query)) == 1
+    everything = group.select_all()
+    assert len(through_the_sdk(query)) == 1 and len(through_the_sdk(everything)) == size
+    monkeypatch.undo()
+    window, whole = plans
     compare(
         "read a time window of one row",
         lambda: through_the_sdk(query),
-        lambda: through_the_sdk(group.select_all()),
+        lambda: through_the_sdk(everything),
         rows=size,
         name="reading all",
+        rounds=5,
+    )
+    compare(
+        "the same, only the server's part",
+        lambda: run.table(window),
+        lambda: run.table(whole),
+        rows=size,
+        name="reading all",
+        rounds=5,
     )
 
 

@@ -5,6 +5,7 @@ import shutil
 import threading
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from hsfs.feature import Feature
@@ -296,3 +297,10 @@ def test_writer_nobody_knew_of_wins(group, table, monkeypatch):
     compaction._compact(table(group))
     monkeypatch.undo()
     assert sorted(group.read()["id"]) == [0, 2]
+
+
+def test_row_groups_are_small_so_that_a_narrow_window_reads_little(group, table, monkeypatch):
+    monkeypatch.setattr(compaction, "ROW_GROUP", 2)
+    insert(group, *range(8))
+    files = [file.removeprefix("file://") for file in DeltaTable(table(group)).file_uris()]
+    assert max(pq.ParquetFile(file).num_row_groups for file in files) > 1
