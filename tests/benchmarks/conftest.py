@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
-ROWS = pytest.StashKey[list[tuple[str, int | None, float, str, float]]]()
+ROWS = pytest.StashKey[list[tuple[Any, ...]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,7 +49,7 @@ def compare(request: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def report(request: Any) -> Callable[..., None]:
-    """Add a line to the table: (work, rows, our seconds, name of the other, its seconds)."""
+    """Add a line to the table: (work, rows, our seconds, name of the other, its seconds); last, another unit."""
     return lambda *line: request.config.stash[ROWS].append(line)
 
 
@@ -59,7 +59,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     write = terminalreporter.write_line
     write(f"\n{'work':44} {'rows':>10} {'embedded':>11} {'other':>11}  ratio")
-    for work, number, ours, name, other in rows:
+    for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
-        write(f"{work:44} {size:>10} {ours:9.3f} s {other:9.3f} s {ours / other:6.2f}  of {name}")
+        of = (unit or ["s"])[0]
+        write(f"{work:44} {size:>10} {ours:9.3f} {of} {other:9.3f} {of} {ours / other:6.2f}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
