@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.figure import PICTURE, draw
+
 SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
 ROWS = pytest.StashKey[list[tuple[Any, ...]]]()
 
@@ -64,3 +66,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         of = (unit or ["s"])[0]
         write(f"{work:44} {size:>10} {ours:9.3f} {of} {other:9.3f} {of} {ours / other:6.2f}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
+    if draw(rows):
+        write(f"drawn in {PICTURE}")

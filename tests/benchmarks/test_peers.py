@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
+from tests.benchmarks.conftest import SIZES
 from tests.benchmarks.work import COLUMNS, frame, median_of, through_the_sdk
 
 PEERS = Path(__file__).with_name("peers.py")
-SIZE = 1_000_000
+SIZE = min(max(SIZES), 1_000_000)
 
 
 @pytest.fixture(scope="module")
