@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,12 @@ def compare(request: Any) -> Callable[..., None]:
 def report(request: Any) -> Callable[..., None]:
     """Add a line to the table: (work, rows, our seconds, name of the other, its seconds); last, another unit."""
     return lambda *line: request.config.stash[ROWS].append(line)
+
+
+@pytest.fixture
+def awake(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From then on Model.save of the SDK does not sleep five seconds before it looks for the model."""
+    return lambda: monkeypatch.setattr("hsml.engine.model_engine.time", SimpleNamespace(sleep=lambda _: None))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

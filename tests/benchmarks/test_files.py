@@ -6,7 +6,6 @@ import shutil
 import ssl
 import threading
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,7 +88,7 @@ def test_upload_and_download(project, file, bare_https, tmp_path, compare):
 
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:Model schema cannot")
-def test_model(project, file, tmp_path, compare, monkeypatch):
+def test_model(project, file, tmp_path, compare, awake):
     """Of a save the SDK sleeps five seconds: a row with them, and one without."""
     registry, made, number = project.get_model_registry(), file(MODEL), iter(range(1000))
 
@@ -103,6 +102,6 @@ def test_model(project, file, tmp_path, compare, monkeypatch):
         shutil.copytree(made.parent, tmp_path / f"copied{next(number)}")
 
     compare("save a model of 100 MB (the SDK sleeps 5 s)", save, copy, name="copying", rounds=3)
-    monkeypatch.setattr("hsml.engine.model_engine.time", SimpleNamespace(sleep=lambda _: None))
+    awake()
     compare("save a model of 100 MB, without that", save, copy, name="copying", rounds=3)
     compare("download a model of 100 MB", load, copy, name="copying", rounds=3)

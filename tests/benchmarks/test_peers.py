@@ -2,12 +2,12 @@
 of its own: theirs, then ours, each in a program that has done its imports."""
 
 import json
+import pickle
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
@@ -63,12 +63,14 @@ def test_feast(feature_store, peer, report, tmp_path):
 
 
 @pytest.mark.timeout(600)
-def test_mlflow(project, peer, report, tmp_path):
+@pytest.mark.filterwarnings("ignore:Model schema cannot")
+def test_mlflow(project, peer, report, tmp_path, awake):
     features = np.random.default_rng(0).integers(0, 4, (891, 4))
     classifier = GradientBoostingClassifier(n_estimators=1000).fit(features, features[:, 0] > 1)
     (tmp_path / "model").mkdir()
-    joblib.dump(classifier, tmp_path / "model" / "model.joblib")
-    theirs = peer("mlflow", tmp_path, tmp_path / "model" / "model.joblib")
+    made = tmp_path / "model" / "model.pkl"
+    made.write_bytes(pickle.dumps(classifier))  # as MLflow does; joblib takes four times as long to load that
+    theirs = peer("mlflow", tmp_path, made)
     registry = project.get_model_registry()
 
     def save():
@@ -76,7 +78,9 @@ def test_mlflow(project, peer, report, tmp_path):
 
     def load():
         folder = registry.get_model("peer_model", 1).download(str(tmp_path / f"loaded{time.monotonic_ns()}"))
-        joblib.load(Path(folder, "model.joblib"))
+        pickle.loads(Path(folder, "model.pkl").read_bytes())
 
     report("save a model (of which the SDK sleeps 5 s)", None, median_of(save), "MLflow", theirs["save"])
+    awake()
+    report("save a model, without that", None, median_of(save), "MLflow", theirs["save"])
     report("load a model", None, median_of(load), "MLflow", theirs["load"])
