@@ -11,6 +11,7 @@ from deltalake import DeltaTable, write_deltalake
 
 START = pd.Timestamp("2024-01-01")  # one row a second from here
 COLUMNS = [f"x{i}" for i in range(4)]
+DUCKDB = duckdb.connect()  # one for all, as our server has it
 
 
 def frame(start, rows):
@@ -37,7 +38,7 @@ def merge(folder, data, on="new.id = old.id"):
 
 def directly(folder, sql="SELECT * FROM rows", **more):
     """Rows of a Delta table through DuckDB, as pandas has them."""
-    with duckdb.connect() as connection:
+    with DUCKDB.cursor() as connection:
         connection.execute("SET asof_loop_join_threshold = 0")  # see local_hopsworks/query/run.py
         for name, location in {"rows": folder, **more}.items():
             connection.register(name, DeltaTable(str(location)).to_pyarrow_dataset())
