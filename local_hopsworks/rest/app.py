@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from local_hopsworks.errors import INVALID_API_KEY, HopsworksError, NotEmbedded
 from local_hopsworks.rest import (
     batch_queries,
+    commits,
     datasets,
     executions,
     expectations,
@@ -38,7 +39,7 @@ from local_hopsworks.rest.routing import API, Service
 
 def create_app(service: Service) -> Starlette:
     services = (  # of two routes that fit, the first answers
-        refused, keywords, projects, feature_groups, feature_views, batch_queries, training_datasets,
+        refused, keywords, projects, feature_groups, commits, feature_views, batch_queries, training_datasets,
         transformation_functions, queries, statistics, tags, provenance, models, jobs, executions, job_schedules,
         datasets, secrets, expectations, validation, pages,
     )  # fmt: skip

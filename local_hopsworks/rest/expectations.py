@@ -15,9 +15,9 @@ from local_hopsworks.errors import (
     NotFound,
 )
 from local_hopsworks.metadata import expectation_suites, expectations
+from local_hopsworks.rest import commits, shapes
 from local_hopsworks.rest import expectation_suites as suites
 from local_hopsworks.rest import feature_groups as groups
-from local_hopsworks.rest import shapes
 from local_hopsworks.rest.routing import Answer, Call, Routes, items
 
 routes = Routes()
@@ -50,7 +50,7 @@ def get(call: Call) -> Answer:
             "inserting from another machine, as the SDK writes tables itself",
             "Run the program on the machine of the embedded Hopsworks.",
         )
-    groups.settle_overwrite(call, group)
+    commits.settle_overwrite(call, group)
     call.service.writers.begin(call.client, groups.table(call, group))
     suite = suites.of_group(call, group.id)
     return items([]) if suite is None else suites.document(call, suite)
