@@ -123,10 +123,11 @@ def test_default_arguments_variables_times_and_files_reach_the_script(make, uplo
 
 def test_running_job_is_stopped_with_all_it_started(make, tmp_path):
     job = make(f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n{SLEEP}")
+    before = _children(os.getpid())  # of other tests
     execution = job.run(await_termination=False)
     assert execution.success is None and execution.final_status == "UNDEFINED"
     wait(lambda: job.get_state() == "RUNNING" and "asleep" in logs(job.get_executions()[0], tmp_path)[0])
-    [process] = _children(os.getpid())
+    [process] = set(_children(os.getpid())) - set(before)
     [grandchild] = wait(lambda: _children(process))
     execution.stop()
     assert ended(job).state == "KILLED"
