@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -118,14 +120,14 @@ def read(
     if since:
         return _changes(folder, name, features, since, as_of)
     if as_of is None:
-        return _rows(_open(folder, name), folder, name, features)
+        return _with(features, _present_rows(folder, name, _state(folder)), folder, name)
 
     def rows(table: Any, first: int) -> pads.Dataset | None:
         versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
         if max(versions, default=-1) < first:
             return None
         table.load_as_version(max(versions))
-        return _rows(table, folder, name, features)
+        return _with(features, _rows(table, folder), folder, name)
 
     found = _in_history(folder, name, rows)
     if found is None:
@@ -133,17 +135,37 @@ def read(
     return found
 
 
-def _rows(table: Any, folder: Path, name: str, features: Sequence[tuple[str, str]]) -> pads.Dataset:
+def _state(folder: Path) -> Hashable:
+    """What tells one state of a table from any other, even if the table was written anew in the same folder."""
+    newest = max(name for name in os.listdir(folder / "_delta_log") if _COMMIT.fullmatch(name))
+    file = (folder / "_delta_log" / newest).stat()
+    return newest, file.st_ino, file.st_size, file.st_mtime_ns
+
+
+@lru_cache(maxsize=256)
+def _present_rows(folder: Path, name: str, state: Hashable) -> pads.Dataset:
+    """Kept for the next read of the same state: to look at all files of a table takes longer than to find a row."""
+    return _rows(_open(folder, name), folder)
+
+
+def _rows(table: Any, folder: Path) -> pads.Dataset:
     """Those of an open table, whose files are in `folder`."""
-    import pyarrow as pa
     import pyarrow.fs as pafs
 
     # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can abort Python's exit.
-    dataset = table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem()))
+    return table.to_pyarrow_dataset(filesystem=pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem()))
+
+
+def _with(features: Sequence[tuple[str, str]], dataset: pads.Dataset, folder: Path, name: str) -> pads.Dataset:
+    """The rows, with those of the features that they lack."""
     if lost := next((file for file in dataset.files if not (folder / file).is_file()), None):
         raise _damaged(folder, name, f"its file {lost} is missing")
     missing = _missing(dataset.schema, features)
-    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
+    if not missing:
+        return dataset
+    import pyarrow as pa
+
+    return dataset.replace_schema(pa.schema([*dataset.schema, *missing]))
 
 
 def _missing(schema: pa.Schema, features: Sequence[tuple[str, str]]) -> list[pa.Field]:
