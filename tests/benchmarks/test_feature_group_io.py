@@ -73,8 +73,16 @@ def test_filtered_read(stored, data, size, compare):
     )
 
 
-def test_window(stored, size, compare, monkeypatch):
-    group, _ = stored
+@pytest.fixture(scope="module")
+def partitioned(new_group, data, size):
+    group = new_group(f"bench_days_{size}", partition_key=["day"])
+    group.insert(data.assign(day=data["event_time"].dt.strftime("%Y-%m-%d")))
+    return group
+
+
+@pytest.mark.parametrize("kind", ["", ", partitioned by day"])
+def test_window(stored, size, compare, monkeypatch, request, kind):
+    group = request.getfixturevalue("partitioned") if kind else stored[0]
     plans = []
     stream = run.stream
     monkeypatch.setattr(run, "stream", lambda plan: [plans.append(plan), stream(plan)][1])
@@ -86,7 +94,7 @@ def test_window(stored, size, compare, monkeypatch):
     monkeypatch.undo()
     window, whole = plans
     compare(
-        "read a time window of one row",
+        f"read a time window of one row{kind}",
         lambda: through_the_sdk(query),
         lambda: through_the_sdk(everything),
         rows=size,
