@@ -76,8 +76,9 @@ class Hopsworks:
         self.program("-c", f"import hopsworks, sys\nproject = hopsworks.login()\n{code}", *arguments, **self.login)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) -> Iterator[Callable[..., Hopsworks]]:
+    # To the end of the file only: apps that look for news twice a second would slow down all that comes after
     made: list[Hopsworks] = []
 
     def make(start: Path | None = None) -> Hopsworks:
@@ -92,7 +93,7 @@ def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) 
         hopsworks.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hopsworks(make_hopsworks: Callable[..., Hopsworks], trained: Path) -> Hopsworks:
     """A Hopsworks in which the pipelines have stored the historical passengers and a model."""
     return make_hopsworks(trained)
@@ -127,7 +128,7 @@ class App:
         self.process.wait(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_app(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Callable[..., App]]:
     started: list[App] = []
 
@@ -189,7 +190,7 @@ def _is_ours(asked: str, url: str) -> bool:
     return asked.startswith((url, "data:", "blob:"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def screenshot() -> Callable[[Page, str], None]:
     def save(page: Page, name: str) -> None:
         """The whole page as tests/screenshots/{name}.png, for people to look at."""

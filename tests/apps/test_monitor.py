@@ -30,7 +30,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir(), key=lambda path: path.su
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def predicted(hopsworks):
     """The Hopsworks with a model, a synthetic passenger and its prediction."""
     hopsworks.program("titanic_feature_pipeline.py", SEED="9")
@@ -38,7 +38,7 @@ def predicted(hopsworks):
     return hopsworks
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(predicted, start_app):
     return start_app(MONITOR, **predicted.login)
 
@@ -57,7 +57,7 @@ def monitor():
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pictures(predicted):
     """PNGs as the pipelines draw them, by name."""
     files = predicted.home / "projects" / "local"

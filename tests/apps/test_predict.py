@@ -25,7 +25,7 @@ project.get_model_registry().sklearn.create_model("titanic", metrics=metrics).sa
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def model_folder(hopsworks, tmp_path_factory):
     """The registered model, downloaded."""
     folder = tmp_path_factory.mktemp("model")
@@ -34,12 +34,12 @@ def model_folder(hopsworks, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def encoding(model_folder):
     return json.loads((model_folder / "encoding.json").read_text())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(hopsworks, start_app):
     return start_app(PREDICT, **hopsworks.login)
 
