@@ -67,11 +67,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not rows:
         return
     write = terminalreporter.write_line
-    write(f"\n{'work':48} {'rows':>10} {'embedded':>11} {'other':>11}  ratio")
+    write(f"\n{'work':50} {'rows':>10} {'embedded':>11} {'other':>11}  ratio")
     for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
         of = (unit or ["s"])[0]
-        write(f"{work:48} {size:>10} {ours:9.3f} {of} {other:9.3f} {of} {ours / other:6.2f}  of {name}")
+        write(f"{work:50} {size:>10} {ours:9.3f} {of} {other:9.3f} {of} {ours / other:6.2f}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")
