@@ -8,7 +8,6 @@ import re
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Hashable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
 _Found = TypeVar("_Found")
+MOST_KEPT = 64  # tables
+_kept: dict[Path, tuple[Hashable, pads.Dataset]] = {}
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
@@ -120,7 +121,7 @@ def read(
     if since:
         return _changes(folder, name, features, since, as_of)
     if as_of is None:
-        return _with(features, _present_rows(folder, name, _state(folder)), folder, name)
+        return _with(features, _present_rows(folder, name), folder, name)
 
     def rows(table: Any, first: int) -> pads.Dataset | None:
         versions = [entry["version"] for entry in table.history() if entry["timestamp"] <= as_of]
@@ -142,10 +143,15 @@ def _state(folder: Path) -> Hashable:
     return newest, file.st_ino, file.st_size, file.st_mtime_ns
 
 
-@lru_cache(maxsize=256)
-def _present_rows(folder: Path, name: str, state: Hashable) -> pads.Dataset:
-    """Kept for the next read of the same state: to look at all files of a table takes longer than to find a row."""
-    return _rows(_open(folder, name), folder)
+def _present_rows(folder: Path, name: str) -> pads.Dataset:
+    """Kept until the next commit: to look at all files of a table takes longer than to find a row."""
+    state = _state(folder)
+    kept = _kept.get(folder)
+    if kept is None or kept[0] != state:
+        kept = _kept[folder] = state, _rows(_open(folder, name), folder)
+        if len(_kept) > MOST_KEPT:
+            _kept.pop(next(iter(_kept)), None)
+    return kept[1]
 
 
 def _rows(table: Any, folder: Path) -> pads.Dataset:
