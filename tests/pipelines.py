@@ -25,6 +25,15 @@ def load(name: str) -> ModuleType:
     return module
 
 
+def historical_encoding(feature_pipeline: ModuleType) -> dict[str, Any]:
+    """The encoding with the historical passengers counted, made of the CSV without a Hopsworks."""
+    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna({"Age": 28.0})
+    encoding = feature_pipeline.make_encoding([7.9104, 14.4542, 31.0])
+    rows = feature_pipeline.encode(passengers, encoding)
+    counted = rows.groupby([*FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
+    return {**encoding, "passengers": counted}
+
+
 class Scripts:
     """Runs programs in `folder`, over the store in it. `run` is the fixture of that name."""
 

@@ -18,7 +18,7 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from tests.pipelines import FEATURES, REPOSITORY, Scripts, load
+from tests.pipelines import FEATURES, REPOSITORY, Scripts, historical_encoding, load
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipelines, maybe on a busy machine
 LOOK = """
@@ -50,9 +50,7 @@ feature_pipeline, pipeline = load("feature"), load("batch_inference")
 
 def seed_for(pclass: int, sex: int, survived: int) -> str:
     """The first SEED that makes up an adult of this class, sex and outcome."""
-    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna({"Age": 28.0})
-    rows = feature_pipeline.encode(passengers, feature_pipeline.make_encoding([7.9104, 14.4542, 31.0]))
-    counted = rows.groupby([*FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
+    counted = historical_encoding(feature_pipeline)["passengers"]
     drawn = (feature_pipeline.draw(counted, 1, np.random.default_rng(seed))[0].tolist() for seed in range(1000))
     return next(str(seed) for seed, one in enumerate(drawn) if [*one[:3], one[4]] == [pclass, sex, 2, survived])
 

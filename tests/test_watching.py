@@ -9,23 +9,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from tests.pipelines import load
+from tests.pipelines import historical_encoding, load
 
 MODEL = {"version": 3, "cv_accuracy": 0.8159, "cv_accuracy_std": 0.0367}  # as `make run` prints them
-
-
 feature_pipeline, pipeline = load("feature"), load("batch_inference")
-
-
-def make_encoding():
-    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna({"Age": 28.0})
-    encoding = feature_pipeline.make_encoding([7.9104, 14.4542, 31.0])
-    rows = feature_pipeline.encode(passengers, encoding)
-    counted = rows.groupby([*encoding["features"], "survived"]).size().reset_index().to_numpy().tolist()
-    return {**encoding, "passengers": counted}
-
-
-ENCODING = make_encoding()
+ENCODING = historical_encoding(feature_pipeline)
 # What boosting, the lookup table of its training data, says of each combination
 TABLE = {tuple(cell): 0 for *cell, _, _ in ENCODING["passengers"]}
 for *combination, outcome, passengers in ENCODING["passengers"]:

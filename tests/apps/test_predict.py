@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import re
@@ -15,7 +14,9 @@ import requests
 import sklearn.base
 from playwright.sync_api import expect
 
-from .conftest import PREDICT, REPOSITORY
+from tests.pipelines import load
+
+from .conftest import PREDICT
 
 REGISTER = """
 import time
@@ -165,9 +166,6 @@ def test_on_a_phone_in_the_dark_the_prediction_stays_in_sight(app, open_page, sc
 
 
 def test_all_inputs_are_answered_as_by_the_registered_model_and_the_batch_pipeline(app, model_folder, encoding):
-    specification = importlib.util.spec_from_file_location("batch", REPOSITORY / "titanic_batch_inference_pipeline.py")
-    batch = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(batch)
     model = joblib.load(model_folder / "model.joblib")
     inputs = list(itertools.product(*(encoding[name] for name in encoding["features"])))
     rows = pd.DataFrame([[each["code"] for each in one] for one in inputs], columns=encoding["features"])
@@ -178,7 +176,7 @@ def test_all_inputs_are_answered_as_by_the_registered_model_and_the_batch_pipeli
     assert len(answers) == 96
     assert answers["survived"].tolist() == model.predict(rows).tolist()
     assert answers["survival_probability"].tolist() == model.predict_proba(rows)[:, 1].tolist()
-    by_batch = batch.predict(model, rows)
+    by_batch = load("batch_inference").predict(model, rows)
     assert answers["survived"].tolist() == by_batch["prediction"].tolist()
     assert answers["survival_probability"].tolist() == by_batch["survival_probability"].tolist()
     assert answers["model_version"].unique().tolist() == [1]

@@ -5,18 +5,12 @@
 Prints rates and asserts none; tests/test_watching.py asserts as much as a few streams can show.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from tests import test_watching as watching
+
 STREAMS = 200
-specification = importlib.util.spec_from_file_location(
-    "watching", Path(__file__).resolve().parents[1] / "test_watching.py"
-)
-watching = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(watching)
 
 
 def simulate():
