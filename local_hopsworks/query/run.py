@@ -33,9 +33,6 @@ def stream(plan: Plan) -> pa.RecordBatchReader:
         columns = {name: pads.field(column.name) for column, name in plan.columns}
         return tables[0].scanner(columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=2).to_reader()
     connection = _database().cursor()  # what is registered in one is not seen in another
-    connection.execute("SET TimeZone = 'UTC'")
-    # DuckDB does not know how many rows an Arrow dataset has, and takes a nested loop for a point-in-time join of few
-    connection.execute("SET asof_loop_join_threshold = 0")
     for position, table in enumerate(tables):
         connection.register(alias(position), table)
     return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
@@ -47,7 +44,11 @@ def _database() -> Any:
         if not _databases:
             import duckdb  # 0.2 s, and only this needs it
 
-            _databases.append(duckdb.connect(":memory:", config=_CONFIGURATION))
+            database = duckdb.connect(":memory:", config=_CONFIGURATION)
+            database.execute("SET GLOBAL TimeZone = 'UTC'")
+            # DuckDB does not know how many rows an Arrow dataset has: for few it joins as of a time by a nested loop
+            database.execute("SET GLOBAL asof_loop_join_threshold = 0")
+            _databases.append(database)
         return _databases[0]
 
 
