@@ -137,21 +137,26 @@ def read(
 
 
 def _state(folder: Path) -> Hashable:
-    """What tells one state of a table from any other, even if the table was written anew in the same folder."""
-    newest = max(name for name in os.listdir(folder / "_delta_log") if _COMMIT.fullmatch(name))
-    file = (folder / "_delta_log" / newest).stat()
+    """What tells one state of a table from any other, even if the table was written anew in the same folder; None if
+    it has just been deleted or cleared."""
+    try:
+        newest = max(name for name in os.listdir(folder / "_delta_log") if _COMMIT.fullmatch(name))
+        file = (folder / "_delta_log" / newest).stat()
+    except (FileNotFoundError, ValueError):
+        return None
     return newest, file.st_ino, file.st_size, file.st_mtime_ns
 
 
 def _present_rows(folder: Path, name: str) -> pads.Dataset:
     """Kept until the next commit: to look at all files of a table takes longer than to find a row."""
     state = _state(folder)
-    kept = _kept.get(folder)
-    if kept is None or kept[0] != state:
-        kept = _kept[folder] = state, _rows(_open(folder, name), folder)
+    kept_state, rows = _kept.get(folder, (None, None))
+    if rows is None or state is None or state != kept_state:
+        rows = _rows(_open(folder, name), folder)
+        _kept[folder] = state, rows
         if len(_kept) > MOST_KEPT:
             _kept.pop(next(iter(_kept)), None)
-    return kept[1]
+    return rows
 
 
 def _rows(table: Any, folder: Path) -> pads.Dataset:
