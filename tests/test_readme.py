@@ -60,12 +60,12 @@ def main_job(clone: Path, newcomer: dict[str, str]) -> str:
 
 def stored(clone: Path) -> dict[str, int]:
     """How many of each thing lie in the clone's store."""
-    from local_hopsworks.query import delta
+    from local_hopsworks.query import history
 
     store = clone / ".hopsworks"
     tables = sorted((store / "featurestore" / "local").iterdir())
     return {
-        **{table.name: sum(c["rowsInserted"] for c in delta.commits(table.as_uri())) for table in tables},
+        **{table.name: sum(c["rowsInserted"] for c in history.commits(table.as_uri())) for table in tables},
         "models": sum(1 for _ in (store / "projects" / "local" / "Models" / "titanic").iterdir()),
     }
 

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
 # A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are milliseconds.
 MOST_SECONDS = 9_999_999_999
+_BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")
+_BOUNDED = {  # types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), int),
+    "timestamp": datetime.datetime,
+    "date": datetime.date,
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,10 @@ class Table:
     since: int | None
     features: tuple[tuple[str, str], ...]  # name and type of each that the group has today
 
+    @property
+    def is_past(self) -> bool:
+        return self.as_of is not None or bool(self.since)
+
 
 @dataclass(frozen=True)
 class Join:
@@ -69,7 +80,49 @@ class Plan:
     limit: int | None = None
 
     @property
-    def is_projection(self) -> bool:
-        """Whether it has all rows of one table, in any order, with columns as they are stored."""
-        more = self.joins or self.condition or self.order or self.limit is not None
-        return not more and all(column.default is None for column, _ in self.columns)
+    def bounds(self) -> tuple[Filter, ...]:
+        """Conditions on the first table that all rows of the result meet, and that statistics of files can tell."""
+        parts = _conjuncts(self.condition)
+        return tuple(part for part in parts if isinstance(part, Filter) and _is_bound(part))
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether it has nothing but stored columns of one table as it is now, within bounds, in any order."""
+        more = self.joins or self.order or self.limit is not None or self.tables[0].is_past
+        stored = all(column.default is None for column, _ in self.columns)
+        return not more and stored and len(self.bounds) == len(list(_conjuncts(self.condition)))
+
+    def columns_of(self, table: int) -> list[Column]:
+        """Those of the table at this position that anything in the plan needs."""
+        needed = {
+            column.name: column
+            for column in _columns((self.columns, self.joins, self.condition, self.order))
+            if column.table == table
+        }
+        return list(needed.values())
+
+
+def _conjuncts(condition: Condition | None) -> Iterator[Condition]:
+    """What must all hold."""
+    if isinstance(condition, Logic) and condition.operator == "AND":
+        for part in condition.parts:
+            yield from _conjuncts(part)
+    elif condition:
+        yield condition
+
+
+def _is_bound(part: Filter) -> bool:
+    column = part.column
+    comparable = part.condition in _BOUNDS and type(part.value) is _BOUNDED.get(column.type)
+    return comparable and column.table == 0 and column.default is None
+
+
+def _columns(part: object) -> Iterator[Column]:
+    """All columns in a part of a plan."""
+    if isinstance(part, Column):
+        yield part
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _columns(each)
+    elif isinstance(part, Filter | Logic | Join):
+        yield from _columns(tuple(vars(part).values()))

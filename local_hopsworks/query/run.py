@@ -1,4 +1,4 @@
-"""Run a plan: DuckDB over the Delta tables, in memory only, as a stream of Arrow record batches."""
+"""Run a plan: Delta's own engine reads the tables, DuckDB does the rest, in memory only, as a stream of batches."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from local_hopsworks.query import delta
-from local_hopsworks.query.plan import Plan
+from local_hopsworks.query import history, present
+from local_hopsworks.query.plan import Column, Plan
 from local_hopsworks.query.sql import alias, to_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as pads
 
 BATCH_ROWS = 1 << 17
 _CONFIGURATION = {  # a query reads the tables that are registered for it, and nothing else there is
@@ -26,16 +27,23 @@ _database_lock = threading.Lock()
 
 def stream(plan: Plan) -> pa.RecordBatchReader:
     """The rows of a plan, computed as they are read. Raises HopsworksError if a table has no data."""
-    import pyarrow.dataset as pads
-
-    tables = [delta.read(table.location, table.name, table.features, table.as_of, table.since) for table in plan.tables]
-    if plan.is_projection and isinstance(tables[0], pads.Dataset):  # half of DuckDB's work, which would only copy
-        columns = {name: pads.field(column.name) for column, name in plan.columns}
-        return tables[0].scanner(columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=2).to_reader()
+    if plan.is_scan:  # DuckDB would only copy
+        return present.rows(plan.tables[0], plan.columns, plan.bounds)
+    tables = [_rows(plan, position) for position in range(len(plan.tables))]
     connection = _database().cursor()  # what is registered in one is not seen in another
     for position, table in enumerate(tables):
         connection.register(alias(position), table)
     return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
+
+
+def _rows(plan: Plan, position: int) -> pads.Dataset | pa.RecordBatchReader:
+    """Of one table: what the plan needs of it."""
+    table = plan.tables[position]
+    if table.is_past:
+        return history.rows(table)
+    needed = plan.columns_of(position) or [Column(position, *table.features[0])]  # its rows count
+    columns = [(column, column.name) for column in needed]
+    return present.rows(table, columns, plan.bounds if position == 0 else ())
 
 
 def _database() -> Any:

@@ -1,11 +1,11 @@
-"""A Plan as DuckDB SQL, built as a tree with SQLAlchemy: names are quoted and values escaped by it, never by hand."""
+"""A Plan as SQL, built as a tree with SQLAlchemy: names are quoted and values escaped by it, never by hand."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,8 @@ from sqlalchemy.types import UserDefinedType
 
 from local_hopsworks.query.plan import MOST_SECONDS, Column, Condition, Filter, Join, Logic, Plan, Value
 
+ROWS = "rows"  # what present.py calls the table of a scan
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _Expression = sa.ColumnElement[Any]
 _DIALECT = DefaultDialect(paramstyle="qmark", supports_native_boolean=True)  # other styles double per cent signs
 _COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
@@ -45,6 +47,28 @@ def to_sql(plan: Plan) -> str:
     if plan.condition:
         select = select.where(_condition(plan.condition))
     return str(select.limit(plan.limit).compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def to_scan(columns: Sequence[tuple[Column, str]], bounds: Sequence[Filter], missing: Collection[str]) -> str:
+    """The SELECT statement, in DataFusion's dialect, of these columns of the table ROWS, by these names, within the
+    bounds. Columns that are missing are NULL."""
+
+    def of(column: Column) -> _Expression:
+        return sa.null() if column.name in missing else sa.column(quoted_name(column.name, True))
+
+    select = sa.select(*(of(column).label(quoted_name(name, True)) for column, name in columns)).select_from(
+        sa.table(ROWS)
+    )
+    for bound in bounds:
+        select = select.where(_COMPARISONS[bound.condition](of(bound.column), _bound(bound.value)))
+    return str(select.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def _bound(value: Value | tuple[Value, ...]) -> _Expression:
+    if isinstance(value, datetime.datetime):  # as Delta has it; nanoseconds, which text would mean, end in 2262
+        microseconds = (value - EPOCH) // datetime.timedelta(microseconds=1)
+        return sa.func.arrow_cast(microseconds, "Timestamp(Microsecond, None)")
+    return sa.cast(sa.literal(value.isoformat()), sa.Date) if isinstance(value, datetime.date) else sa.literal(value)
 
 
 class _Joined(sa.Join):

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from local_hopsworks import unfinished
 from local_hopsworks.metadata import feature_groups
-from local_hopsworks.query import delta
+from local_hopsworks.query import delta, history
 from local_hopsworks.query.compaction import compact_if_due
 from local_hopsworks.rest.feature_groups import PATH, document, find, table
 from local_hopsworks.rest.routing import Answer, Call, Routes
@@ -71,7 +71,7 @@ def commit(call: Call) -> Answer:
 @routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])
 def commits(call: Call) -> Answer:
     group = document(call, find(call, call.integer("id")))
-    found = delta.commits(group["location"])
+    found = history.commits(group["location"])
     if matched := _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or ""):
         found = [entry for entry in found if entry["commitid"] <= int(matched[1])]
     start, limit = call.number("offset") or 0, call.number("limit")

@@ -21,7 +21,7 @@ from local_hopsworks.metadata import feature_groups as group_table
 from local_hopsworks.metadata import feature_views as view_table
 from local_hopsworks.metadata import models as model_table
 from local_hopsworks.metadata import projects as project_table
-from local_hopsworks.query import delta
+from local_hopsworks.query import history
 from local_hopsworks.rest import executions, feature_groups, feature_views, jobs, models, secrets, validation
 from local_hopsworks.rest.routing import Call, Service, iso, told
 
@@ -201,7 +201,7 @@ def feature_group(call: Call) -> Response:
     ]  # fmt: skip
     commits = [
         (c["commitDateString"], c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"])
-        for c in delta.commits(group["location"], 50)
+        for c in history.commits(group["location"], 50)
     ]
     return _page(
         f"Feature group {group['name']} version {group['version']}",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from local_hopsworks import metadata
 from local_hopsworks.errors import STATISTICS_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.metadata import feature_groups, training_datasets
-from local_hopsworks.query import delta
+from local_hopsworks.query import history
 from local_hopsworks.rest import feature_groups as groups
 from local_hopsworks.rest import jobs, queries, shapes, tags
 from local_hopsworks.rest import training_datasets as training
@@ -112,7 +112,7 @@ def get(call: Call) -> Answer:
     owner, group = tags.owner(feature_groups, row.id), groups.document(call, row)
     wanted = (group["statisticsConfig"] or {}).get("enabled", True)
     about_a_commit = any(entry.startswith("window_") for entry in call.query.getlist("filter_by"))
-    if wanted and not about_a_commit and (commits := delta.commits(group["location"], 1)):
+    if wanted and not about_a_commit and (commits := history.commits(group["location"], 1)):
         latest = commits[0]["commitid"]
         known = call.db.scalars(sa.select(metadata.statistics.c.document).where(metadata.statistics.c.owner == owner))
         if latest not in [document.get("windowEndCommitTime") for document in known]:
@@ -151,7 +151,7 @@ def compute(call: Call) -> Answer:
         raise NotEmbedded("statistics of what changed since a commit", "Leave the start of the window out.")
     row = groups.find(call, call.integer("id"))
     group = groups.document(call, row)
-    commits = delta.commits(group["location"], 1)
+    commits = history.commits(group["location"], 1)
     commit = call.number("end_commit_time") or (commits[0]["commitid"] if commits else None)
     document = _computed(call, group, commit, int(time.time() * 1000))
     call.db.execute(metadata.statistics.insert().values(owner=tags.owner(feature_groups, row.id), document=document))

@@ -10,7 +10,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hsfs.feature import Feature
 
-from local_hopsworks.query import archive, compaction, delta, delta_log
+from local_hopsworks.query import archive, compaction, delta, delta_log, history, run
+from local_hopsworks.query.plan import Column, Plan, Table
 
 
 @pytest.fixture
@@ -68,20 +69,22 @@ def test_history_is_told_and_read_as_if_nothing_had_been_compacted(group, table)
     assert ids(group.select_all().as_of(commits[7], exclude_until=commits[1])) == list(range(2, 8))
 
 
+def read(group, as_of=None, since=None):
+    """The ids, as the query service reads them, but faster."""
+    table = Table(group.id, group.name, group.location, as_of, since, (("id", "bigint"),))
+    return sorted(run.table(Plan([table], [(Column(0, "id", "bigint"), "id")]))["id"].to_pylist())
+
+
 def all_is_told(group, inserts):
-    """Of a group into which the ids 0, 1, … were inserted one by one; as the query service reads, but faster."""
+    """Of a group into which the ids 0, 1, … were inserted one by one."""
 
-    def read(**when):
-        found = delta.read(group.location, group.name, **when)
-        return sorted((found.to_table() if hasattr(found, "to_table") else found.read_all())["id"].to_pylist())
-
-    commits = sorted(commit["commitid"] for commit in delta.commits(group.location))
-    assert len(commits) == inserts and read() == list(range(inserts))
+    commits = sorted(commit["commitid"] for commit in history.commits(group.location))
+    assert len(commits) == inserts and read(group) == list(range(inserts))
     for count, commit in enumerate(commits, 1):
-        assert read(as_of=commit) == list(range(count))
-        assert read(since=commit) == list(range(count, inserts))
-        assert read(since=commits[0], as_of=commit) == list(range(1, count))
-        newest = delta.commits(group.location, count)
+        assert read(group, as_of=commit) == list(range(count))
+        assert read(group, since=commit) == list(range(count, inserts))
+        assert read(group, since=commits[0], as_of=commit) == list(range(1, count))
+        newest = history.commits(group.location, count)
         assert [commit["commitid"] for commit in newest] == commits[: -count - 1 : -1]
 
 
@@ -191,8 +194,8 @@ def test_archive_of_a_table_that_was_there_before_is_left_alone(group, table):
         if key % 4 == 3:
             compaction._compact(table(group))
     assert archived(table(group)) == kept
-    assert len(delta.commits(group.location)) == 12
-    assert ids(group.select_all().as_of(delta.commits(group.location)[-1]["commitid"])) == [0]
+    assert len(history.commits(group.location)) == 12
+    assert ids(group.select_all().as_of(history.commits(group.location)[-1]["commitid"])) == [0]
     (problem,) = delta_log.problems(table(group))
     assert problem.aside == table(group) / archive.FOLDER
 
@@ -212,11 +215,11 @@ def test_vacuum_leaves_the_archive(group, table):
 
 def test_question_that_the_log_can_answer_is_not_put_to_the_archive(group, table, monkeypatch):
     insert(group, *range(10))
-    commits = [commit["commitid"] for commit in delta.commits(group.location)]
+    commits = [commit["commitid"] for commit in history.commits(group.location)]
     monkeypatch.setattr(archive, "whole", None)
-    assert len(delta.commits(group.location, 2)) == 2
-    assert delta.read(group.location, group.name, as_of=commits[1]).count_rows() == 9
-    assert len(delta.read(group.location, group.name, since=commits[2]).read_all()) == 2
+    assert len(history.commits(group.location, 2)) == 2
+    assert len(read(group, as_of=commits[1])) == 9
+    assert len(read(group, since=commits[2])) == 2
 
 
 def test_columns_are_appended_when_no_compaction_is_under_way(group, table):

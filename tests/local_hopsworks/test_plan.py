@@ -5,17 +5,22 @@ import json
 import operator
 
 import duckdb
+import pyarrow as pa
 import pytest
 import sqlglot
+from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
+from local_hopsworks.query import run
+from local_hopsworks.query.plan import Plan
 from local_hopsworks.query.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
 from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest import queries
 
-TYPES = {"id": "bigint", "n": "bigint", "x": "double", "s": "string", "b": "boolean", "d": "date", "m": "decimal(9,2)"}
+TYPES = {"id": "bigint", "n": "bigint", "x": "double", "s": "string", "b": "boolean", "d": "date", "t": "timestamp"}
+TYPES |= {"m": "decimal(9,2)"}
 GROUPS = {
     key: {
         "id": key,
@@ -28,21 +33,69 @@ GROUPS = {
     for key in (1, 2)
 }
 TABLE = [
-    {"id": 0, "n": 1, "x": 0.5, "s": "a", "b": True, "d": datetime.date(2024, 1, 1)},
-    {"id": 1, "n": -1, "x": -2.5, "s": "", "b": False, "d": datetime.date(2024, 1, 2)},
-    {"id": 2, "n": 2**62, "x": 0.1, "s": "'; --", "b": True, "d": datetime.date(1969, 12, 31)},
-    {"id": 3, "n": None, "x": None, "s": None, "b": None, "d": None},
-    {"id": 4, "n": 1, "x": 1e300, "s": "A%_", "b": False, "d": datetime.date(2024, 1, 1)},
-    {"id": 5, "n": 0, "x": -0.0, "s": "中文🚢", "b": None, "d": datetime.date(9999, 12, 31)},
+    {
+        "id": 0,
+        "n": 1,
+        "x": 0.5,
+        "s": "a",
+        "b": True,
+        "d": datetime.date(2024, 1, 1),
+        "t": datetime.datetime(2024, 1, 1),
+    },
+    {
+        "id": 1,
+        "n": -1,
+        "x": -2.5,
+        "s": "",
+        "b": False,
+        "d": datetime.date(2024, 1, 2),
+        "t": datetime.datetime(2024, 1, 1, 0, 0, 0, 1),
+    },
+    {
+        "id": 2,
+        "n": 2**62,
+        "x": 0.1,
+        "s": "'; --",
+        "b": True,
+        "d": datetime.date(1969, 12, 31),
+        "t": datetime.datetime(1, 1, 1),
+    },
+    {"id": 3, "n": None, "x": None, "s": None, "b": None, "d": None, "t": None},
+    {
+        "id": 4,
+        "n": 1,
+        "x": 1e300,
+        "s": "A%_",
+        "b": False,
+        "d": datetime.date(2024, 1, 1),
+        "t": datetime.datetime(1969, 12, 31, 23, 59, 59, 999999),
+    },
+    {
+        "id": 5,
+        "n": 0,
+        "x": -0.0,
+        "s": "中文🚢",
+        "b": None,
+        "d": datetime.date(9999, 12, 31),
+        "t": datetime.datetime.max,
+    },
 ]
 
 
 @pytest.fixture(scope="module")
-def database():
-    with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE fg0 (id BIGINT, n BIGINT, x DOUBLE, s VARCHAR, b BOOLEAN, d DATE)")
-        connection.executemany("INSERT INTO fg0 VALUES (?, ?, ?, ?, ?, ?)", [list(row.values()) for row in TABLE])
-        yield connection
+def read(tmp_path_factory):
+    """Run the plan of a query over TABLE, which is in three files, as the query service would; the ids."""
+    folder = tmp_path_factory.mktemp("store") / "table"
+    types = {"id": pa.int64(), "n": pa.int64(), "x": pa.float64(), "s": pa.string(), "b": pa.bool_()}
+    schema = pa.schema([*types.items(), ("d", pa.date32()), ("t", pa.timestamp("us"))])  # "m" is appended, so missing
+    for part in (TABLE[4:], TABLE[2:4], TABLE[:2]):  # the newest file is read first
+        write_deltalake(folder, pa.Table.from_pylist(part, schema), mode="append")
+
+    def run_plan(document):
+        plan = make_plan(document, lambda key: {**GROUPS[key], "location": folder.as_uri()}, "project")
+        return run.table(plan)["id"].to_pylist()
+
+    return run_plan
 
 
 def query(where=None, features=("id",), **more):
@@ -79,6 +132,7 @@ SAMPLES = {
     "s": st.one_of(st.sampled_from([row["s"] for row in TABLE if row["s"] is not None]), st.text(max_size=6)),
     "b": st.booleans(),
     "d": st.one_of(st.sampled_from([row["d"] for row in TABLE if row["d"] is not None]), st.dates()),
+    "t": st.one_of(st.sampled_from([row["t"] for row in TABLE if row["t"] is not None]), st.datetimes()),
 }
 
 
@@ -128,14 +182,26 @@ def holds(node, row):
 
 def typed(name, text):
     parse = {"n": int, "x": float, "s": str, "b": lambda t: t == "True", "d": datetime.date.fromisoformat}
+    parse["t"] = datetime.datetime.fromisoformat
     return parse[name](text)
 
 
 @given(where=trees)
 @settings(max_examples=300, deadline=None)
-def test_filters_find_what_python_finds(database, where):
-    found = [key for (key,) in database.execute(sql(query(where))).fetchall()]
-    assert found == [row["id"] for row in TABLE if holds(where, row) is True]
+def test_filters_find_what_python_finds(read, where):
+    assert read(query(where)) == [row["id"] for row in TABLE if holds(where, row) is True]
+
+
+@given(where=trees, kind=st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL"]), other=trees)
+@settings(max_examples=100, deadline=None)
+def test_bounds_leave_out_nothing_that_a_join_returns(read, where, kind, other):
+    """The first table is read within bounds of the filter; without them the result must be the same."""
+    right = {**query(other), "leftFeatureGroup": {"id": 2}}
+    document = query(where, joins=[{"query": right, "on": [{"name": "id"}], "type": kind, "prefix": "r_"}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Plan, "bounds", ())
+        expected = read(document)
+    assert read(document) == expected
 
 
 # Values stay values
@@ -149,16 +215,14 @@ def shape(statement):
 
 @given(value=st.text(max_size=40) | st.text(alphabet="'\"\\;-/*%$?{}()\n\x00\u2028eEbBxX", max_size=40))
 @settings(max_examples=300, deadline=None)
-def test_no_text_changes_the_structure_of_the_sql(database, value):
+def test_no_text_changes_the_structure_of_the_sql(value):
     for condition, text in (("EQUALS", value), ("LIKE", value), ("IN", json.dumps([value, "z"]))):
         node = {"feature": {"name": "s"}, "condition": condition, "value": text}
         harmless = {**node, "value": json.dumps(["y", "z"]) if condition == "IN" else "y"}
         assert shape(sql(query(node))) == shape(sql(query(harmless)))
-    database.execute("DELETE FROM fg0 WHERE id = 99")
-    database.execute("INSERT INTO fg0 (id, s) VALUES (99, ?)", [value])
-    found = database.execute(sql(query({"feature": {"name": "s"}, "condition": "EQUALS", "value": value}))).fetchall()
-    database.execute("DELETE FROM fg0 WHERE id = 99")
-    assert (99,) in found
+    duckdb.execute("CREATE OR REPLACE TEMP TABLE fg0 AS SELECT 99 AS id, ? AS s", [value])
+    found = duckdb.execute(sql(query({"feature": {"name": "s"}, "condition": "EQUALS", "value": value}))).fetchall()
+    assert found == [(99,)]
 
 
 @given(name=st.text(max_size=30).filter(lambda text: text not in TYPES))
@@ -227,12 +291,12 @@ def test_what_is_not_embedded_is_refused_by_its_name(unsupported):
         sql(query(**{unsupported: {"default": {}}}))
 
 
-def test_as_deep_a_filter_as_allowed_is_answered(database):
+def test_as_deep_a_filter_as_allowed_is_answered(read):
     node = {"feature": {"name": "n"}, "condition": "EQUALS", "value": "1"}
     tree = node
     for i in range(DEEPEST_FILTER):
         tree = {"type": ("AND", "OR")[i % 2], **side("left", tree), "rightFilter": node}
-    assert database.execute(sql(query(tree))).fetchall() == [(0,), (4,)]
+    assert read(query(tree)) == [0, 4]
     with pytest.raises(HopsworksError, match="nested more than"):
         sql(query({"type": "AND", "leftLogic": tree, "rightFilter": node}))
 

@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
+from hsfs.feature import Feature
 
 from local_hopsworks.query.delta import path
 
@@ -143,6 +145,44 @@ def test_a_window_of_time_reads_only_the_files_it_lies_in(make_group, name, zone
     an_hour_east = datetime.datetime(2025, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
     for bound in (new[0], "2025-01-01", an_hour_east):
         assert column(group.filter(group["moment"] >= bound)) == [3, 4]
+
+
+@pytest.mark.parametrize("by", ["id", "at"])
+def test_within_bounds_only_the_pages_that_may_hold_such_rows_are_read(make_group, name, by):
+    ids, start = np.arange(200_000), pd.Timestamp("2024-01-01").as_unit("us")
+    data = {
+        "id": ids,
+        "at": start + pd.to_timedelta(ids, "s").as_unit("us"),
+        "x": np.random.default_rng(0).random(200_000),
+    }
+    group = make_group(f"{name}_{by}", data, statistics_config=False)
+    bound = 199_999 if by == "id" else data["at"][199_999]
+    (file,) = path(group.location).glob("*.parquet")
+    x = pq.ParquetFile(file).metadata.row_group(0).column(2)
+    with file.open("r+b") as stored:
+        stored.seek(x.data_page_offset)
+        pages = x.dictionary_page_offset + x.total_compressed_size - x.data_page_offset
+        stored.write(b"\xff" * (pages // 2))  # whoever reads that fails
+    assert column(group.filter(group[by] >= bound)) == [199_999]
+    with pytest.raises(FeatureStoreException):
+        column(group.select_all())
+
+
+def test_rows_are_read_in_one_order_however_many_there_are(make_group, name):
+    """Of a file of over ten megabytes an engine with more than one thread would read parts as they come."""
+    group = make_group(name, {"id": np.arange(1_500_000), "x": np.random.default_rng(0).random(1_500_000)})
+    with group.select(["id"]).read_batches() as batches:
+        assert np.array_equal(np.concatenate([batch["id"].to_numpy() for batch in batches]), np.arange(1_500_000))
+
+
+def test_a_feature_that_was_appended_bounds_the_rows_that_have_it(make_group, name):
+    group = make_group(name, {"id": [1, 2]})
+    group.append_features([Feature("late", "bigint"), Feature("told", "bigint", default_value="7")])
+    assert column(group.filter(group["late"] >= 0)) == []
+    assert column(group.filter(group["told"] >= 7)) == [1, 2]
+    group.insert(pd.DataFrame({"id": [3], "late": [5], "told": [6]}))
+    assert column(group.filter(group["late"] >= 0)) == [3]
+    assert column(group.filter((group["told"] >= 7) & (group["id"] > 1))) == [2]
 
 
 def test_a_day_lies_before_its_noon(typed):
