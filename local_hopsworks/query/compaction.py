@@ -73,11 +73,12 @@ def _alone(table: Path) -> Iterator[bool]:
 
 
 def compact_if_due(table: Path) -> None:
-    """Every so many commits, unless somebody writes: then it is done after a later one."""
-    log = table / "_delta_log"
+    """So many commits after the last checkpoint, unless somebody writes: then it is done after a later one."""
     with contextlib.suppress(FileNotFoundError):
-        newest = max((entry.name for entry in os.scandir(log) if entry.name[:20].isdigit()), default="0")
-        if int(newest[:20]) % EVERY != EVERY - 1:
+        names = [name for name in os.listdir(table / "_delta_log") if name[:20].isdigit()]
+        newest = max((int(name[:20]) for name in names), default=0)
+        checkpoint = max((int(name[:20]) for name in names if ".checkpoint." in name), default=0)
+        if newest - checkpoint < EVERY - 1:
             return
         with _alone(table) as alone:
             if alone:

@@ -59,6 +59,16 @@ def test_after_so_many_inserts_there_are_few_files_with_the_same_rows(group, tab
     assert sorted(group.read()["id"]) == list(range(10))
 
 
+def test_commits_of_which_no_server_was_told_count_too(group, table):
+    insert(group, 0)
+    for key in range(1, 6):
+        write_deltalake(table(group), pd.DataFrame({"id": [key], "x": [0.0]}), mode="append")
+    assert "OPTIMIZE" not in operations(table(group))
+    insert(group, 6)
+    assert operations(table(group)).count("OPTIMIZE") == 1
+    assert sorted(group.read()["id"]) == list(range(7))
+
+
 def test_history_is_told_and_read_as_if_nothing_had_been_compacted(group, table):
     insert(group, *range(10))
     assert "OPTIMIZE" in operations(table(group)) and 0 in versions(archived(table(group)))
