@@ -2,8 +2,10 @@
 
 planner.py  Query JSON -> Plan: every name and value checked against the stored feature groups
 plan.py     what a Plan is
-sql.py      Plan -> DuckDB SQL
-delta.py    the Delta tables: open, as of a time, commits, changes, new columns
+sql.py      Plan -> SQL
+delta.py    the Delta tables: where they are, how they open, new columns
+present.py  their rows as they are now
+history.py  their rows as of a time, changes, commits
 delta_log.py    what can be wrong with one
 compaction.py   small files into large ones, while nobody writes
 archive.py      the older part of a table's log

@@ -63,6 +63,13 @@ def first_version(table: Path) -> int:
     return 0 if _FIRST in names else min(checkpoints, default=0)
 
 
+def commits(table: Path) -> Iterator[Path]:
+    """The files of the commits in the log and its archive, newest first; the caller holds the table."""
+    log = table / "_delta_log"
+    for folder in [log] if (log / _FIRST).exists() else [log, table / FOLDER]:
+        yield from (folder / name for name in reversed(_names(folder)) if _COMMIT.fullmatch(name))
+
+
 @contextlib.contextmanager
 def whole(table: Path, *, rows: bool) -> Iterator[Path]:
     """The table with all of its log, to be read only, and with its rows if need be; the caller holds the table."""

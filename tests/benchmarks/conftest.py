@@ -52,7 +52,7 @@ def compare(request: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def report(request: Any) -> Callable[..., None]:
-    """Add a line to the table: (work, rows, our seconds, name of the other, its seconds); last, another unit."""
+    """Add a line to the table: work, number of rows, ours, name of the other, its; last, a unit other than seconds."""
     return lambda *line: request.config.stash[ROWS].append(line)
 
 
@@ -67,11 +67,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not rows:
         return
     write = terminalreporter.write_line
-    write(f"\n{'work':50} {'rows':>10} {'embedded':>11} {'other':>11}  ratio")
+    write(f"\n{'work':66} {'rows':>10} {'embedded':>13} {'other':>13}  ratio")
     for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
         of = (unit or ["s"])[0]
-        write(f"{work:50} {size:>10} {ours:9.3f} {of} {other:9.3f} {of} {ours / other:6.2f}  of {name}")
+        write(f"{work:66} {size:>10} {ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")

@@ -17,6 +17,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
 SIZES = (100, 10_000, 1_000_000)
+WHAT = ("", ", CPU", ", all read again", ", all read again, CPU", ", monitor.json")
 MEASURE = """
 import sys
 from history import *
@@ -45,7 +46,7 @@ print("MEASURED" + json.dumps([window, everything, stored]))
 
 
 @pytest.mark.timeout(1800)
-def test_cost_of_a_run_against_the_history(environment, tmp_path, capsys):
+def test_cost_of_a_run_against_the_history(environment, tmp_path, report):
     path, measured = os.pathsep.join([environment["PYTHONPATH"], str(TESTS)]), {}
 
     def measure(size):
@@ -56,15 +57,12 @@ def test_cost_of_a_run_against_the_history(environment, tmp_path, capsys):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         *runs, stored = json.loads(done.stdout.split("MEASURED")[1])
-        # wall and CPU seconds of one new passenger, and of everything read again; bytes of monitor.json
-        measured[size] = [*(statistics.median(column) for run in runs for column in zip(*run, strict=True)), stored]
+        seconds = (statistics.median(column) for run in runs for column in zip(*run, strict=True))
+        measured[size] = [*seconds, stored / 1000]
 
     for size in SIZES:
         measure(size)
-    with capsys.disabled():
-        print("\npredictions   one new passenger     everything read        monitor.json   (ratios to the smallest)")
-        for size, values in measured.items():
-            ratios = [value / smallest for value, smallest in zip(values, measured[SIZES[0]], strict=True)]
-            print("{:11,}   wall {:4.2f} CPU {:4.2f}   wall {:4.2f} CPU {:5.2f}   {:4.2f}".format(size, *ratios))
-        wall, cpu, *_, stored = measured[SIZES[0]]
-        print(f"the smallest: {wall:.1f} s, {cpu:.1f} s of CPU, {stored} bytes")
+    for size in SIZES[1:]:
+        for what, ours, smallest in zip(WHAT, measured[size], measured[SIZES[0]], strict=True):
+            unit = ("kB",) if "monitor.json" in what else ()
+            report(f"batch inference after as many predictions{what}", size, ours, f"after {SIZES[0]}", smallest, *unit)

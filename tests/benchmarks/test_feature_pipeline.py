@@ -79,7 +79,7 @@ def backfill(environment, tmp_path_factory):
 
 
 @pytest.mark.timeout(3600)
-def test_backfill(environment, backfill, size, tmp_path, report, capsys):
+def test_backfill(environment, backfill, size, tmp_path, report):
     write_csv(source := tmp_path / "passengers.csv", size)
     *_, smallest = backfill(CSV)
     ours, bare = [], {"read": [], "write": [], "merge": []}
@@ -88,17 +88,21 @@ def test_backfill(environment, backfill, size, tmp_path, report, capsys):
         assert f"{size} passengers in, {size} stored." in said
         ours.append(figures)
         for what, those in bare.items():
-            said, *_, peak = process(environment, "-c", BARE, source, stored, tmp_path / f"{what}{number}", what)
-            those.append([*json.loads(said), peak])
+            said, *_ = process(environment, "-c", BARE, source, stored, tmp_path / f"{what}{number}", what)
+            those.append(json.loads(said))
     seconds, cpu, peak = np.median(ours, axis=0)
-    (read, read_cpu, frame, _), (write, write_cpu, rows, _), (merge, merge_cpu, _, merging) = (
+    (read, read_cpu, frame), (write, write_cpu, _), (merge, merge_cpu, _) = (
         np.median(those, axis=0) for those in bare.values()
     )
     report("backfill", size, seconds, "read_csv and bare write", read + write)
     report("backfill, CPU", size, cpu, "read_csv and bare write", read_cpu + write_cpu)
     report("backfill", size, seconds, "read_csv and bare merge", read + merge)
     report("backfill, CPU", size, cpu, "read_csv and bare merge", read_cpu + merge_cpu)
-    with capsys.disabled():
-        print(f"\n{size:,} rows: read_csv makes a frame of {frame / 2**20:,.0f} MiB, {rows / 2**20:,.0f} are stored")
-        print(f"backfill, beyond that of 891 rows {(peak - smallest) / frame:5.2f} of the frame, at its peak")
-        print(f"a process that only merges        {merging / frame:5.2f}")
+    report(
+        "backfill, peak memory over that of 891 rows",
+        size,
+        (peak - smallest) / 2**20,
+        "read_csv's frame",
+        frame / 2**20,
+        "MiB",
+    )

@@ -17,6 +17,12 @@ from tests.benchmarks.work import COLUMNS, frame, median_of, through_the_sdk
 
 PEERS = Path(__file__).with_name("peers.py")
 SIZE = min(max(SIZES), 1_000_000)
+WORK = {  # what peers.py measures of Feast
+    "write": "write features",
+    "join": "join labels to features in time",
+    "read": "read all features",
+    "add": "add 1,000 rows to those features",
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +52,29 @@ def test_feast(feature_store, peer, report, tmp_path):
     theirs = peer("feast", tmp_path, SIZE)
 
     options = {"primary_key": ["id"], "event_time": "event_time", "statistics_config": False}
-    group = feature_store.create_feature_group(name="peer_rows", version=1, **options)
-    group.insert(data.head(1))
-    write = median_of(lambda: group.insert(data, overwrite=True))
+    groups = iter(
+        [feature_store.create_feature_group(name="peer_rows", version=number, **options) for number in (1, 2, 3)]
+    )
+
+    def write():
+        group = next(groups)
+        group.insert(data.head(1))
+        group.insert(data.tail(-1), operation="insert")
+        return group
+
+    written = []
+    ours = {"write": median_of(lambda: written.append(write()))}
+    group = written[0]
     labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + np.timedelta64(1, "h"), label=1)
     label_group = feature_store.create_feature_group(name="peer_labels", version=1, **options)
     label_group.insert(labels)
     query = label_group.select_all().join(group.select(COLUMNS), on=["id"])
-    join = median_of(lambda: through_the_sdk(query))
-    read = median_of(lambda: through_the_sdk(group.select_all()))
-    for work, ours in (("write", write), ("join", join), ("read", read)):
-        title = {"write": "write features", "join": "join labels to features in time", "read": "read all features"}[
-            work
-        ]
-        report(title, SIZE, ours, "Feast", theirs[work])
+    ours["join"] = median_of(lambda: through_the_sdk(query))
+    ours["read"] = median_of(lambda: through_the_sdk(group.select_all()))
+    more = frame(SIZE, 1000)
+    ours["add"] = median_of(lambda: group.insert(more, operation="insert"))
+    for work, title in WORK.items():
+        report(title, SIZE, ours[work], "Feast", theirs[work])
 
 
 @pytest.mark.timeout(600)

@@ -1,6 +1,5 @@
 """What the server itself costs: at the start, in memory, and per REST call as its store grows."""
 
-import os
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ EMBEDDED = "import local_hopsworks; project = local_hopsworks.login()"
 ELSEWHERE = "project = hopsworks.login()"
 
 
-def test_start_and_memory(server, environment, capsys, tmp_path):
+def test_start_and_memory(server, environment, report, tmp_path):
     """Of `local_hopsworks.login()` over a login at a server of another process, in fresh processes."""
 
     def measure(login, env):
@@ -43,13 +42,13 @@ def test_start_and_memory(server, environment, capsys, tmp_path):
     ours, theirs = (
         [statistics.median(column) for column in zip(*side, strict=True)] for side in zip(*pairs, strict=True)
     )
-    with capsys.disabled():
-        print(f"\nlogin(): embedded {ours[0]:.2f} s (with a new store {first[0]:.2f} s), elsewhere {theirs[0]:.2f} s")
-        print(f"idle memory: embedded {ours[2]:.0f} MiB, elsewhere {theirs[2]:.0f} MiB: {ours[2] - theirs[2]:+.0f}")
+    report("login()", None, ours[0], "a server elsewhere", theirs[0])
+    report("login(), with a new store", None, first[0], "a server elsewhere", theirs[0])
+    report("memory after login()", None, ours[2], "a server elsewhere", theirs[2], "MiB")
 
 
 @pytest.mark.timeout(1800)
-def test_rest_calls_as_the_store_grows(feature_store, api, capsys):
+def test_rest_calls_as_the_store_grows(feature_store, api, report):
     group = feature_store.get_or_create_feature_group("bench_calls", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [0]}))
     store = "/project/1/featurestores/1"
@@ -82,10 +81,5 @@ def test_rest_calls_as_the_store_grows(feature_store, api, capsys):
         else:
             group.insert(rows, operation="insert")
     after = medians()
-    with capsys.disabled():
-        print(
-            f"\nREST call, median of {CALLS}:       new store   with {GROUPS:,} feature groups and {COMMITS:,} commits"
-        )
-        for what in paths:
-            print(f"{what:30} {before[what]:7.1f} ms   {after[what]:7.1f} ms")
-        print(f"({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})")
+    for what in paths:
+        report(f"REST, {GROUPS:,} feature groups: {what}", COMMITS, after[what], "a new store", before[what], "ms")

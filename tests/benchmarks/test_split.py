@@ -2,7 +2,6 @@
 and the rest, which is work."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,11 +16,12 @@ SCRIPTS = {
     "feature pipeline, one passenger": ("titanic_feature_pipeline.py", {"SEED": "1"}),
     "batch inference pipeline": ("titanic_batch_inference_pipeline.py", {}),
 }
+WHAT = {"imports": "imports", "waiting": "the SDK sleeps", "server": "our server", "work": "work"}
 ROUNDS = 3
 
 
 @pytest.mark.timeout(900)
-def test_where_the_time_goes(environment, tmp_path, capsys):
+def test_where_the_time_goes(environment, tmp_path, report):
     def run(number, script, toggles):
         env = {**environment, **toggles, "LOCAL_HOPSWORKS_HOME": str(tmp_path / f"store{number}")}
         command = [sys.executable, str(Path(__file__).with_name("split.py")), str(ROOT / script)]
@@ -34,9 +34,7 @@ def test_where_the_time_goes(environment, tmp_path, capsys):
         return {**found, "work": wall - sum(found.values()), "wall": wall}
 
     rounds = [{title: run(number, *how) for title, how in SCRIPTS.items()} for number in range(ROUNDS)]
-    with capsys.disabled():
-        print(f"\n{'seconds, the median run of ' + str(ROUNDS):34}    wall  imports  SDK sleeps  our server  work")
-        for title in SCRIPTS:
-            of = sorted((each[title] for each in rounds), key=lambda found: found["wall"])[ROUNDS // 2]
-            print("{:34} {wall:7.2f} {imports:8.2f} {waiting:11.2f} {server:11.2f} {work:5.2f}".format(title, **of))
-        print(f"({os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f})")
+    for title in SCRIPTS:
+        median = sorted((each[title] for each in rounds), key=lambda found: found["wall"])[ROUNDS // 2]
+        for what in ("imports", "waiting", "server", "work"):
+            report(f"{title}: {WHAT[what]}", None, median[what], "its wall time", median["wall"])
