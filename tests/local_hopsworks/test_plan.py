@@ -1,6 +1,7 @@
 """Plans and their SQL without a server: random filters against Python, values that stay values, limits that hold."""
 
 import datetime
+import decimal
 import json
 import operator
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
 from local_hopsworks.query import run
-from local_hopsworks.query.plan import Plan
+from local_hopsworks.query.plan import Column, Filter, Plan, Table
 from local_hopsworks.query.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
 from local_hopsworks.query.sql import to_sql
 from local_hopsworks.rest import queries
@@ -202,6 +203,32 @@ def test_bounds_leave_out_nothing_that_a_join_returns(read, where, kind, other):
         patch.setattr(Plan, "bounds", ())
         expected = read(document)
     assert read(document) == expected
+
+
+PARTS = {
+    "id": ("bigint", [1, 2, 3]),
+    "n": ("bigint", [1, 2, None]),
+    "s": ("string", ["a b/c", "ü:%20", None]),
+    "b": ("boolean", [True, False, None]),
+    "d": ("date", [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2), None]),
+    "t": ("timestamp", [datetime.datetime(2020, 1, 1, 5), None, datetime.datetime(2021, 1, 1)]),
+    "m": ("decimal(9,2)", [decimal.Decimal("1.50"), None, decimal.Decimal("2.25")]),
+}
+
+
+@pytest.mark.parametrize("by", [["n"], ["s"], ["b"], ["d"], ["t"], ["m"], ["n", "d", "s"]], ids=" ".join)
+def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, by):
+    stored = pa.table({name: values for name, (_, values) in PARTS.items()})
+    write_deltalake(tmp_path, stored, partition_by=by)
+    features = tuple((name, kind) for name, (kind, _) in PARTS.items())
+    table = Table(1, "parts", tmp_path.as_uri(), None, None, features)
+    columns = {name: Column(0, name, kind) for name, kind in features}
+    plan = Plan([table], [(column, name) for name, column in columns.items()])
+    assert run.table(plan).sort_by("id").to_pylist() == stored.to_pylist()
+    first = PARTS[by[0]][1][0]
+    value = first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first  # as the planner has it
+    plan.condition = Filter(columns[by[0]], "EQUALS", value)
+    assert run.table(plan)["id"].to_pylist() == [1]
 
 
 # Values stay values
