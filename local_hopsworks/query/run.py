@@ -54,7 +54,7 @@ def _database() -> Any:
 
             database = duckdb.connect(":memory:", config=_CONFIGURATION)
             database.execute("SET GLOBAL TimeZone = 'UTC'")
-            # DuckDB does not know how many rows an Arrow dataset has: for few it joins as of a time by a nested loop
+            # DuckDB does not know how many rows a stream has: for few it joins as of a time by a nested loop
             database.execute("SET GLOBAL asof_loop_join_threshold = 0")
             _databases.append(database)
         return _databases[0]
