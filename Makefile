@@ -5,6 +5,7 @@
 # make train, make daily    what the workflows run on an account: train; a passenger, its prediction, and did all change?
 # make schedule, make hindcast    hand the pipelines to Hopsworks; every registered model on all passengers so far
 # make test-sdk-versions  one suite of tests with the last three minor versions of the SDK
+# make audit   known vulnerabilities of what requirements.txt installs, as PyPI tells them
 # make bench   how the embedded Hopsworks compares with the same work done bare, as ratios; make soak: over 2,000 inserts
 # make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
 # make clean-hopsworks    remove from the project what this repository made there, after showing what that is
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run train daily schedule hindcast clean-hopsworks apps predict-app monitor-app browser test test-sdk-versions test-reliability bench soak lint coverage screenshots deploy clean
+.PHONY: run train daily schedule hindcast clean-hopsworks apps predict-app monitor-app browser test test-sdk-versions test-reliability audit bench soak lint coverage screenshots deploy clean
 .DEFAULT_GOAL := run
 
 $(BIN)/uv:
@@ -105,6 +106,10 @@ test-reliability: $(VENV)/.installed-for-tests
 # The newest patch of the last three minor versions of the SDK, each in an environment of its own
 test-sdk-versions: $(VENV)/.installed-for-tests
 	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
+
+audit: $(VENV)/.installed
+	@$(BIN)/uv tool run --quiet 'pip-audit>=2.9,<3' --strict --progress-spinner off \
+	  --path "$$($(BIN)/python -c 'from sysconfig import get_path; print(get_path("purelib"))')"
 
 # BENCH_SIZES="1e3 1e5" for other sizes than a thousand to a million rows
 bench: $(VENV)/.installed-for-tests
