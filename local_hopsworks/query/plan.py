@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are milliseconds.
 MOST_SECONDS = 9_999_999_999
 _BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")

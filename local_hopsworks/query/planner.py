@@ -20,7 +20,7 @@ from local_hopsworks.errors import (
     HopsworksError,
     NotEmbedded,
 )
-from local_hopsworks.query.plan import Column, Condition, Filter, Join, Logic, Plan, Table, Value
+from local_hopsworks.query.plan import EPOCH, Column, Condition, Filter, Join, Logic, Plan, Table, Value
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
@@ -299,6 +299,6 @@ def _value(value: Any, type_: str, name: str) -> Value:
 def _moment(text: str) -> datetime.datetime:
     """A time as the SDK writes it: ISO text (UTC if it names no zone), or ms since 1970."""
     if text.lstrip("-").isdigit():
-        return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(milliseconds=int(text))
+        return EPOCH + datetime.timedelta(milliseconds=int(text))
     moment = datetime.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

@@ -15,10 +15,9 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import UserDefinedType
 
-from local_hopsworks.query.plan import MOST_SECONDS, Column, Condition, Filter, Join, Logic, Plan, Value
+from local_hopsworks.query.plan import EPOCH, MOST_SECONDS, Column, Condition, Filter, Join, Logic, Plan, Value
 
 ROWS = "rows"  # what present.py calls the table of a scan
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _Expression = sa.ColumnElement[Any]
 _DIALECT = DefaultDialect(paramstyle="qmark", supports_native_boolean=True)  # other styles double per cent signs
 _COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {

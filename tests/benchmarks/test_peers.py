@@ -52,19 +52,14 @@ def test_feast(feature_store, peer, report, tmp_path):
     theirs = peer("feast", tmp_path, SIZE)
 
     options = {"primary_key": ["id"], "event_time": "event_time", "statistics_config": False}
-    groups = iter(
-        [feature_store.create_feature_group(name="peer_rows", version=number, **options) for number in (1, 2, 3)]
-    )
+    groups = []
 
     def write():
-        group = next(groups)
-        group.insert(data.head(1))
-        group.insert(data.tail(-1), operation="insert")
-        return group
+        groups.append(feature_store.create_feature_group(name="peer_rows", version=len(groups) + 1, **options))
+        groups[-1].insert(data.head(1))
+        groups[-1].insert(data.tail(-1), operation="insert")
 
-    written = []
-    ours = {"write": median_of(lambda: written.append(write()))}
-    group = written[0]
+    ours, group = {"write": median_of(write)}, groups[0]
     labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + np.timedelta64(1, "h"), label=1)
     label_group = feature_store.create_feature_group(name="peer_labels", version=1, **options)
     label_group.insert(labels)

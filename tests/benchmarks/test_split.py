@@ -36,5 +36,5 @@ def test_where_the_time_goes(environment, tmp_path, report):
     rounds = [{title: run(number, *how) for title, how in SCRIPTS.items()} for number in range(ROUNDS)]
     for title in SCRIPTS:
         median = sorted((each[title] for each in rounds), key=lambda found: found["wall"])[ROUNDS // 2]
-        for what in ("imports", "waiting", "server", "work"):
-            report(f"{title}: {WHAT[what]}", None, median[what], "its wall time", median["wall"])
+        for what, named in WHAT.items():
+            report(f"{title}: {named}", None, median[what], "its wall time", median["wall"])
