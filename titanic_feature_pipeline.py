@@ -207,7 +207,7 @@ def main() -> None:
         return
 
     fill = passengers[["Age", "Fare"]].median().to_dict() | passengers[["Pclass", "Sex"]].mode().loc[0].to_dict()
-    passengers.fillna(fill, inplace=True)
+    passengers = passengers.fillna(fill)
     edges = passengers["Fare"].quantile([0.25, 0.5, 0.75]).round(4).tolist()
     if not stored and len(set(edges)) < 3:
         raise SystemExit(f"The quartiles of the fares, {edges}, do not make four bins: use a file with more fares.")

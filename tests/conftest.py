@@ -50,6 +50,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "LOCAL_HOPSWORKS_HOME": str(home / "store"),
         "PYTHONPATH": os.pathsep.join([str(OFFLINE), str(REPOSITORY)]),
         "MPLCONFIGDIR": str(home / "matplotlib"),
+        "PYTHONWARNINGS": "error::FutureWarning,error::RuntimeWarning",  # as here; the SDK's own are of other kinds
         # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is logged in
         "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPYCACHEPREFIX": str(_shared(tmp_path_factory) / "bytecode"),
