@@ -52,9 +52,8 @@ def job(run, tmp_path_factory) -> SimpleNamespace:
         *(("feature", one) for one in ({"SEED": "7"}, {"SEED": "7"}, {"SEED": "8"}, {"BACKFILL": "True"}))
     )
     backfills.append(synthetic.pop())
-    return SimpleNamespace(
-        too_early=too_early, backfills=backfills, backfilled=backfilled, synthetic=synthetic, last=script.look(LOOK)
-    )
+    found = {"backfilled": backfilled, "last": script.look(LOOK), "store": script.store}
+    return SimpleNamespace(too_early=too_early, backfills=backfills, synthetic=synthetic, **found)
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +236,7 @@ def test_as_many_passengers_are_stored_as_came_in_however_often_and_at_once(job)
     for done in job.backfills:
         assert done.returncode == 0, done.stderr
         assert "891 passengers in, 891 stored." in done.stdout
+    assert not list(job.store.rglob("_change_data"))  # each row is on disk once
     for state in (job.backfilled, job.last):
         assert sorted(one["passenger_id"] for one in state["rows"])[:892][:891] == list(range(1, 892))
     assert len(job.backfilled["rows"]) == 891 and len(job.last["rows"]) == 891 + 3
