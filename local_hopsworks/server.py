@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import random
 import socket
 import threading
 from collections.abc import Callable
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from local_hopsworks.query.service import QueryService
 
 START_SECONDS = 30
+# The query service has the odd port after an even one. Systems give higher ones to outgoing connections: one of these
+# could have the query service's when a server comes back after a restart.
+PORTS = range(20_000, 32_768, 2)
 # The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is to close it after 5.
 KEEP_ALIVE_SECONDS = 3600
 
@@ -100,9 +104,10 @@ class Server:
         )
 
     def _listen(self, port: int) -> socket.socket:
-        """A socket on `port`; for 0 on the port this store had last, so that links printed then still work, or any."""
+        """A socket on `port`; for 0 on the port this store had last, so that links printed then still work, or one of
+        PORTS, or any."""
         last = self.store.last_port
-        for candidate in [port] if port else [last, 0] if last else [0]:
+        for candidate in [port] if port else [*filter(None, [last]), *random.sample(PORTS, 16), 0]:
             # asyncio spares answers Nagle's delay of 40 ms only on sockets that say they are TCP
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

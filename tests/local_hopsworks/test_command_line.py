@@ -108,6 +108,11 @@ def test_server_listens_on_this_machine_only(serve, tmp_path):
         assert here.connect_ex(("127.0.0.1", int(variables["HOPSWORKS_PORT"]))) == 0
 
 
+def test_new_store_gets_a_port_that_no_outgoing_connection_has(serve, tmp_path):
+    _, variables = serve("--home", tmp_path)
+    assert int(variables["HOPSWORKS_PORT"]) in range(20_000, 32_768, 2)  # Linux gives away 32768 to 60999
+
+
 # ----------------------------------------------------------------------------------------------------------------- run
 
 
