@@ -35,6 +35,7 @@ $(VENV)/.installed: requirements.txt | $(BIN)/uv
 $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
 	@$(INSTALL) -r requirements.txt --group test
 	@$(INSTALL) --no-deps --target $(VENV)/expectations --group expectations
+	@$(INSTALL) --target $(VENV)/polars --group polars
 	@touch $@
 
 # Passengers are made and predicted until the model has said both "survived" and "died"; with both in the history already

@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-ASIDE = Path(sys.prefix) / "expectations"  # see test_expectations.py
+ASIDE = {"great_expectations": "expectations", "polars": "polars"}  # where `make test` puts them; see pyproject.toml
 
 
 @pytest.mark.parametrize("program", sorted(path.stem for path in PROGRAMS.glob("*.py")))
 def test_program_runs_to_its_end(program, run, environment, tmp_path):
     source = PROGRAMS / f"{program}.py"
     paths = environment["PYTHONPATH"]
-    if "import great_expectations" in source.read_text():
-        if not ASIDE.is_dir() and importlib.util.find_spec("great_expectations") is None:
-            pytest.skip("great_expectations is not installed; `make test` does that")
-        paths = os.pathsep.join([paths, str(ASIDE)])
+    for package, folder in ASIDE.items():
+        if f"import {package}" in source.read_text():
+            aside = Path(sys.prefix) / folder
+            if not aside.is_dir() and importlib.util.find_spec(package) is None:
+                pytest.skip(f"{package} is not installed; `make test` does that")
+            paths = os.pathsep.join([paths, str(aside)])
     command = [
         sys.executable,
         "-m",
