@@ -1,10 +1,13 @@
 """What the server itself costs: at the start, in memory, and per REST call as its store grows."""
 
+import http.client
+import ssl
 import statistics
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -48,7 +51,8 @@ def test_start_and_memory(server, environment, report, tmp_path):
 
 
 @pytest.mark.timeout(1800)
-def test_rest_calls_as_the_store_grows(feature_store, api, report):
+def test_rest_calls_as_the_store_grows(server, feature_store, api, report):
+    """The calls themselves go through the standard library's client, which takes the least of their time."""
     group = feature_store.get_or_create_feature_group("bench_calls", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [0]}))
     store = "/project/1/featurestores/1"
@@ -58,15 +62,21 @@ def test_rest_calls_as_the_store_grows(feature_store, api, report):
         "a file's metadata": "/project/1/dataset/Resources?action=stat",
     }
 
+    trusted = ssl.create_default_context(cafile=str(server.store.security / "ca.pem"))
+    key = {"Authorization": f"ApiKey {server.api_key}"}
+
     def medians():
         found = {}
-        for what, path in paths.items():
-            seconds = []
-            for _ in range(CALLS):
-                start = time.perf_counter()
-                assert api("GET", path).ok
-                seconds.append(time.perf_counter() - start)
-            found[what] = statistics.median(seconds) * 1000
+        with closing(http.client.HTTPSConnection(server.host, server.port, context=trusted)) as connection:
+            for what, path in paths.items():
+                seconds = []
+                for _ in range(CALLS):
+                    start = time.perf_counter()
+                    connection.request("GET", f"/hopsworks-api/api{path}", headers=key)
+                    answer = connection.getresponse()
+                    assert answer.read() and answer.status == 200
+                    seconds.append(time.perf_counter() - start)
+                found[what] = statistics.median(seconds) * 1000
         return found
 
     before = medians()
