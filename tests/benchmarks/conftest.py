@@ -59,7 +59,8 @@ def report(request: Any) -> Callable[..., None]:
 @pytest.fixture
 def awake(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From then on Model.save of the SDK does not sleep five seconds before it looks for the model."""
-    return lambda: monkeypatch.setattr("hsml.engine.model_engine.time", SimpleNamespace(sleep=lambda _: None))
+    without = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
+    return lambda: monkeypatch.setattr("hsml.engine.model_engine.time", without)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
