@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import time
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,12 +39,15 @@ def _register(call: Call, owner: str) -> Answer:
     return document
 
 
-def _found(call: Call, owner: str) -> Answer:
+def _stored(call: Call, owner: str) -> list[dict[str, Any]]:
+    """Newest first."""
     table = metadata.statistics
-    documents: list[dict[str, Any]] = [
-        row.document
-        for row in call.db.execute(table.select().where(table.c.owner == owner).order_by(table.c.id.desc()))
-    ]
+    query = sa.select(table.c.document).where(table.c.owner == owner).order_by(table.c.id.desc())
+    return list(call.db.scalars(query))
+
+
+def _found(call: Call, documents: list[dict[str, Any]]) -> Answer:
+    """Those that the call asks for."""
     for entry in call.query.getlist("filter_by"):
         name, _, text = entry.partition(":")
         field, _, comparison = name.rpartition("_")
@@ -95,7 +97,7 @@ def register_of_training_data(call: Call) -> Answer:
 
 @routes.add("GET", _TRAINING, options=_OPTIONS)
 def get_of_training_data(call: Call) -> Answer:
-    return _found(call, tags.owner(training_datasets, training.find(call).id))
+    return _found(call, _stored(call, tags.owner(training_datasets, training.find(call).id)))
 
 
 @routes.add("POST", _GROUP, body=shapes.STATISTICS)
@@ -109,28 +111,28 @@ def get(call: Call) -> Answer:
     fast: whoever asks finds those of the latest commit, computed at its time. Who asks about a certain commit wants to
     know what is there; `compute_statistics` of the SDK does so first, and then asks for a job."""
     row = groups.find(call, call.integer("id"))
-    owner, group = tags.owner(feature_groups, row.id), groups.document(call, row)
-    wanted = (group["statisticsConfig"] or {}).get("enabled", True)
+    owner = tags.owner(feature_groups, row.id)
+    documents = _stored(call, owner)
+    wanted = (row.document.get("statisticsConfig") or {}).get("enabled", True)
     about_a_commit = any(entry.startswith("window_") for entry in call.query.getlist("filter_by"))
-    if wanted and not about_a_commit and (commits := history.commits(group["location"], 1)):
+    if wanted and not about_a_commit and (commits := history.commits(groups.table(call, row).as_uri(), 1)):
         latest = commits[0]["commitid"]
-        known = call.db.scalars(sa.select(metadata.statistics.c.document).where(metadata.statistics.c.owner == owner))
-        if latest not in [document.get("windowEndCommitTime") for document in known]:
-            document = _computed(call, group, latest, latest)
+        if latest not in [document.get("windowEndCommitTime") for document in documents]:
+            document = _computed(call, row, latest, latest)
             with call.service.metadata.transaction(write=True) as db:
                 db.execute(metadata.statistics.insert().values(owner=owner, document=document))
-                return _found(replace(call, db=db), owner)
-    return _found(call, owner)
+            documents.insert(0, document)
+    return _found(call, documents)
 
 
-def _computed(call: Call, group: dict[str, Any], commit: int | None, time_: int) -> dict[str, Any]:
+def _computed(call: Call, row: sa.Row[Any], commit: int | None, time_: int) -> dict[str, Any]:
     """Statistics of all rows as of a commit, of the features and kinds that the group's configuration names."""
     from local_hopsworks.query import profile  # brings pyarrow and pandas
 
-    config = group.get("statisticsConfig") or {}
-    names = config.get("columns") or [feature["name"] for feature in group["features"]]
+    config = row.document.get("statisticsConfig") or {}
+    names = config.get("columns") or [feature["name"] for feature in row.document["features"]]
     query = {
-        "leftFeatureGroup": {"id": group["id"]},
+        "leftFeatureGroup": {"id": row.id},
         "leftFeatureGroupEndTime": commit,
         "leftFeatures": [{"name": name} for name in names],
     }
@@ -150,9 +152,8 @@ def compute(call: Call) -> Answer:
     if call.option("start_commit_time"):
         raise NotEmbedded("statistics of what changed since a commit", "Leave the start of the window out.")
     row = groups.find(call, call.integer("id"))
-    group = groups.document(call, row)
-    commits = history.commits(group["location"], 1)
+    commits = history.commits(groups.table(call, row).as_uri(), 1)
     commit = call.number("end_commit_time") or (commits[0]["commitid"] if commits else None)
-    document = _computed(call, group, commit, int(time.time() * 1000))
+    document = _computed(call, row, commit, int(time.time() * 1000))
     call.db.execute(metadata.statistics.insert().values(owner=tags.owner(feature_groups, row.id), document=document))
     return jobs.finished(call, f"{row.name}_{row.version}_compute_stats", "PYSPARK")
