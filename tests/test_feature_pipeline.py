@@ -138,6 +138,14 @@ def test_impossible_value_is_refused_with_row_and_value(tmp_path, column, value)
     assert f"row 2 below the header: {column} is {value or 'empty'}, but must be" in str(refusal.value)
 
 
+def test_whole_numbers_may_have_a_decimal_point(tmp_path):
+    people = pipeline.read_passengers(
+        write_csv(tmp_path / "points.csv", PassengerId="2.0", Pclass="3.0", Survived="0.0")
+    )
+    whole = pipeline.read_passengers(write_csv(tmp_path / "whole.csv"))
+    pd.testing.assert_frame_equal(people, whole, check_dtype=False)
+
+
 def test_empty_cells_are_filled_not_refused(tmp_path):
     people = pipeline.read_passengers(write_csv(tmp_path / "gaps.csv", Age="", Fare="", Sex="", Pclass=""))
     assert people.isna().to_numpy().sum() == people.iloc[1].isna().sum() == 4
