@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
 _Found = TypeVar("_Found")
+_FEED = "delta.enableChangeDataFeed"
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and MERGE the same way.
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
@@ -97,6 +98,10 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     missing = delta.missing_fields(schema, table.features)
     if not versions:
         return pa.RecordBatchReader.from_batches(pa.schema([*schema, *missing]), [])
+    for version in (min(versions), max(versions)):  # Delta itself would count all rows of a rewritten file as changed
+        if type(opened)(opened.table_uri, version).metadata().configuration.get(_FEED) != "true":
+            problem = f"No commits found for featuregroup {table.name} that say what changed: its {_FEED} is off."
+            raise HopsworksError(problem, NO_DATA_AT_COMMIT_TIME)
     changes = pa.table(opened.load_cdf(starting_version=min(versions), ending_version=max(versions)))
     kept = pc.is_in(changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"]))
     rows = changes.select(schema.names).cast(schema).filter(kept)  # cast first: nothing filters the log's string views

@@ -271,6 +271,16 @@ def test_changes_are_the_rows_of_the_commits_between(make):
     assert fares(group.read_changes(first, int(time.time() * 1000))) == {2: 20.0, 3: 20.0}
 
 
+def test_changes_are_refused_of_a_group_that_does_not_record_them(feature_store, name):
+    group = feature_store.create_feature_group(name, 1, primary_key=["passenger_id"])
+    group.insert(passengers(1, 2), write_options={"delta.enableChangeDataFeed": "false"})
+    (first,) = group.commit_details()
+    time.sleep(0.01)
+    group.insert(passengers(2, fare=20.0))  # rewrites the file in which 1 stands too
+    with pytest.raises(FeatureStoreException, match=r"delta\.enableChangeDataFeed is off"):
+        group.read_changes(first, int(time.time() * 1000))
+
+
 # ---------------------------------------------------------------------- appended features, descriptions, tags, online
 
 
