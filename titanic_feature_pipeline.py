@@ -108,11 +108,12 @@ def encode(passengers: pd.DataFrame, encoding: dict) -> pd.DataFrame:
     for name, values in (("age_bin", passengers["Age"]), ("fare_bin", passengers["Fare"])):
         rows[name] = np.searchsorted([each["up_to"] for each in encoding[name][:-1]], values, side="left")
     rows[LABEL] = passengers["Survived"]
+    # Of ten million rows each copy takes seconds
     whole = {name: values.astype("int64", copy=False) for name, values in rows.items()}
     return pd.DataFrame({**whole, "event_time": DISASTER}, copy=False)
 
 
-def count(rows: pd.DataFrame) -> list[list[int]]:
+def count_alike(rows: pd.DataFrame) -> list[list[int]]:
     """How many there are of each kind of passenger: [pclass, sex, age_bin, fare_bin, survived, number]."""
     codes = [rows[name] for name in (*FEATURES, LABEL)]
     shape = [column.max() + 1 for column in codes]
@@ -220,7 +221,7 @@ def main() -> None:
     fill = {column: float(passengers[column].median()) for column in ("Age", "Fare")}
     fill |= {column: int(passengers[column].mode()[0]) for column in ("Pclass", "Sex")}
     for column, value in fill.items():
-        if passengers[column].hasnans:  # of ten million rows each copy takes a second
+        if passengers[column].hasnans:
             passengers[column] = passengers[column].fillna(value)
     edges = passengers["Fare"].quantile([0.25, 0.5, 0.75]).round(4).tolist()
     if not stored and len(set(edges)) < 3:
@@ -230,7 +231,7 @@ def main() -> None:
         print(f"Fares are cut at {first_edges}, as in the first backfill; the quartiles of this file are {edges}.")
     rows = encode(passengers, encoding)
     del passengers
-    encoding = {**encoding, "fill": fill, "passengers": count(rows)}
+    encoding = {**encoding, "fill": fill, "passengers": count_alike(rows)}
     # The encoding goes first: it can wait for its passengers, but nobody could read passengers without it
     if encoding != stored:
         again(lambda _: upload(dataset_api, encoding))

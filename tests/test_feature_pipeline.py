@@ -114,13 +114,17 @@ def test_bins_hold_their_upper_bound():
     assert rows["age_bin"].tolist() == rows["fare_bin"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-# Of the second the quick reader's blocks of a megabyte end inside a name
-@pytest.mark.parametrize("name", ["Nobody", "a\n1,1,1,female,1,1\n" * 500])
-def test_name_and_ticket_change_nothing(tmp_path, passengers, name):
-    changed = pd.read_csv(CSV, dtype=str).assign(Name=name, Ticket="none", Cabin="Z9", Embarked="X", SibSp="9")
+def test_name_and_ticket_change_nothing(tmp_path, passengers):
+    changed = pd.read_csv(CSV, dtype=str).assign(Name="Nobody", Ticket="none", Cabin="Z9", Embarked="X", SibSp="9")
+    changed.to_csv(tmp_path / "changed.csv", index=False)
+    pd.testing.assert_frame_equal(pipeline.read_passengers(str(tmp_path / "changed.csv")), passengers)
+
+
+def test_names_may_have_line_breaks(tmp_path, passengers):
+    changed = pd.read_csv(CSV, dtype=str).assign(Name="a\n1,1,1,female,1,1\n" * 500)  # a megabyte ends inside a name
     changed.to_csv(tmp_path / "changed.csv", index=False)
     read = pipeline.read_passengers(str(tmp_path / "changed.csv"))
-    pd.testing.assert_frame_equal(read, passengers, check_dtype=False)
+    pd.testing.assert_frame_equal(read, passengers, check_dtype=False)  # the slow reader's numbers are wider
 
 
 @pytest.mark.parametrize(
