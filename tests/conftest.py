@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,6 +26,9 @@ _NOT_FOR_TESTS = ("HOPSWORKS_", "LOCAL_HOPSWORKS_", "HF_", "GRADIO_", "MAKE", "M
 _TOGGLES = ("BACKFILL", "SEED", "TITANIC_CSV", "RETRAIN", "ASSETS_URL", "HINDCAST", "LOCAL", "SCHEDULE", "YES")
 for _variable in [name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES]:
     del os.environ[_variable]
+
+# Packages that `make test` puts into folders of their own in the environment; pyproject.toml says why
+_ASIDE = {"great_expectations": "expectations", "polars": "polars"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -55,6 +59,21 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPYCACHEPREFIX": str(_shared(tmp_path_factory) / "bytecode"),
     }
+
+
+@pytest.fixture(scope="session")
+def reach(environment: dict[str, str]) -> Callable[..., dict[str, str]]:
+    """Environment variables for a program that imports these packages; skips where one is not installed."""
+
+    def variables(*packages: str) -> dict[str, str]:
+        folders = {package: Path(sys.prefix) / _ASIDE[package] for package in packages}
+        for package, folder in folders.items():
+            if not folder.is_dir() and importlib.util.find_spec(package) is None:
+                pytest.skip(f"{package} is not installed; `make test` does that")
+        paths = os.pathsep.join([environment["PYTHONPATH"], *map(str, folders.values())])
+        return {"PYTHONPATH": paths, "GX_ANALYTICS_ENABLED": "False"}
+
+    return variables
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ A pandas frame is a copy of Arrow's columns, which the SDK's read() holds until 
 that use Arrow's columns as they are need no copy: pandas' own over Arrow, and those of polars.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,13 +58,11 @@ for name, rows in (("small", 10), ("large", int(sys.argv[1]))):
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak")
 @pytest.mark.timeout(1200)
-def test_peak_of_a_read(environment, tmp_path, report):
+def test_peak_of_a_read(environment, reach, tmp_path, report):
     size = max(SIZES)
 
-    paths = os.pathsep.join([environment["PYTHONPATH"], str(Path(sys.prefix) / "polars")])  # see pyproject.toml
-
     def run(program, *arguments):
-        env = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store"), "PYTHONPATH": paths}
+        env = {**environment, **reach("polars"), "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True
         )
