@@ -1,4 +1,5 @@
-"""Remove from a Hopsworks project what this repository made there, and nothing else, after showing what that is.
+"""Remove from a Hopsworks project what this repository made there, and nothing else, after showing
+what that is.
 
 make clean-hopsworks          # on the account of HOPSWORKS_API_KEY, or on the Hopsworks of this repository
 YES=1 make clean-hopsworks    # does not ask
@@ -15,18 +16,35 @@ from local_hopsworks import login
 
 JOBS = [f"titanic_{name}_pipeline" for name in ("feature", "training", "batch_inference")]
 GROUPS = ("passenger_outcome_predictions", "titanic")  # version 1 of each
-IMAGES = ["monitor.json", "latest_passenger_prediction.png", "actual_passenger_outcome.png", "df_recent.png"]
+IMAGES = [
+    "monitor.json",
+    "latest_passenger_prediction.png",
+    "actual_passenger_outcome.png",
+    "df_recent.png",
+]
 IMAGES += ["accuracy_over_time.png", "confusion_matrix.png"]
-FILES = {"Resources/images": IMAGES, "Resources/titanic": ["encoding.json", *(f"{job}.py" for job in JOBS)]}
+FILES = {
+    "Resources/images": IMAGES,
+    "Resources/titanic": ["encoding.json", *(f"{job}.py" for job in JOBS)],
+}
 
 
 def find(project: Any) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What there is, by name and in the order in which it can be removed, each with what removes it."""
-    store, files, job_api = project.get_feature_store(), project.get_dataset_api(), project.get_job_api()
+    """What there is, by name and in the order in which it can be removed, each with what removes
+    it."""
+    store, files, job_api = (
+        project.get_feature_store(),
+        project.get_dataset_api(),
+        project.get_job_api(),
+    )
     beside: list[str] = []  # the files that jobs were given
     for name in JOBS:
         if job := job_api.get_job(name):
-            beside += [os.path.basename(path) for path in (job.config.get("files") or "").split(",") if path]
+            beside += [
+                os.path.basename(path)
+                for path in (job.config.get("files") or "").split(",")
+                if path
+            ]
             yield f"job {name}", job.delete
     for model in project.get_model_registry().get_models("titanic"):
         yield f"model titanic {model.version}", model.delete

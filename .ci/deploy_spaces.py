@@ -3,9 +3,9 @@
     export HF_TOKEN=... HOPSWORKS_API_KEY=...
     make deploy    # with the packages of requirements.txt at hand also: python .ci/deploy_spaces.py
 
-HOPSWORKS_PROJECT, HOPSWORKS_HOST and HOPSWORKS_PORT mean what they mean to the pipelines; without them the Spaces use
-the key's only project at Hopsworks' own address. Run again it changes what differs, and nothing else. Whatever can be
-checked is checked before anything is created.
+HOPSWORKS_PROJECT, HOPSWORKS_HOST and HOPSWORKS_PORT mean what they mean to the pipelines; without
+them the Spaces use the key's only project at Hopsworks' own address. Run again it changes what
+differs, and nothing else. Whatever can be checked is checked before anything is created.
 """
 
 import hashlib
@@ -21,8 +21,16 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFound
 from huggingface_hub.utils import logging
 
 ROOT = Path(__file__).resolve().parent.parent
-SPACES = {"huggingface-spaces-titanic": "titanic", "huggingface-spaces-titanic-monitor": "titanic-monitor"}
-FILES = ("README.md", "app.py", "requirements.txt", "style.css")  # by name: what else lies there stays private
+SPACES = {
+    "huggingface-spaces-titanic": "titanic",
+    "huggingface-spaces-titanic-monitor": "titanic-monitor",
+}
+FILES = (
+    "README.md",
+    "app.py",
+    "requirements.txt",
+    "style.css",
+)  # by name: what else lies there stays private
 SECRET = "HOPSWORKS_API_KEY"
 VARIABLES = ("HOPSWORKS_HOST", "HOPSWORKS_PORT", "HOPSWORKS_PROJECT")
 DEFAULT_HOST = "eu-west.cloud.hopsworks.ai"  # the SDK's, if HOPSWORKS_HOST is not set
@@ -35,12 +43,15 @@ WHERE = {
 
 
 def credential(name: str) -> str:
-    """The variable's value; exits if it cannot be one, for HTTP clients put a malformed one into their messages."""
+    """The variable's value; exits if it cannot be one, for HTTP clients put a malformed one into
+    their messages."""
     value = os.environ.get(name, "").strip()
     if not value:
         raise SystemExit(f"{name} is not set: {WHERE[name]}, then export {name}=...")
     if not re.fullmatch(r"[!-~]+", value):
-        raise SystemExit(f"{name} holds a blank, a line break or a letter that no such key has: copy it again.")
+        raise SystemExit(
+            f"{name} holds a blank, a line break or a letter that no such key has: copy it again."
+        )
     return value
 
 
@@ -51,13 +62,15 @@ def is_this_machine(host: str | None) -> bool:
 def hopsworks_project(host: str, port: str, key: str, name: str | None) -> str:
     """The project the apps will work in; exits if they could not log in.
 
-    One request instead of `hopsworks.login()`, which would write certificates, keep a session, ask at the keyboard
-    which of several projects is meant, and remember a key that was typed in.
+    One request instead of `hopsworks.login()`, which would write certificates, keep a session, ask
+    at the keyboard which of several projects is meant, and remember a key that was typed in.
     """
     address = f"https://{host}:{port}"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # urllib3 warns of this machine's self-signed certificate
+            warnings.simplefilter(
+                "ignore"
+            )  # urllib3 warns of this machine's self-signed certificate
             answer = requests.get(
                 f"{address}/hopsworks-api/api/project",
                 headers={"Authorization": f"ApiKey {key}"},
@@ -72,7 +85,12 @@ def hopsworks_project(host: str, port: str, key: str, name: str | None) -> str:
         raise SystemExit(
             f"The certificate of {address} is not trusted: set REQUESTS_CA_BUNDLE to its issuer's."
         ) from None
-    except (OSError, ValueError, LookupError, TypeError) as error:  # requests' exceptions are OSErrors
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ) as error:  # requests' exceptions are OSErrors
         problem = type(error).__name__
         raise SystemExit(
             f"No Hopsworks answers at {address} ({problem}): check HOPSWORKS_HOST and HOPSWORKS_PORT."
@@ -100,7 +118,9 @@ def is_there(api: HfApi, repo_id: str) -> bool:
         files = [file.rfilename for file in api.space_info(repo_id).siblings or []]
     except RepositoryNotFoundError:
         return False
-    if "app.py" in files and SECRET not in api.get_space_secrets(repo_id):  # no app.py: made by hand for us to fill
+    if "app.py" in files and SECRET not in api.get_space_secrets(
+        repo_id
+    ):  # no app.py: made by hand for us to fill
         raise SystemExit(
             f"{api.endpoint}/spaces/{repo_id} is another app of yours (it has no secret {SECRET}): rename it there, "
             "or give ours another name in SPACES of .ci/deploy_spaces.py. Nothing was changed."
@@ -109,17 +129,21 @@ def is_there(api: HfApi, repo_id: str) -> bool:
 
 
 def configure(api: HfApi, repo_id: str, key: str, variables: dict[str, str]) -> list[str]:
-    """Make the Space's variables and secret those of this run; what was changed. Every change restarts the Space.
+    """Make the Space's variables and secret those of this run; what was changed. Every change
+    restarts the Space.
 
-    The Hub never tells a secret's value, so its description holds a fingerprint of the value we set: 48 bits of a hash
-    of a random key tell nothing about it. Whoever changed the secret by hand deletes it there to have it set again.
+    The Hub never tells a secret's value, so its description holds a fingerprint of the value we
+    set: 48 bits of a hash of a random key tell nothing about it. Whoever changed the secret by hand
+    deletes it there to have it set again.
     """
     changes = []
     secrets, present = api.get_space_secrets(repo_id), api.get_space_variables(repo_id)
     for name in secrets.keys() & VARIABLES:  # a name that is both keeps the Space from starting
         api.delete_space_secret(repo_id, name)
         changes.append(f"secret {name} deleted")
-    for name in (present.keys() & {SECRET, *VARIABLES}) - variables.keys():  # not set now, so it must not steer there
+    for name in (
+        present.keys() & {SECRET, *VARIABLES}
+    ) - variables.keys():  # not set now, so it must not steer there
         api.delete_space_variable(repo_id, name)
         changes.append(f"variable {name} deleted")
     for name, value in variables.items():
@@ -135,7 +159,8 @@ def configure(api: HfApi, repo_id: str, key: str, variables: dict[str, str]) -> 
 
 
 def upload(api: HfApi, repo_id: str, folder: Path) -> list[str]:
-    """Commit the files that differ; the client compares them with the Hub's and makes no empty commit."""
+    """Commit the files that differ; the client compares them with the Hub's and makes no empty
+    commit."""
     before = api.space_info(repo_id).sha
     files = [CommitOperationAdd(name, folder / name) for name in FILES]
     after = api.create_commit(repo_id, files, commit_message="Deploy", repo_type="space").oid
@@ -162,15 +187,21 @@ def main() -> None:
     token, key = credential("HF_TOKEN"), credential(SECRET)
     api = HfApi(token=token)
     get_session().timeout = TIMEOUT  # the client itself would wait for ever
-    logging.set_verbosity_error()  # it warns that nothing is to be committed; that is what we are after
+    # it warns that nothing is to be committed; that is what we are after
+    logging.set_verbosity_error()
     variables = {name: value for name in VARIABLES if (value := os.environ.get(name, "").strip())}
-    host, port = variables.get("HOPSWORKS_HOST", DEFAULT_HOST), variables.get("HOPSWORKS_PORT", "443")
+    host, port = (
+        variables.get("HOPSWORKS_HOST", DEFAULT_HOST),
+        variables.get("HOPSWORKS_PORT", "443"),
+    )
     is_test = is_this_machine(urlsplit(api.endpoint).hostname)
     if not is_test and (is_this_machine(host) or port not in PORTS_OPEN_TO_SPACES):
         raise SystemExit(
             f"A Space cannot reach {host}:{port}: it needs a Hopsworks on the internet, on port 80, 443 or 8080."
         )
-    variables["HOPSWORKS_PROJECT"] = hopsworks_project(host, port, key, variables.get("HOPSWORKS_PROJECT"))
+    variables["HOPSWORKS_PROJECT"] = hopsworks_project(
+        host, port, key, variables.get("HOPSWORKS_PROJECT")
+    )
     try:
         account = account_of(api)
         spaces = {folder: f"{account}/{name}" for folder, name in SPACES.items()}
@@ -184,7 +215,9 @@ def main() -> None:
             print(f"{api.endpoint}/spaces/{repo_id}\n  {', '.join(changes) or 'nothing to change'}")
     except (HTTPError, OSError) as error:
         raise SystemExit(refusal(error, api.endpoint)) from None
-    except ValueError as error:  # the client's, on a README.md with wrong front matter; or no JSON, so not the Hub
+    except (
+        ValueError
+    ) as error:  # the client's, on a README.md with wrong front matter; or no JSON, so not the Hub
         raise SystemExit(f"{api.endpoint}: {' '.join(str(error).split())}") from None
 
 

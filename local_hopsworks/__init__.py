@@ -3,7 +3,8 @@
     from local_hopsworks import login
     project = login()    # HOPSWORKS_API_KEY set: hopsworks.login(); else an embedded Hopsworks in this process
 
-`Server` is the same for whoever wants to start and stop it, `python -m local_hopsworks` for the command line.
+`Server` is the same for whoever wants to start and stop it, `python -m local_hopsworks` for the
+command line.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ _server: Server | None = None  # one per process is enough; it ends with the pro
 def login() -> Any:
     """The `hopsworks.project.Project` to work in.
 
-    With HOPSWORKS_API_KEY set it is the account's (HOPSWORKS_HOST, HOPSWORKS_PROJECT as the SDK reads them). Without, a
-    Hopsworks is started inside this process over the store in LOCAL_HOPSWORKS_HOME (default `.hopsworks/`), with the
-    project HOPSWORKS_PROJECT (default `local`). Exits with one sentence if that store cannot be used.
+    With HOPSWORKS_API_KEY set it is the account's (HOPSWORKS_HOST, HOPSWORKS_PROJECT as the SDK
+    reads them). Without, a Hopsworks is started inside this process over the store in
+    LOCAL_HOPSWORKS_HOME (default `.hopsworks/`), with the project HOPSWORKS_PROJECT (default
+    `local`). Exits with one sentence if that store cannot be used.
     """
     import hopsworks
 
@@ -39,7 +41,9 @@ def login() -> Any:
     except StoreError as error:
         raise SystemExit(f"local_hopsworks: {error}") from None
     host, port = _server.address.removeprefix("https://").split(":")
-    return hopsworks.login(host=host, port=int(port), project=_server.project, api_key_value=_server.api_key)
+    return hopsworks.login(
+        host=host, port=int(port), project=_server.project, api_key_value=_server.api_key
+    )
 
 
 def __getattr__(name: str) -> Any:

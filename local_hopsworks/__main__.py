@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return reset(home, sure=options.yes)
         if options.action == "check":
             return check(home, repair=options.repair)
-        from local_hopsworks.server import Server  # the web server: a second that --help and reset need not wait for
+        from local_hopsworks.server import (
+            Server,  # the web server: a second that --help and reset need not wait for
+        )
 
         if options.action == "run":
             return run(Server(home, options.project, options.port), options.command)
@@ -55,15 +57,21 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Scripts that use local_hopsworks.login() need none of this: they start their own over the same store.",
     )
     store = argparse.ArgumentParser(add_help=False)
-    store.add_argument("--home", metavar="DIR", help="the store (default: $LOCAL_HOPSWORKS_HOME, else .hopsworks/)")
+    store.add_argument(
+        "--home", metavar="DIR", help="the store (default: $LOCAL_HOPSWORKS_HOME, else .hopsworks/)"
+    )
     served = argparse.ArgumentParser(add_help=False, parents=[store])
     served.add_argument(
         "--project",
         default=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT,
         help="the project to offer; made if missing (default: %(default)s)",
     )
-    served.add_argument("--port", type=_port, default=0, help="the HTTPS port (default: any free one)")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="serve | run | check | reset")
+    served.add_argument(
+        "--port", type=_port, default=0, help="the HTTPS port (default: any free one)"
+    )
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="serve | run | check | reset"
+    )
     serving = actions.add_parser(
         "serve",
         parents=[served],
@@ -79,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the address of this machine to listen on; any but a loopback one needs --allow-network too",
     )
     serving.add_argument(
-        "--allow-network", action="store_true", help="let other machines in: whoever has the API key can do all you can"
+        "--allow-network",
+        action="store_true",
+        help="let other machines in: whoever has the API key can do all you can",
     )
     command = actions.add_parser(
         "run",
@@ -89,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         "Ends with the command's own exit status.",
         usage="python -m local_hopsworks run [--home DIR] [--project PROJECT] [--port PORT] -- COMMAND [ARGUMENT ...]",
     )
-    command.add_argument("command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py")
+    command.add_argument(
+        "command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py"
+    )
     looked = actions.add_parser(
         "check",
         parents=[store],
@@ -114,9 +126,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_host(host: ipaddress.IPv4Address, allow_network: bool) -> None:
-    """Raises StoreError for an address that other machines reach, unless that was said to be meant."""
+    """Raises StoreError for an address that other machines reach, unless that was said to be
+    meant."""
     if host.is_unspecified:
-        raise StoreError(f"--host {host} is every address of this machine; name the one that others call it by.")
+        raise StoreError(
+            f"--host {host} is every address of this machine; name the one that others call it by."
+        )
     if not host.is_loopback and not allow_network:
         raise StoreError(
             f"--host {host} lets other machines in: whoever has the API key there can read, change and delete "
@@ -151,12 +166,16 @@ def serve(server: Server) -> int:
 
 def run(server: Server, command: list[str]) -> int:
     with server:
-        # Ctrl-C reaches the child too, which decides what it means (and would inherit SIG_IGN); SIGTERM does not.
+        # Ctrl-C reaches the child too, which decides what it means (and would inherit SIG_IGN);
+        # SIGTERM does not.
         signal.signal(signal.SIGINT, lambda *_: None)
         try:
             child = subprocess.Popen(command, env={**os.environ, **server.environment})
         except OSError as error:
-            print(f"local_hopsworks: {command[0]} cannot be started: {error.strerror}.", file=sys.stderr)
+            print(
+                f"local_hopsworks: {command[0]} cannot be started: {error.strerror}.",
+                file=sys.stderr,
+            )
             return 127
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         status = child.wait()
@@ -164,7 +183,9 @@ def run(server: Server, command: list[str]) -> int:
 
 
 def check(home: Path, *, repair: bool) -> int:
-    from local_hopsworks import check as checking  # SQLAlchemy and Delta: a second that --help need not wait for
+    from local_hopsworks import (
+        check as checking,  # SQLAlchemy and Delta: a second that --help need not wait for
+    )
 
     repaired, left = checking.check(home, repair=repair)
     for sentences in repaired:
@@ -183,7 +204,9 @@ def reset(home: Path, *, sure: bool) -> int:
         print(f"There is no store at {home}.")
         return 0
     if not (home / "format").is_file():
-        raise StoreError(f"{home} is not a store (it has no file named format), so nothing was deleted.")
+        raise StoreError(
+            f"{home} is not a store (it has no file named format), so nothing was deleted."
+        )
     if not sure:
         question = f"Delete the store {home} with all feature groups, models and files? [y/N] "
         try:
@@ -202,5 +225,6 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # A connected client would keep the query service's destructor waiting until it leaves; everything else is done.
+    # A connected client would keep the query service's destructor waiting until it leaves;
+    # everything else is done.
     os._exit(status)

@@ -1,8 +1,10 @@
-"""Is a store as it should be? Every fault in a sentence, and what can be done about it: `local_hopsworks check`.
+"""Is a store as it should be? Every fault in a sentence, and what can be done about it:
+`local_hopsworks check`.
 
-Looks from the outside in: the format, the keys, the database, and then whether every row has its files and every file
-its row. Servers may run meanwhile: what a living one has under way is no fault, and a fault must be there twice.
-Repair deletes nothing of a user's: what is in doubt is moved into the folder `aside/` of the store.
+Looks from the outside in: the format, the keys, the database, and then whether every row has its
+files and every file its row. Servers may run meanwhile: what a living one has under way is no
+fault, and a fault must be there twice. Repair deletes nothing of a user's: what is in doubt is
+moved into the folder `aside/` of the store.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.jobs.runner import Runner
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.query import delta_log
-from local_hopsworks.runner import Runner
+from local_hopsworks.offline import delta_log
 from local_hopsworks.security import Security
 from local_hopsworks.store import FORMATS, Store, StoreError, cleared
 
@@ -32,7 +34,8 @@ YOUNG_SECONDS = 3600  # what nobody claims, but was changed less than this ago, 
 
 @dataclass(frozen=True)
 class Fault:
-    """`what` is wrong and where; `remedy` is what `repair` does, or without one what the reader can do."""
+    """`what` is wrong and where; `remedy` is what `repair` does, or without one what the reader can
+    do."""
 
     what: str
     remedy: str
@@ -51,7 +54,11 @@ def check(home: Path, *, repair: bool = False) -> tuple[list[str], list[Fault]]:
             if fault.repair is not None:
                 with contextlib.suppress(OSError):  # then it is found again
                     moved = fault.repair()
-                    done = f"It is now {moved}." if isinstance(moved, Path) else f"Done: {fault.remedy}"
+                    done = (
+                        f"It is now {moved}."
+                        if isinstance(moved, Path)
+                        else f"Done: {fault.remedy}"
+                    )
                     repaired.append(f"{fault.what} {done}")
     if repaired:
         with contextlib.ExitStack() as opened:
@@ -80,18 +87,23 @@ def _faults(home: Path, opened: contextlib.ExitStack) -> list[Fault]:
         return [Fault(str(error), "Nothing further was checked.")]
 
 
-# ---------------------------------------------------------------------------------------------------- outside in
+# ----------------------------------------------------------------------------------------------------
+# outside in
 
 
 def _format(home: Path) -> Iterator[Fault]:
     try:
         text = (home / "format").read_text().strip()
     except FileNotFoundError:
-        yield Fault(f"{home} is not a store: it has no file named format.", "Name the store with --home.")
+        yield Fault(
+            f"{home} is not a store: it has no file named format.", "Name the store with --home."
+        )
         return
     if text in FORMATS[:-1]:
         what = f"The store {home} has format {text}, and this version of local_hopsworks writes format {FORMATS[-1]}."
-        yield Fault(what, "it is migrated, as by any program that uses it.", lambda: Store(home).close())
+        yield Fault(
+            what, "it is migrated, as by any program that uses it.", lambda: Store(home).close()
+        )
     elif text not in FORMATS:
         what = f"The store {home} has format {text[:20]!r}; this version of local_hopsworks reads format {FORMATS[-1]}."
         yield Fault(what, "Use the version that wrote it.")
@@ -111,7 +123,9 @@ def _database(file: Path) -> Iterator[Fault]:
     if not file.exists():
         return
     try:
-        with contextlib.closing(sqlite3.connect(file.as_uri() + "?mode=rw", uri=True, timeout=30)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(file.as_uri() + "?mode=rw", uri=True, timeout=30)
+        ) as connection:
             (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             dangling = connection.execute("PRAGMA foreign_key_check").fetchone()
     except sqlite3.DatabaseError as error:
@@ -120,10 +134,14 @@ def _database(file: Path) -> Iterator[Fault]:
         verdict = f"a row of the table {dangling[0]} belongs to none of {dangling[2]}"
     if verdict != "ok":
         what = f"The metadata in {file} is damaged: {' '.join(verdict.split())}."
-        yield Fault(what, "Put back a copy; the rows of the feature groups, models and files beside it are untouched.")
+        yield Fault(
+            what,
+            "Put back a copy; the rows of the feature groups, models and files beside it are untouched.",
+        )
 
 
-# ------------------------------------------------------------------------------------------------- broken off writes
+# -------------------------------------------------------------------------------------------------
+# broken off writes
 
 
 def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
@@ -140,17 +158,21 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
         if drafts:
             what = f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was killed."
-            yield Fault(what, "they are deleted; nothing refers to them.", partial(store.sweep, folder))
+            yield Fault(
+                what, "they are deleted; nothing refers to them.", partial(store.sweep, folder)
+            )
 
 
-# ---------------------------------------------------------------------------------------------------- feature groups
+# ----------------------------------------------------------------------------------------------------
+# feature groups
 
 
 def _feature_groups(store: Store, kept: Metadata) -> Iterator[Fault]:
     folders = set(store.tables())  # before the rows: a folder is made after its row
     with kept.transaction(write=False) as db:
         groups = {
-            store.feature_group(row.project, row.name, row.version, row.id): row for row in _all(db, "feature_groups")
+            store.feature_group(row.project, row.name, row.version, row.id): row
+            for row in _all(db, "feature_groups")
         }
         claimed = _claimed(store, db)
     for table in sorted(folders - set(groups) - {cleared(table) for table in groups} - claimed):
@@ -163,7 +185,10 @@ def _feature_groups(store: Store, kept: Metadata) -> Iterator[Fault]:
             yield Fault(what, "its earlier rows come back, unless the new ones are complete.", partial(
                 unfinished.settle_overwrite, store, table))  # fmt: skip
         elif table not in folders and cleared(table) not in folders and row.document.get("written"):
-            yield Fault(f"{name} has lost its table {table}.", "Put back a copy, or delete the feature group.")
+            yield Fault(
+                f"{name} has lost its table {table}.",
+                "Put back a copy, or delete the feature group.",
+            )
         elif table in folders:
             yield from _table(store, name, table)
 
@@ -178,13 +203,18 @@ def _table(store: Store, name: str, table: Path) -> Iterator[Fault]:
         yield Fault(f"{name}: {problem.what}", problem.remedy, repair)
 
 
-# ------------------------------------------------------------------------------- models, training data, everything else
+# ------------------------------------------------------------------------------- models, training
+# data, everything else
 
 
 def _models(store: Store, kept: Metadata) -> Iterator[Fault]:
-    folders = set(store.model_versions())  # before the rows: a version is registered after its files are there
+    folders = set(
+        store.model_versions()
+    )  # before the rows: a version is registered after its files are there
     with kept.transaction(write=False) as db:
-        models = {store.model(row.project, row.name, row.version): row for row in _all(db, "models")}
+        models = {
+            store.model(row.project, row.name, row.version): row for row in _all(db, "models")
+        }
         claimed = _claimed(store, db)
     for folder in sorted(folders - set(models) - claimed):
         if _is_old(folder):
@@ -201,11 +231,15 @@ def _training_data(store: Store, kept: Metadata) -> Iterator[Fault]:
         rows = _all(db, "training_datasets")
         claimed = _claimed(store, db)
     for row in rows:
-        if row.document.get("trainingDatasetType") != "HOPSFS_TRAINING_DATASET" or row.document.get("withoutFiles"):
+        if row.document.get("trainingDatasetType") != "HOPSFS_TRAINING_DATASET" or row.document.get(
+            "withoutFiles"
+        ):
             continue
         folder = store.dataset(row.project, row.document["location"])
         if not folder.exists() and folder not in claimed:
-            what = f"The training dataset {row.name} version {row.version} has no files in {folder}."
+            what = (
+                f"The training dataset {row.name} version {row.version} has no files in {folder}."
+            )
             yield Fault(what, f"feature_view.recreate_training_dataset({row.version}) writes them.")
 
 
@@ -219,7 +253,9 @@ def _secrets(store: Store, kept: Metadata) -> Iterator[Fault]:
                 security.decrypt(row.value)
             except HopsworksError:
                 what = f"The secret {row.name!r} was encrypted with another key than that in {store.security}."
-                yield Fault(what, "Put back the file secrets_key, or delete the secret and create it anew.")
+                yield Fault(
+                    what, "Put back the file secrets_key, or delete the secret and create it anew."
+                )
 
 
 def _projects(store: Store, kept: Metadata) -> Iterator[Fault]:

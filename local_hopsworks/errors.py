@@ -4,8 +4,8 @@
     ├── NotFound                      404
     └── NotEmbedded                   501: exists on a real Hopsworks, not here
 
-The SDK looks at some of the codes (`NOT_FOUND_ERROR_CODE` in its classes) to tell "missing" from "broken",
-so those must be exact.
+The SDK looks at some of the codes (`NOT_FOUND_ERROR_CODE` in its classes) to tell "missing" from
+"broken", so those must be exact.
 """
 
 from __future__ import annotations
@@ -70,7 +70,12 @@ class HopsworksError(Exception):
 
     def document(self) -> dict[str, object]:
         """The JSON body that `hopsworks.client.exceptions.RestAPIError` parses."""
-        return {"type": "restApiJsonResponse", "errorCode": self.code, "errorMsg": self.message, "usrMsg": self.message}
+        return {
+            "type": "restApiJsonResponse",
+            "errorCode": self.code,
+            "errorMsg": self.message,
+            "usrMsg": self.message,
+        }
 
 
 class NotFound(HopsworksError):
@@ -79,7 +84,12 @@ class NotFound(HopsworksError):
 
 
 class NotEmbedded(HopsworksError):
-    """Something a real Hopsworks does and this one does not: refused loudly, never an empty success."""
+    """Something a real Hopsworks does and this one does not: refused loudly, never an empty
+    success."""
 
-    def __init__(self, what: str, instead: str = "Set HOPSWORKS_API_KEY to use a real Hopsworks for it.") -> None:
-        super().__init__(f"The embedded Hopsworks does not do this: {what}. {instead}", NOT_IMPLEMENTED, 501)
+    def __init__(
+        self, what: str, instead: str = "Set HOPSWORKS_API_KEY to use a real Hopsworks for it."
+    ) -> None:
+        super().__init__(
+            f"The embedded Hopsworks does not do this: {what}. {instead}", NOT_IMPLEMENTED, 501
+        )

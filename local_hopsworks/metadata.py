@@ -1,8 +1,10 @@
-"""The metadata tables (SQLite through SQLAlchemy): what exists; the bytes lie in dataset storage and the Delta tables.
+"""The metadata tables (SQLite through SQLAlchemy): what exists; the bytes lie in dataset storage
+and the Delta tables.
 
-Columns are what this server searches by; `document` is the rest of the object as the SDK sent it. One transaction per
-request: a reading one sees one state, a writing one takes SQLite's write lock at its start, so two processes that
-create the next version of something wait for each other.
+Columns are what this server searches by; `document` is the rest of the object as the SDK sent it.
+One transaction per
+request: a reading one sees one state, a writing one takes SQLite's write lock at its start, so two
+processes that create the next version of something wait for each other.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def _versioned(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
         name,
         _tables,
         Column("id", Integer, primary_key=True),
-        Column("parent_id", Integer, ForeignKey(f"{parent}.id", ondelete="CASCADE"), nullable=False),
+        Column(
+            "parent_id", Integer, ForeignKey(f"{parent}.id", ondelete="CASCADE"), nullable=False
+        ),
         Column("name", String, nullable=False),
         Column("version", Integer, nullable=False),
         Column("document", sa.JSON, nullable=False),
@@ -43,7 +47,13 @@ def _below(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
         name,
         _tables,
         Column("id", Integer, primary_key=True),
-        Column("parent_id", Integer, ForeignKey(f"{parent}.id", ondelete="CASCADE"), nullable=False, index=True),
+        Column(
+            "parent_id",
+            Integer,
+            ForeignKey(f"{parent}.id", ondelete="CASCADE"),
+            nullable=False,
+            index=True,
+        ),
         Column("document", sa.JSON, nullable=False),
         *columns,
         sqlite_autoincrement=True,
@@ -62,20 +72,24 @@ feature_groups = _versioned("feature_groups", "projects")
 feature_views = _versioned("feature_views", "projects")
 training_datasets = _versioned("training_datasets", "feature_views")
 transformation_functions = _versioned("transformation_functions", "projects")
-# The uid reaches clients as the model's id: unique over all stores, because the SDK caches downloads on disk by it.
+# The uid reaches clients as the model's id: unique over all stores, because the SDK caches
+# downloads on disk by it.
 models = _versioned("models", "projects", Column("uid", String, unique=True, nullable=False))
 jobs = _versioned("jobs", "projects")
 
 # The runner is the server that has the execution's process; see runner.py.
 executions = _below("executions", "jobs", Column("runner", String, nullable=False))
-# `due` is the next time to run the job, in ms since 1970; NULL while it is paused or when it is over.
+# `due` is the next time to run the job, in ms since 1970; NULL while it is paused or when it is
+# over.
 job_schedules = _below("job_schedules", "jobs", Column("due", Integer, nullable=True, index=True))
 expectation_suites = _below("expectation_suites", "feature_groups")
 expectations = _below("expectations", "expectation_suites")
 validation_reports = _below("validation_reports", "feature_groups")
 # One expectation's outcome in a report; the history of an expectation is asked for by its id.
 validation_results = _below(
-    "validation_results", "validation_reports", Column("expectation_id", Integer, nullable=True, index=True)
+    "validation_results",
+    "validation_reports",
+    Column("expectation_id", Integer, nullable=True, index=True),
 )
 secrets = sa.Table(
     "secrets",
@@ -156,14 +170,18 @@ class Metadata:
 
 
 def _configure(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver must not begin transactions of its own; see _begin
+    connection.isolation_level = (
+        None  # the driver must not begin transactions of its own; see _begin
+    )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+    connection.exec_driver_sql(
+        "BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN"
+    )
 
 
 def insert_version(
@@ -175,13 +193,20 @@ def insert_version(
     document: dict[str, Any],
     **columns: Any,
 ) -> sa.Row[Any]:
-    """Add a thing under `version`, or under the next free one; IntegrityError if the version is taken."""
+    """Add a thing under `version`, or under the next free one; IntegrityError if the version is
+    taken."""
     if version is None:
         highest = sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0)).where(
             table.c.parent_id == parent_id, table.c.name == name
         )
         version = db.scalar(highest) + 1  # type: ignore[operator]  # coalesce leaves no NULL
-    values = {"parent_id": parent_id, "name": name, "version": version, "document": document, **columns}
+    values = {
+        "parent_id": parent_id,
+        "name": name,
+        "version": version,
+        "document": document,
+        **columns,
+    }
     key = db.execute(table.insert().values(**values)).inserted_primary_key
     assert key is not None
     return db.execute(table.select().where(table.c.id == key[0])).one()
@@ -191,5 +216,9 @@ def forget(db: sa.Connection, owner: str) -> None:
     """Remove the tags, keywords and statistics of `owner` and of everything below it."""
     for table in (tags, keywords, statistics):
         db.execute(
-            table.delete().where(sa.or_(table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True)))
+            table.delete().where(
+                sa.or_(
+                    table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True)
+                )
+            )
         )

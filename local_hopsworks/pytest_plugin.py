@@ -1,4 +1,5 @@
-"""Fixtures for the tests of any project: an embedded Hopsworks of one's own, gone without a trace afterwards.
+"""Fixtures for the tests of any project: an embedded Hopsworks of one's own, gone without a trace
+afterwards.
 
 def test_my_pipeline(hopsworks_project):    # that is all: the plugin comes with the package
     my_pipeline.main()                      # a plain hopsworks.login() in it goes to the test's Hopsworks
@@ -25,16 +26,20 @@ LEAVE_SECONDS = 10
 
 @pytest.fixture
 def local_hopsworks_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A running server over an empty store, on free ports; the environment sends `hopsworks.login()` there."""
+    """A running server over an empty store, on free ports; the environment sends
+    `hopsworks.login()` there."""
     from local_hopsworks.server import Server  # every test run loads this module, few need a server
 
     before = set(threading.enumerate())
-    with tempfile.TemporaryDirectory(prefix="local_hopsworks-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="local_hopsworks-", ignore_cleanup_errors=True
+    ) as folder:
         with Server(Path(folder) / "store") as server:
             for name, value in server.environment.items():
                 monkeypatch.setenv(name, value)
             monkeypatch.setenv("LOCAL_HOPSWORKS_HOME", str(server.store.home))
-            # The SDK would put its certificates into the system's folder for temporary files, and leave that behind.
+            # The SDK would put its certificates into the system's folder for temporary files, and
+            # leave that behind.
             monkeypatch.setenv("HOPSWORKS_CERT_FOLDER", os.path.join(folder, "certificates"))
             yield server
             _log_out()

@@ -1,9 +1,9 @@
-"""Keys of one store: a certificate authority with a server and a client certificate, the API key, the keys that sign
-tickets and encrypt secrets.
+"""Keys of one store: a certificate authority with a server and a client certificate, the API key,
+the keys that sign tickets and encrypt secrets.
 
-Made once per store and kept, so that a client survives a restart of the server. The HTTPS and the query service
-share the server certificate; the SDK fetches the client's over HTTPS with its API key (`/credentials`) and shows it to
-the query service (mutual TLS).
+Made once per store and kept, so that a client survives a restart of the server. The HTTPS and the
+query service share the server certificate; the SDK fetches the client's over HTTPS with its API key
+(`/credentials`) and shows it to the query service (mutual TLS).
 """
 
 from __future__ import annotations
@@ -30,16 +30,26 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
 LOOPBACK = "127.0.0.1"
-DOMAIN = "local"  # for service discovery; the SDK expects the query service to have a certificate in this name
+# for service discovery; the SDK expects the query service to have a certificate in this name
+DOMAIN = "local"
 QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
 LIFETIME = datetime.timedelta(days=3650)
 TICKET_SECONDS = 3600
-_FILES = ("ca.pem", "server.pem", "server.key", "client.pem", "client.key", "api_key", "signing_key")
+_FILES = (
+    "ca.pem",
+    "server.pem",
+    "server.key",
+    "client.pem",
+    "client.key",
+    "api_key",
+    "signing_key",
+)
 _SECRETS_KEY = "secrets_key"
 
 
 class Security:
-    """The keys that lie in `folder`; made on first use, safely even when several processes start at once.
+    """The keys that lie in `folder`; made on first use, safely even when several processes start at
+    once.
 
     A `host` other than 127.0.0.1 has certificates of its own, in a folder of its name.
     """
@@ -53,7 +63,9 @@ class Security:
         try:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
-                raise StoreError(f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made.")
+                raise StoreError(
+                    f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made."
+                )
             self.api_key = (folder / "api_key").read_text().strip()
             self._signing_key = (folder / "signing_key").read_bytes()
             if not (folder / _SECRETS_KEY).is_file():
@@ -74,7 +86,8 @@ class Security:
         return hmac.compare_digest(candidate.encode(), self.api_key.encode())
 
     def credentials(self) -> dict[str, str]:
-        """What the SDK writes into its certificate folder. It insists on two Java key stores; they stay empty."""
+        """What the SDK writes into its certificate folder. It insists on two Java key stores; they
+        stay empty."""
         password = self.api_key[:16]
         key_store = base64.b64encode(_empty_java_key_store(password)).decode()
         return {
@@ -94,7 +107,8 @@ class Security:
         return Fernet(self._secrets_key).encrypt(value.encode()).decode()
 
     def decrypt(self, encrypted: str) -> str:
-        """What `encrypt` was given; raises HopsworksError if this store's key did not encrypt it."""
+        """What `encrypt` was given; raises HopsworksError if this store's key did not encrypt
+        it."""
         from cryptography.fernet import Fernet, InvalidToken
 
         try:
@@ -110,11 +124,13 @@ class Security:
         return hmac.new(self._signing_key, payload.encode(), hashlib.sha256).hexdigest()
 
     def ticket(self, content: dict[str, Any]) -> str:
-        """`content` as ASCII JSON with a time to live; `sign` it and the query service will accept it."""
+        """`content` as ASCII JSON with a time to live; `sign` it and the query service will accept
+        it."""
         return json.dumps({**content, "expires": int(time.time()) + TICKET_SECONDS})
 
     def open_ticket(self, ticket: str, signature: str) -> dict[str, Any]:
-        """The content of a ticket this store signed; raises HopsworksError for any other or an expired one."""
+        """The content of a ticket this store signed; raises HopsworksError for any other or an
+        expired one."""
         if not hmac.compare_digest(signature.encode(), self.sign(ticket).encode()):
             raise HopsworksError("The query was not signed by this Hopsworks.", status=401)
         content: dict[str, Any] = json.loads(ticket)
@@ -124,7 +140,8 @@ class Security:
 
 
 def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
-    """All files in a new folder, which then takes its place in one rename; whoever comes second keeps the first's."""
+    """All files in a new folder, which then takes its place in one rename; whoever comes second
+    keeps the first's."""
     draft.mkdir(mode=0o700)
     for name, content in files.items():
         _write(draft / name, content)
@@ -145,7 +162,8 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _add_secrets_key(folder: Path, draft: Path) -> None:
-    """For a store made before there were secrets; of two processes that do it at once, the second keeps the first's."""
+    """For a store made before there were secrets; of two processes that do it at once, the second
+    keeps the first's."""
     _write(draft, _new_secrets_key())
     try:
         os.link(draft, folder / _SECRETS_KEY)
@@ -181,10 +199,20 @@ def _new_certificates(host: str) -> dict[str, bytes]:
     ]
     server_key, client_key = _new_key(), _new_key()
     server = _certificate(
-        "local_hopsworks", server_key, authority, authority_key, names, ExtendedKeyUsageOID.SERVER_AUTH
+        "local_hopsworks",
+        server_key,
+        authority,
+        authority_key,
+        names,
+        ExtendedKeyUsageOID.SERVER_AUTH,
     )
     client = _certificate(
-        "local_hopsworks client", client_key, authority, authority_key, None, ExtendedKeyUsageOID.CLIENT_AUTH
+        "local_hopsworks client",
+        client_key,
+        authority,
+        authority_key,
+        None,
+        ExtendedKeyUsageOID.CLIENT_AUTH,
     )
     return {
         "ca.pem": _pem(authority),
@@ -246,6 +274,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _empty_java_key_store(password: str) -> bytes:
-    """A JKS file with no entry: magic number, version 2, count 0, and the salted digest Java checks on opening."""
+    """A JKS file with no entry: magic number, version 2, count 0, and the salted digest Java checks
+    on opening."""
     body = struct.pack(">III", 0xFEEDFEED, 2, 0)
     return body + hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()

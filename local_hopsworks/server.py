@@ -1,4 +1,5 @@
-"""Start and stop the embedded Hopsworks: HTTPS and the query service over one store, on threads of this process."""
+"""Start and stop the embedded Hopsworks: HTTPS and the query service over one store, on threads of
+this process."""
 
 from __future__ import annotations
 
@@ -16,31 +17,34 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from local_hopsworks import unfinished
+from local_hopsworks.feature_store import queries, training_datasets
+from local_hopsworks.http.app import create_app
+from local_hopsworks.http.clients import Clients
+from local_hopsworks.http.routing import Service
+from local_hopsworks.jobs import schedules as job_schedules
+from local_hopsworks.jobs.runner import Runner
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.query.compaction import Writers
-from local_hopsworks.rest import job_schedules, queries, training_datasets
-from local_hopsworks.rest.app import create_app
-from local_hopsworks.rest.clients import Clients
-from local_hopsworks.rest.pages import token
-from local_hopsworks.rest.projects import create_project
-from local_hopsworks.rest.routing import Service
-from local_hopsworks.runner import Runner
+from local_hopsworks.offline.compaction import Writers
+from local_hopsworks.pages.pages import token
+from local_hopsworks.projects.routes import create_project
 from local_hopsworks.security import LOOPBACK, Security
 from local_hopsworks.store import DEFAULT_PROJECT, Store, StoreError, checked_project, default_home
 
 if TYPE_CHECKING:
-    from local_hopsworks.query.service import QueryService
+    from local_hopsworks.offline.service import QueryService
 
 START_SECONDS = 30
-# The query service has the odd port after an even one. Systems give higher ones to outgoing connections: one of these
-# could have the query service's when a server comes back after a restart.
+# The query service has the odd port after an even one. Systems give higher ones to outgoing
+# connections: one of these could have the query service's when a server comes back after a restart.
 PORTS = range(20_000, 32_768, 2)
-# The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is to close it after 5.
+# The SDK sleeps 5 s inside Model.save and then speaks on the same connection; uvicorn's default is
+# to close it after 5.
 KEEP_ALIVE_SECONDS = 3600
 
 
 class _HttpServer(uvicorn.Server):
-    """Stops at once. uvicorn waits for clients to answer the end of TLS, which idle ones never do."""
+    """Stops at once. uvicorn waits for clients to answer the end of TLS, which idle ones never
+    do."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._cut(lambda connection: connection.cycle is None or connection.cycle.response_complete)
@@ -57,12 +61,17 @@ class _HttpServer(uvicorn.Server):
 class Server:
     """An embedded Hopsworks over the store in `home`, with `project` in it.
 
-    Use it as a context manager, or `start()` and `stop()`. It listens on `host` only: HTTPS on `port` (0: one that is
-    free), the query service on another free one. Several servers, of one process or many, may share a store.
+    Use it as a context manager, or `start()` and `stop()`. It listens on `host` only: HTTPS on
+    `port` (0: one that is free), the query service on another free one. Several servers, of one
+    process or many, may share a store.
     """
 
     def __init__(
-        self, home: Path | str | None = None, project: str = DEFAULT_PROJECT, port: int = 0, host: str = LOOPBACK
+        self,
+        home: Path | str | None = None,
+        project: str = DEFAULT_PROJECT,
+        port: int = 0,
+        host: str = LOOPBACK,
     ) -> None:
         self.host = host
         self.project = checked_project(project)
@@ -100,14 +109,19 @@ class Server:
         )
         self._http = _HttpServer(config)
         self._thread = threading.Thread(
-            target=self._http.run, kwargs={"sockets": [self._socket]}, name="hopsworks-rest", daemon=True
+            target=self._http.run,
+            kwargs={"sockets": [self._socket]},
+            name="hopsworks-rest",
+            daemon=True,
         )
 
     def _listen(self, port: int) -> socket.socket:
-        """A socket on `port`; for 0 on the port this store had last, so that links printed then still work, or one of
-        PORTS, or any."""
+        """A socket on `port`; for 0 on the port this store had last, so that links printed then
+        still work, or one of PORTS, or any."""
         last = self.store.last_port
-        some = random.SystemRandom().sample(PORTS, 16)  # the program's own random numbers stay as it seeded them
+        some = random.SystemRandom().sample(
+            PORTS, 16
+        )  # the program's own random numbers stay as it seeded them
         for candidate in [port] if port else [last or some[0], *some, 0]:
             # asyncio spares answers Nagle's delay of 40 ms only on sockets that say they are TCP
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -117,9 +131,7 @@ class Server:
                 listener.listen(128)  # only now is the port taken: two sockets may be bound to it
             except OSError as error:
                 listener.close()
-                problem = (
-                    f"Port {candidate} of {self.host} cannot be used ({error.strerror}); choose another with --port."
-                )
+                problem = f"Port {candidate} of {self.host} cannot be used ({error.strerror}); choose another with --port."
             else:
                 self.store.last_port = last or listener.getsockname()[1]
                 return listener
@@ -152,10 +164,11 @@ class Server:
         }
 
     def _query_service_address(self) -> str:
-        """host:port of the query service, started when a client first asks: who only downloads never pays for it."""
+        """host:port of the query service, started when a client first asks: who only downloads
+        never pays for it."""
         with self._query_service_lock:
             if self._query_service is None:
-                from local_hopsworks.query.service import QueryService
+                from local_hopsworks.offline.service import QueryService
 
                 self._query_service = QueryService(
                     self.host,
@@ -163,15 +176,18 @@ class Server:
                     self._security,
                     lambda ticket: queries.plan_ticket(self._service, ticket),
                     lambda path: self.store.dataset(self.project, path),
-                    lambda ticket, view, view_version, version: training_datasets.materialise_ticket(
-                        self._service, ticket, view, view_version, version
+                    lambda ticket, view, view_version, version: (
+                        training_datasets.materialise_ticket(
+                            self._service, ticket, view, view_version, version
+                        )
                     ),
                 )
                 atexit.register(self._query_service.close)
         return f"{self.host}:{self._query_service.port}"
 
     def _query_service_port(self) -> int:
-        """The port after ours, where a client of before a restart looks for it; 0, any, if that is taken."""
+        """The port after ours, where a client of before a restart looks for it; 0, any, if that is
+        taken."""
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -202,8 +218,12 @@ class Server:
             self.store.sweep(folder)
 
     def _connections(self) -> set[tuple[str, int]]:
-        connections = self._http.server_state.connections.copy()  # the event loop's; a copy is made at once
-        return {client for connection in connections if (client := getattr(connection, "client", None))}
+        connections = (
+            self._http.server_state.connections.copy()
+        )  # the event loop's; a copy is made at once
+        return {
+            client for connection in connections if (client := getattr(connection, "client", None))
+        }
 
     def run_schedules(self) -> None:
         """Start the jobs of the store when they are due, until the server stops."""
@@ -227,6 +247,9 @@ class Server:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()

@@ -7,7 +7,8 @@
   security/                              certificate authority, API key, signing key; see security.py
   projects/{project}/                    dataset storage: Resources, Models, Logs, {project}_Training_Datasets
   featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see query/archive.py
-                                         (.cleared beside it: its rows until an overwrite has written the new ones)
+                                         (.cleared beside it: its rows until an overwrite has
+                                         written the new ones)
   servers/{id}/                          one running server: its lock, held as long as it lives, and its drafts
   aside/                                 what was taken out of the way because it is in doubt; nothing deletes it
 """
@@ -39,7 +40,8 @@ class StoreError(Exception):
 
 
 def default_home() -> Path:
-    """`$LOCAL_HOPSWORKS_HOME`; else `.hopsworks/` in this checkout, or in the current folder if this is installed."""
+    """`$LOCAL_HOPSWORKS_HOME`; else `.hopsworks/` in this checkout, or in the current folder if
+    this is installed."""
     if home := os.environ.get("LOCAL_HOPSWORKS_HOME"):
         return Path(home).expanduser().resolve()
     checkout = Path(__file__).resolve().parent.parent
@@ -47,7 +49,8 @@ def default_home() -> Path:
 
 
 def checked_name(name: object, what: str) -> str:
-    """`name` if Hopsworks would take it for a feature group, feature view or column; raises HopsworksError if not."""
+    """`name` if Hopsworks would take it for a feature group, feature view or column; raises
+    HopsworksError if not."""
     if not isinstance(name, str) or not _FEATURE_NAME.fullmatch(name):
         raise HopsworksError(
             f"The name of the {what} must be 1 to 63 lower-case letters, digits and underscores, the first a letter, "
@@ -60,7 +63,9 @@ def checked_name(name: object, what: str) -> str:
 def checked_project(name: object) -> str:
     """`name` if Hopsworks would take it for a project; raises StoreError if not."""
     if not isinstance(name, str) or not _PROJECT_NAME.fullmatch(name):
-        raise StoreError(f"A project's name is 1 to 64 letters, digits or underscores, not {str(name)[:80]!r}.")
+        raise StoreError(
+            f"A project's name is 1 to 64 letters, digits or underscores, not {str(name)[:80]!r}."
+        )
     return name
 
 
@@ -76,11 +81,16 @@ class Store:
         try:
             if (self.home / "format").exists():
                 self._check_format()
-            for folder in (self.home, *(self.home / name for name in ("projects", "featurestore", "servers"))):
+            for folder in (
+                self.home,
+                *(self.home / name for name in ("projects", "featurestore", "servers")),
+            ):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._settle_format()
         except OSError as error:
-            raise StoreError(f"The store {self.home} cannot be written: {error.strerror}.") from error
+            raise StoreError(
+                f"The store {self.home} cannot be written: {error.strerror}."
+            ) from error
 
     def _check_format(self) -> None:
         text = (self.home / "format").read_text().strip()
@@ -91,10 +101,12 @@ class Store:
             )
 
     def _settle_format(self) -> None:
-        """Make a new store, or one of an older format, one of this format. Killed in the middle, it is done again."""
+        """Make a new store, or one of an older format, one of this format. Killed in the middle, it
+        is done again."""
         marker = self.home / "format"
         if not marker.exists() or marker.read_text().strip() != FORMATS[-1]:
-            # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks in `runners/`
+            # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks
+            # in `runners/`
             for old in ("uploads", "runners"):
                 shutil.rmtree(self.home / old, ignore_errors=True)
             self.replace_file(marker, f"{FORMATS[-1]}\n".encode())
@@ -124,7 +136,8 @@ class Store:
         return self.home / "projects" / checked_project(project)
 
     def datasets(self, project: str) -> list[Path]:
-        """The top-level datasets that every project has (the SDK refuses a model registry without `Models`)."""
+        """The top-level datasets that every project has (the SDK refuses a model registry without
+        `Models`)."""
         names = ("Resources", "Models", "Logs", f"{project}_Training_Datasets")
         return [self.project(project) / name for name in names]
 
@@ -138,14 +151,19 @@ class Store:
 
     def model_versions(self) -> Iterator[Path]:
         """All folders that would be one's."""
-        return (path for path in self.home.glob("projects/*/Models/*/*") if path.is_dir() and path.name.isdecimal())
+        return (
+            path
+            for path in self.home.glob("projects/*/Models/*/*")
+            if path.is_dir() and path.name.isdecimal()
+        )
 
     def tables(self) -> Iterator[Path]:
         """All folders of feature groups, and of those that wait while they are overwritten."""
         return (path for path in self.home.glob("featurestore/*/*") if path.is_dir())
 
     def feature_group(self, project: str, name: str, version: int, identifier: int) -> Path:
-        """The Delta table of a feature group; `identifier` is never used twice, so no table inherits another's rows."""
+        """The Delta table of a feature group; `identifier` is never used twice, so no table
+        inherits another's rows."""
         return (
             self.home
             / "featurestore"
@@ -154,9 +172,11 @@ class Store:
         )
 
     def dataset(self, project: str, name: str) -> Path:
-        """The file or folder that `name` (`Resources/x` or `/Projects/{project}/Resources/x`) means in dataset storage.
+        """The file or folder that `name` (`Resources/x` or `/Projects/{project}/Resources/x`) means
+        in dataset storage.
 
-        Raises HopsworksError for a name that leads outside the project, by whatever way: `..`, a link, a NUL byte.
+        Raises HopsworksError for a name that leads outside the project, by whatever way: `..`, a
+        link, a NUL byte.
         """
         root = self.project(project)
         parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -171,7 +191,8 @@ class Store:
         real_root, real = root.resolve(), path.resolve()
         if real != real_root and real_root not in real.parents:
             raise HopsworksError(
-                f"The path {name[:200]!r} leads out of the project {project}.", DATASET_REQUEST_INVALID
+                f"The path {name[:200]!r} leads out of the project {project}.",
+                DATASET_REQUEST_INVALID,
             )
         return path
 
@@ -221,13 +242,16 @@ class Store:
     def close(self) -> None:
         """This server no longer counts as alive, and its drafts go."""
         with self._mutex:
-            if self._lock is not None and self._process == os.getpid():  # a fork of it may end earlier
+            if (
+                self._lock is not None and self._process == os.getpid()
+            ):  # a fork of it may end earlier
                 shutil.rmtree(self.home / "servers" / self.id, ignore_errors=True)
                 self._lock.close()
                 self._lock = None
 
     def new_draft(self) -> Path:
-        """A file or folder, not there yet, for what is not whole yet; on the same file system as its target."""
+        """A file or folder, not there yet, for what is not whole yet; on the same file system as
+        its target."""
         return self.register() / uuid.uuid4().hex
 
     def replace_file(self, path: Path, content: bytes) -> None:
@@ -249,7 +273,8 @@ class Store:
         shutil.rmtree(waste) if waste.is_dir() and not waste.is_symlink() else waste.unlink()
 
     def put_aside(self, path: Path) -> Path | None:
-        """Take something in doubt out of the way, and keep it; where it is now, or None if it was gone."""
+        """Take something in doubt out of the way, and keep it; where it is now, or None if it was
+        gone."""
         folder = self.home / "aside" / uuid.uuid4().hex[:8]
         target = folder / path.relative_to(self.home)
         target.parent.mkdir(parents=True)
@@ -273,5 +298,7 @@ def checked_component(part: str) -> str:
         or any(ord(c) < 32 or c in "/\\\x7f" for c in part)
         or len(os.fsencode(part)) > LONGEST_NAME
     ):
-        raise HopsworksError(f"{part[:80]!r} cannot be the name of a file or folder.", DATASET_REQUEST_INVALID)
+        raise HopsworksError(
+            f"{part[:80]!r} cannot be the name of a file or folder.", DATASET_REQUEST_INVALID
+        )
     return part

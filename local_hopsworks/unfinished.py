@@ -1,8 +1,9 @@
 """What would be left half done if this server were killed now, and how that is finished or undone.
 
-Some writes are more than one transaction or one rename. Such a write notes beforehand what it is about to do, in the
-table `unfinished`, and takes the note away when it is through. A note whose server was killed (or whose client went
-away in the middle) is settled when the next server starts, or the next program logs in:
+Some writes are more than one transaction or one rename. Such a write notes beforehand what it is
+about to do, in the table `unfinished`, and takes the note away when it is through. A note whose
+server was killed (or whose client went away in the middle) is settled when the next server starts,
+or the next program logs in:
 
     remove       metadata gone, files still there          the files go too
     install      a whole folder about to take its place    it takes it, unless the older one still has it
@@ -23,19 +24,34 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.metadata import Metadata, training_datasets, unfinished
-from local_hopsworks.query import delta
+from local_hopsworks.offline import delta
 from local_hopsworks.store import Store, cleared
 
 _log = logging.getLogger("local_hopsworks")
 REMOVE, INSTALL, OVERWRITE, MODEL, TRAINING = "remove", "install", "overwrite", "model", "training"
-_BY_CLIENTS = (OVERWRITE, MODEL, TRAINING)  # the client has the next move; the others are this server's alone
+_BY_CLIENTS = (
+    OVERWRITE,
+    MODEL,
+    TRAINING,
+)  # the client has the next move; the others are this server's alone
 
 
-def begin(db: sa.Connection, store: Store, action: str, path: Path, client: str = "", **facts: Any) -> int:
-    """Note that `action` on `path` is about to begin, in the transaction that makes it necessary."""
+def begin(
+    db: sa.Connection, store: Store, action: str, path: Path, client: str = "", **facts: Any
+) -> int:
+    """Note that `action` on `path` is about to begin, in the transaction that makes it
+    necessary."""
     store.register()
-    values = {"server": store.id, "client": client, "action": action, "path": _inside(store, path), "document": facts}
-    return int(db.execute(unfinished.insert().values(**values).returning(unfinished.c.id)).scalar_one())
+    values = {
+        "server": store.id,
+        "client": client,
+        "action": action,
+        "path": _inside(store, path),
+        "document": facts,
+    }
+    return int(
+        db.execute(unfinished.insert().values(**values).returning(unfinished.c.id)).scalar_one()
+    )
 
 
 def change(db: sa.Connection, note: int, **facts: Any) -> None:
@@ -44,7 +60,11 @@ def change(db: sa.Connection, note: int, **facts: Any) -> None:
 
 def end(db: sa.Connection, store: Store, action: str, path: Path) -> None:
     """It is through, whoever began it."""
-    db.execute(unfinished.delete().where(unfinished.c.action == action, unfinished.c.path == _inside(store, path)))
+    db.execute(
+        unfinished.delete().where(
+            unfinished.c.action == action, unfinished.c.path == _inside(store, path)
+        )
+    )
 
 
 def end_one(db: sa.Connection, note: int) -> None:
@@ -58,18 +78,24 @@ def remove(store: Store, kept: Metadata, path: Path) -> None:
         end(db, store, REMOVE, path)
 
 
-def is_broken(store: Store, note: sa.Row[Any], is_connected: Callable[[str], bool] | None = None) -> bool:
+def is_broken(
+    store: Store, note: sa.Row[Any], is_connected: Callable[[str], bool] | None = None
+) -> bool:
     """Whether nobody will go on with it."""
     if note.server != store.id:
         return not store.is_alive(note.server)
     return note.action in _BY_CLIENTS and is_connected is not None and not is_connected(note.client)
 
 
-def broken(db: sa.Connection, store: Store, is_connected: Callable[[str], bool] | None = None) -> list[sa.Row[Any]]:
+def broken(
+    db: sa.Connection, store: Store, is_connected: Callable[[str], bool] | None = None
+) -> list[sa.Row[Any]]:
     """What nobody will go on with, in the order in which to settle it."""
     notes = db.execute(unfinished.select().order_by(unfinished.c.id)).all()
     found = [note for note in notes if is_broken(store, note, is_connected)]
-    return sorted(found, key=lambda note: note.action != INSTALL)  # files that are whole count as written
+    return sorted(
+        found, key=lambda note: note.action != INSTALL
+    )  # files that are whole count as written
 
 
 def of(db: sa.Connection, store: Store, action: str, path: Path) -> list[sa.Row[Any]]:
@@ -123,7 +149,9 @@ def _settle_model(store: Store, path: Path, made: int | None) -> None:
         store.remove(path)
     elif made is not None and (target := store.put_aside(path)):
         name, version = path.parts[-2:]
-        _log.warning("Model %s version %s was never registered; its files are in %s.", name, version, target)
+        _log.warning(
+            "Model %s version %s was never registered; its files are in %s.", name, version, target
+        )
 
 
 def inode(path: Path) -> int | None:

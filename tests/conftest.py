@@ -1,4 +1,5 @@
-"""What all tests share: a fresh home and store, no network, an embedded Hopsworks with the real SDK logged in."""
+"""What all tests share: a fresh home and store, no network, an embedded Hopsworks with the real SDK
+logged in."""
 
 from __future__ import annotations
 
@@ -19,22 +20,39 @@ from tests.pipelines import Scripts
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
-exec(compile((OFFLINE / "sitecustomize.py").read_text(), str(OFFLINE / "sitecustomize.py"), "exec"))  # here too
+exec(
+    compile((OFFLINE / "sitecustomize.py").read_text(), str(OFFLINE / "sitecustomize.py"), "exec")
+)  # here too
 
-# Whoever runs the tests may have an account, toggles, and make around them: none of it is for the tests.
+# Whoever runs the tests may have an account, toggles, and make around them: none of it is for the
+# tests.
 _NOT_FOR_TESTS = ("HOPSWORKS_", "LOCAL_HOPSWORKS_", "HF_", "GRADIO_", "MAKE", "MFLAGS")
-_TOGGLES = ("BACKFILL", "SEED", "TITANIC_CSV", "RETRAIN", "ASSETS_URL", "HINDCAST", "LOCAL", "SCHEDULE", "YES")
-for _variable in [name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES]:
+_TOGGLES = (
+    "BACKFILL",
+    "SEED",
+    "TITANIC_CSV",
+    "RETRAIN",
+    "ASSETS_URL",
+    "HINDCAST",
+    "LOCAL",
+    "SCHEDULE",
+    "YES",
+)
+for _variable in [
+    name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES
+]:
     del os.environ[_variable]
 
-# Packages that `make test` puts into folders of their own in the environment; pyproject.toml says why
+# Packages that `make test` puts into folders of their own in the environment; pyproject.toml says
+# why
 _ASIDE = {"great_expectations": "expectations", "polars": "polars"}
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take long first, so that at the end no worker is left alone with one of them."""
+    """The files that take long first, so that at the end no worker is left alone with one of
+    them."""
     items.sort(key=lambda item: item.path.parent.name in ("local_hopsworks", "reliability"))
 
 
@@ -46,7 +64,8 @@ def _shared(factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment variables for programs that tests start: fresh home, fresh store, this machine only."""
+    """Environment variables for programs that tests start: fresh home, fresh store, this machine
+    only."""
     home = tmp_path_factory.mktemp("home")
     return {
         **os.environ,
@@ -54,8 +73,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "LOCAL_HOPSWORKS_HOME": str(home / "store"),
         "PYTHONPATH": os.pathsep.join([str(OFFLINE), str(REPOSITORY)]),
         "MPLCONFIGDIR": str(home / "matplotlib"),
-        "PYTHONWARNINGS": "error::FutureWarning,error::RuntimeWarning",  # as here; the SDK's own are of other kinds
-        # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is logged in
+        # as here; the SDK's own are of other kinds
+        "PYTHONWARNINGS": "error::FutureWarning,error::RuntimeWarning",
+        # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is
+        # logged in
         "PYTHONDONTWRITEBYTECODE": "",
         "PYTHONPYCACHEPREFIX": str(_shared(tmp_path_factory) / "bytecode"),
     }
@@ -63,7 +84,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def reach(environment: dict[str, str]) -> Callable[..., dict[str, str]]:
-    """Environment variables for a program that imports these packages; skips where one is not installed."""
+    """Environment variables for a program that imports these packages; skips where one is not
+    installed."""
 
     def variables(*packages: str) -> dict[str, str]:
         folders = {package: Path(sys.prefix) / _ASIDE[package] for package in packages}
@@ -78,10 +100,14 @@ def reach(environment: dict[str, str]) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def run(environment: dict[str, str]) -> Run:
-    """Start a program, wait for it, and return its exit status and output as text; `env` adds to `environment`."""
+    """Start a program, wait for it, and return its exit status and output as text; `env` adds to
+    `environment`."""
 
     def start(
-        *command: str | Path, env: dict[str, str] | None = None, timeout: float = 180, **options: Any
+        *command: str | Path,
+        env: dict[str, str] | None = None,
+        timeout: float = 180,
+        **options: Any,
     ) -> subprocess.CompletedProcess[str]:
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
@@ -130,8 +156,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run: Run, backfilled: Path
 
 @pytest.fixture
 def serve(environment: dict[str, str]) -> Iterator[Any]:
-    """Start `python -m local_hopsworks serve` with these arguments, and wait until it serves; returns the process and
-    the environment variables it prints for clients. Those still running at the end are stopped."""
+    """Start `python -m local_hopsworks serve` with these arguments, and wait until it serves;
+    returns the process and the environment variables it prints for clients. Those still running at
+    the end are stopped."""
     processes = []
 
     def start(*arguments: str | Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
@@ -168,7 +195,9 @@ def project(server: Any) -> Iterator[Any]:
     """The real SDK, logged in."""
     import hopsworks
 
-    yield hopsworks.login(host="127.0.0.1", port=server.port, project=server.project, api_key_value=server.api_key)
+    yield hopsworks.login(
+        host="127.0.0.1", port=server.port, project=server.project, api_key_value=server.api_key
+    )
     hopsworks.logout()
 
 
@@ -179,7 +208,8 @@ def feature_store(project: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def api(server: Any) -> Iterator[Any]:
-    """The REST interface without the SDK: `api("GET", "/project")`; as strict about certificates as a browser."""
+    """The REST interface without the SDK: `api("GET", "/project")`; as strict about certificates as
+    a browser."""
     import requests
 
     with requests.Session() as session:

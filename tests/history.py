@@ -1,6 +1,8 @@
-"""A Hopsworks with a model and passengers of many days, stored directly: the pipelines would take as many days for it.
+"""A Hopsworks with a model and passengers of many days, stored directly: the pipelines would take
+as many days for it.
 
-For programs that tests start: everything happens in the process that imports this, in the store of its environment.
+For programs that tests start: everything happens in the process that imports this, in the store of
+its environment.
 """
 
 import contextlib
@@ -25,7 +27,9 @@ def run(pipeline, **toggles):
     """What a pipeline prints; or the sentence it ends with."""
     said, before, sleep = io.StringIO(), dict(os.environ), time.sleep
     os.environ.update(toggles)
-    time.sleep = lambda seconds: sleep(seconds if seconds < 5 else 0)  # so long the SDK sleeps after saving a model
+    time.sleep = lambda seconds: sleep(
+        seconds if seconds < 5 else 0
+    )  # so long the SDK sleeps after saving a model
     try:
         with contextlib.redirect_stdout(said):
             pipeline.main()
@@ -40,7 +44,11 @@ def run(pipeline, **toggles):
 
 run(feature, BACKFILL="True")
 project = batch.login()
-store, files, registry = project.get_feature_store(), project.get_dataset_api(), project.get_model_registry()
+store, files, registry = (
+    project.get_feature_store(),
+    project.get_dataset_api(),
+    project.get_model_registry(),
+)
 encoding = json.loads(files.read_content("/" + batch.ENCODING).content)
 features, label = encoding["features"], encoding["label"]
 group = store.get_feature_group("titanic", 1)
@@ -56,7 +64,9 @@ def people(size, seed=0):
 
 def ago(text):
     """A time of so long ago, as the feature pipeline stores it."""
-    return np.datetime64(time.time_ns() // 1000, "us") - pd.Timedelta(text).to_timedelta64().astype("timedelta64[us]")
+    return np.datetime64(time.time_ns() // 1000, "us") - pd.Timedelta(text).to_timedelta64().astype(
+        "timedelta64[us]"
+    )
 
 
 def arrive(rows, when):
@@ -67,13 +77,21 @@ def register(model=None, codes=encoding, **metrics):
     """A model, by default a small one of the real kind, as the training pipeline registers it."""
     rows = people(891)
     model = model or GradientBoostingClassifier(n_estimators=20, random_state=0)
-    metrics = {"cv_accuracy": 0.8159, "cv_accuracy_std": 0.0367, "sex_alone_accuracy": 0.7867, **metrics}
+    metrics = {
+        "cv_accuracy": 0.8159,
+        "cv_accuracy_std": 0.0367,
+        "sex_alone_accuracy": 0.7867,
+        **metrics,
+    }
     with tempfile.TemporaryDirectory() as folder:
         joblib.dump(model.fit(rows[features], rows[label]), f"{folder}/model.joblib")
         Path(folder, "encoding.json").write_text(json.dumps(codes))
         for name in ("0.png", "1.png"):
             Path(folder, name).write_bytes((REPOSITORY / "assets" / name).read_bytes())
-        sleep, time.sleep = time.sleep, lambda seconds: None  # the SDK would wait 5 s before it looks
+        sleep, time.sleep = (
+            time.sleep,
+            lambda seconds: None,
+        )  # the SDK would wait 5 s before it looks
         try:
             return registry.sklearn.create_model("titanic", metrics=metrics).save(folder)
         finally:

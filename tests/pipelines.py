@@ -18,7 +18,8 @@ Done = subprocess.CompletedProcess[str]
 
 
 def load(name: str) -> ModuleType:
-    """The pipeline `name` (feature, training, batch_inference) as a module; importing it does nothing."""
+    """The pipeline `name` (feature, training, batch_inference) as a module; importing it does
+    nothing."""
     spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"titanic_{name}_pipeline.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -27,7 +28,9 @@ def load(name: str) -> ModuleType:
 
 def historical_encoding(feature_pipeline: ModuleType) -> dict[str, Any]:
     """The encoding with the historical passengers counted, made of the CSV without a Hopsworks."""
-    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna({"Age": 28.0})
+    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna(
+        {"Age": 28.0}
+    )
     encoding = feature_pipeline.make_encoding([7.9104, 14.4542, 31.0])
     rows = feature_pipeline.encode(passengers, encoding)
     counted = rows.groupby([*FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
@@ -56,5 +59,7 @@ class Scripts:
 
     def _start(self, program: str | Path, folder: Path, toggles: dict[str, str | Path]) -> Done:
         given = [program] if isinstance(program, Path) else ["-c", program]
-        env = {"LOCAL_HOPSWORKS_HOME": str(self.store)} | {name: str(value) for name, value in toggles.items()}
+        env = {"LOCAL_HOPSWORKS_HOME": str(self.store)} | {
+            name: str(value) for name, value in toggles.items()
+        }
         return self._run(sys.executable, *given, env=env, cwd=folder, timeout=600)

@@ -1,4 +1,5 @@
-"""Batch inference day after day: what a run reads and keeps, and that nobody is missed or counted twice."""
+"""Batch inference day after day: what a run reads and keeps, and that nobody is missed or counted
+twice."""
 
 from __future__ import annotations
 
@@ -105,13 +106,17 @@ def happened(run, environment, tmp_path_factory) -> SimpleNamespace:
     """What was stored after each run of the scenario, all in one process and one store."""
     folder = tmp_path_factory.mktemp("over_time")
     env = {"LOCAL_HOPSWORKS_HOME": str(folder / "store")}
-    env["PYTHONPATH"] = os.pathsep.join([environment["PYTHONPATH"], str(Path(__file__).resolve().parent)])
+    env["PYTHONPATH"] = os.pathsep.join(
+        [environment["PYTHONPATH"], str(Path(__file__).resolve().parent)]
+    )
     done = run(sys.executable, "-c", SCENARIO, env=env, cwd=folder, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
     states, passengers = json.loads(done.stdout.split("HAPPENED")[1].splitlines()[0])
     times = dict(json.loads(passengers))
     return SimpleNamespace(
-        times=times, folder=folder, **{name: SimpleNamespace(**state) for name, state in states.items()}
+        times=times,
+        folder=folder,
+        **{name: SimpleNamespace(**state) for name, state in states.items()},
     )
 
 
@@ -136,16 +141,22 @@ def test_monitor_tells_of_everybody_once(happened, moment, total):
     assert (state.monitor["predictions"], state.monitor["correct"]) == (total, hits.sum())
     matrix = pd.crosstab(rows["label"], rows["prediction"]).to_numpy().tolist()
     assert state.monitor["confusion_matrix"] == matrix
-    assert [one["passenger_id"] for one in state.monitor["recent"]] == rows["passenger_id"].tolist()[:-5:-1]
+    assert [one["passenger_id"] for one in state.monitor["recent"]] == rows[
+        "passenger_id"
+    ].tolist()[:-5:-1]
 
 
 def test_a_run_reads_the_last_day_and_not_the_history(happened):
     assert happened.first.read == [300]
-    assert happened.next_day.read == [5]  # the new one, the late one, and those of the last 34 hours
+    assert happened.next_day.read == [
+        5
+    ]  # the new one, the late one, and those of the last 34 hours
     assert len(happened.next_day.monitor["settled"]["recent"]) == 4
 
 
-def test_who_is_stored_a_day_late_is_predicted_at_once_and_who_is_later_still_within_a_week(happened):
+def test_who_is_stored_a_day_late_is_predicted_at_once_and_who_is_later_still_within_a_week(
+    happened,
+):
     assert "Newly predicted: 2" in happened.next_day.said
     assert "Nothing new" in happened.too_late.said
     assert "Newly predicted: 1" in happened.a_week_later.said
@@ -155,7 +166,9 @@ def test_sums_that_are_damaged_are_made_anew(happened):
     for state in (happened.altered, happened.truncated):
         assert "Nothing new" in state.said and state.read == [303]
         shown = ("predictions", "correct", "confusion_matrix", "recent", "model")
-        assert [state.monitor[name] for name in shown] == [happened.a_week_later.monitor[name] for name in shown]
+        assert [state.monitor[name] for name in shown] == [
+            happened.a_week_later.monitor[name] for name in shown
+        ]
         assert state.monitor["pictures"] == happened.a_week_later.monitor["pictures"]
 
 
@@ -165,28 +178,48 @@ def test_what_a_killed_run_predicted_is_published_by_the_next(happened):
 
 
 def test_nothing_new_changes_nothing_and_says_so(happened):
-    assert happened.nothing_new.said.startswith("Nothing new: ") or "\nNothing new: " in happened.nothing_new.said
-    assert happened.nothing_new.monitor == happened.picture_gone.monitor == happened.truncated.monitor
+    assert (
+        happened.nothing_new.said.startswith("Nothing new: ")
+        or "\nNothing new: " in happened.nothing_new.said
+    )
+    assert (
+        happened.nothing_new.monitor == happened.picture_gone.monitor == happened.truncated.monitor
+    )
     assert "Uploading" not in happened.nothing_new.said
 
 
 def test_a_model_that_behaves_oddly_is_registered_with_the_reasons_and_does_not_serve(happened):
-    for reason in ("no better chance for a girl in 1st class than a man in 3rd", "cv_accuracy below 0.7836"):
-        assert reason in happened.odd.tag and reason in happened.odd.said and reason in happened.odd.description
-    assert happened.odd.monitor["model"]["version"] == 1 and "It does not serve" in happened.odd.said
+    for reason in (
+        "no better chance for a girl in 1st class than a man in 3rd",
+        "cv_accuracy below 0.7836",
+    ):
+        assert (
+            reason in happened.odd.tag
+            and reason in happened.odd.said
+            and reason in happened.odd.description
+        )
+    assert (
+        happened.odd.monitor["model"]["version"] == 1 and "It does not serve" in happened.odd.said
+    )
     assert "It does not serve" not in happened.promoted.said
     assert happened.promoted.monitor["model"]["version"] == 3
     assert happened.promoted.monitor["recent"][0]["model_version"] == 3
 
 
 def test_a_model_of_another_kind_serves_and_one_of_other_codes_is_refused(happened):
-    assert "Model titanic 5 knows other codes than are stored: delete it and train again." in happened.other_codes.said
+    assert (
+        "Model titanic 5 knows other codes than are stored: delete it and train again."
+        in happened.other_codes.said
+    )
     assert happened.another_kind.monitor["recent"][0]["model_version"] == 4
     assert happened.other_codes.monitor == happened.promoted.monitor
 
 
 def test_a_stream_that_goes_wrong_is_said_to_be_looked_at(happened):
-    assert happened.first.monitor["watch"]["verdict"] == "Fine" and "Watch: Fine. " in happened.first.said
+    assert (
+        happened.first.monitor["watch"]["verdict"] == "Fine"
+        and "Watch: Fine. " in happened.first.said
+    )
     assert happened.another_kind.monitor["watch"]["verdict"] == "Too few to tell"  # of version 4
     watch = happened.mistaken.monitor["watch"]
     assert watch["verdict"] == "Look" and "the model has been right about" in watch["why"][0]
@@ -196,12 +229,30 @@ def test_a_stream_that_goes_wrong_is_said_to_be_looked_at(happened):
 def test_hindcast_shows_every_version_side_by_side_and_changes_nothing(happened):
     _, said = happened.hindcast.said.split("Of 305 synthetic passengers:\n")
     title, *rows = said.splitlines()
-    assert title.split() == ["version", "cross-validated", "accuracy", "log", "loss", "Brier", "score", "in", "service"]
+    assert title.split() == [
+        "version",
+        "cross-validated",
+        "accuracy",
+        "log",
+        "loss",
+        "Brier",
+        "score",
+        "in",
+        "service",
+    ]
     rows = [row.split() for row in rows]
-    assert [row[0] for row in rows] == ["1", "2", "3", "4"] and [row[5:] for row in rows] == [[], [], [], []]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4"] and [row[5:] for row in rows] == [
+        [],
+        [],
+        [],
+        [],
+    ]
     synthetic = pd.DataFrame(happened.hindcast.predictions)
     everybody_dies = (synthetic["label"] == 0).mean()
-    assert [row[1:3] for row in rows[:2]] == [["0.800", rows[0][2]], ["0.616", f"{everybody_dies:.3f}"]]
+    assert [row[1:3] for row in rows[:2]] == [
+        ["0.800", rows[0][2]],
+        ["0.616", f"{everybody_dies:.3f}"],
+    ]
     assert all(float(row[2]) > 0.7 for row in (rows[0], *rows[2:]))
     assert "Model titanic 5 knows other codes" in happened.hindcast.said
     assert happened.hindcast.monitor == happened.promoted.monitor
@@ -209,9 +260,21 @@ def test_hindcast_shows_every_version_side_by_side_and_changes_nothing(happened)
 
 def make(target, happened, run, *through, **variables):
     """A target of the Makefile, with this environment as it is, in the store of the scenario."""
-    environment, env = Path(sys.executable).parent.parent, {"LOCAL_HOPSWORKS_HOME": str(happened.folder / "store")}
+    environment, env = (
+        Path(sys.executable).parent.parent,
+        {"LOCAL_HOPSWORKS_HOME": str(happened.folder / "store")},
+    )
     given = ["-o", "requirements.txt", "-o", f"{environment}/.installed", f"VENV={environment}"]
-    return run(*through, "make", "-s", *given, target, env={**env, **variables}, cwd=REPOSITORY, timeout=400)
+    return run(
+        *through,
+        "make",
+        "-s",
+        *given,
+        target,
+        env={**env, **variables},
+        cwd=REPOSITORY,
+        timeout=400,
+    )
 
 
 def test_a_day_on_an_account_changes_rows_and_pictures(happened, run):
@@ -225,8 +288,13 @@ def test_a_job_that_ran_on_its_schedule_leaves_a_new_passenger_and_its_predictio
     """Both pipelines as jobs of a served Hopsworks, in which nothing else happens."""
     first, second = happened.handed_over.said
     assert first[2:] == second[2:] and "Job created" in first[1] and "Job created" not in second[1]
-    assert "Hopsworks runs titanic_batch_inference_pipeline by itself (* * * * * ?): https://127.0.0.1" in second[1]
-    monitor = happened.folder / "store" / "projects" / "local" / "Resources" / "images" / "monitor.json"
+    assert (
+        "Hopsworks runs titanic_batch_inference_pipeline by itself (* * * * * ?): https://127.0.0.1"
+        in second[1]
+    )
+    monitor = (
+        happened.folder / "store" / "projects" / "local" / "Resources" / "images" / "monitor.json"
+    )
     before = json.loads(monitor.read_text())
     serve("--home", happened.folder / "store")
     end = time.monotonic() + 300
@@ -239,25 +307,53 @@ def test_a_job_that_ran_on_its_schedule_leaves_a_new_passenger_and_its_predictio
 def test_make_schedule_hands_over_all_three(happened, run):
     done = make("schedule", happened, run)
     assert done.returncode == 0, done.stderr[-2000:]
-    told = re.findall(r"^Hopsworks runs titanic_(\w+)_pipeline by itself \((.*)\): https", done.stdout, re.MULTILINE)
-    assert told == [("feature", "0 0 5 * * ?"), ("training", "0 20 5 * * ?"), ("batch_inference", "0 40 5 * * ?")]
+    told = re.findall(
+        r"^Hopsworks runs titanic_(\w+)_pipeline by itself \((.*)\): https",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert told == [
+        ("feature", "0 0 5 * * ?"),
+        ("training", "0 20 5 * * ?"),
+        ("batch_inference", "0 40 5 * * ?"),
+    ]
 
 
 def test_clean_hopsworks_removes_what_is_ours_after_showing_it_and_nothing_else(happened, run):
     # Last in this file: the others want the store
     asked = make("clean-hopsworks", happened, run)
     listed = re.findall(r"^  (.*)$", asked.stdout, re.MULTILINE)
-    assert asked.returncode != 0 and "EOF" not in asked.stderr and "Nothing was removed." in asked.stderr
-    ours = ["job titanic_training_pipeline", "model titanic 4", "feature view titanic 1, with its training data"]
-    ours += ["feature group titanic 1", "file Resources/titanic/0.png", "file Resources/images/monitor.json"]
+    assert (
+        asked.returncode != 0
+        and "EOF" not in asked.stderr
+        and "Nothing was removed." in asked.stderr
+    )
+    ours = [
+        "job titanic_training_pipeline",
+        "model titanic 4",
+        "feature view titanic 1, with its training data",
+    ]
+    ours += [
+        "feature group titanic 1",
+        "file Resources/titanic/0.png",
+        "file Resources/images/monitor.json",
+    ]
     for thing in ours:
         assert thing in listed
-    assert not any("holiday" in each or "somebody" in each or "folder Resources/images" in each for each in listed)
+    assert not any(
+        "holiday" in each or "somebody" in each or "folder Resources/images" in each
+        for each in listed
+    )
     done = make("clean-hopsworks", happened, run, YES="1")
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.findall(r"^Removed (.*)\.$", done.stdout, re.MULTILINE) == listed
     files = happened.folder / "store" / "projects" / "local"
     assert [path.name for path in (files / "Resources" / "images").iterdir()] == ["holiday.png"]
-    assert not (files / "Resources" / "titanic").exists() and list((files / "Models").glob("titanic/*")) == []
-    tables = [path.name for path in (happened.folder / "store" / "featurestore" / "local").iterdir()]
+    assert (
+        not (files / "Resources" / "titanic").exists()
+        and list((files / "Models").glob("titanic/*")) == []
+    )
+    tables = [
+        path.name for path in (happened.folder / "store" / "featurestore" / "local").iterdir()
+    ]
     assert [name.rsplit("_", 2)[0] for name in tables] == ["somebody_elses"]

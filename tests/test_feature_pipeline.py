@@ -24,7 +24,9 @@ import pytest
 from tests.pipelines import REPOSITORY, Scripts, load
 
 SCRIPT = REPOSITORY / "titanic_feature_pipeline.py"
-pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipeline, maybe on a busy machine
+pytestmark = pytest.mark.timeout(
+    900
+)  # the first test waits for all runs of the pipeline, maybe on a busy machine
 CSV = REPOSITORY / "data" / "titanic.csv"
 LOOK = """
 import json
@@ -46,10 +48,15 @@ def job(run, tmp_path_factory) -> SimpleNamespace:
     """The script on an empty store and later: what each run answered, and what was stored."""
     script = Scripts(run, tmp_path_factory.mktemp("feature_pipeline"))
     too_early = script("feature")
-    backfills = script.together(("feature", {"BACKFILL": "True"}), ("feature", {"BACKFILL": "True"}))
+    backfills = script.together(
+        ("feature", {"BACKFILL": "True"}), ("feature", {"BACKFILL": "True"})
+    )
     backfilled = script.look(LOOK)
     synthetic = script.together(
-        *(("feature", one) for one in ({"SEED": "7"}, {"SEED": "7"}, {"SEED": "8"}, {"BACKFILL": "True"}))
+        *(
+            ("feature", one)
+            for one in ({"SEED": "7"}, {"SEED": "7"}, {"SEED": "8"}, {"BACKFILL": "True"})
+        )
     )
     backfills.append(synthetic.pop())
     found = {"backfilled": backfilled, "last": script.look(LOOK), "store": script.store}
@@ -63,12 +70,21 @@ def passengers() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def encoded(passengers) -> pd.DataFrame:
-    return pipeline.encode(passengers.fillna({"Age": 28.0}), pipeline.make_encoding([7.9104, 14.4542, 31.0]))
+    return pipeline.encode(
+        passengers.fillna({"Age": 28.0}), pipeline.make_encoding([7.9104, 14.4542, 31.0])
+    )
 
 
 def write_csv(path: Path, **changes: str) -> str:
     """A CSV of three passengers, the second of them changed."""
-    row = {"PassengerId": "{}", "Survived": "0", "Pclass": "3", "Sex": "male", "Age": "22", "Fare": "7.25"}
+    row = {
+        "PassengerId": "{}",
+        "Survived": "0",
+        "Pclass": "3",
+        "Sex": "male",
+        "Age": "22",
+        "Fare": "7.25",
+    }
     rows = [{name: value.format(number) for name, value in row.items()} for number in (1, 2, 3)]
     rows[1].update(changes)
     path.write_text("\n".join([",".join(row), *(",".join(one.values()) for one in rows)]) + "\n")
@@ -89,9 +105,18 @@ def test_features_equal_those_computed_by_hand(encoded):
         age_bin = 0 if age <= 12 else 1 if age <= 18 else 2 if age <= 55 else 3
         fare_bin = 0 if fare <= low else 1 if fare <= middle else 2 if fare <= high else 3
         sex = {"male": 0, "female": 1}[one["Sex"]]
-        return [int(one["PassengerId"]), int(one["Pclass"]), sex, age_bin, fare_bin, int(one["Survived"])]
+        return [
+            int(one["PassengerId"]),
+            int(one["Pclass"]),
+            sex,
+            age_bin,
+            fare_bin,
+            int(one["Survived"]),
+        ]
 
-    assert encoded.drop(columns="event_time").to_numpy().tolist() == [by_hand(one) for one in people]
+    assert encoded.drop(columns="event_time").to_numpy().tolist() == [
+        by_hand(one) for one in people
+    ]
 
 
 def test_counts_by_outcome_are_those_of_the_data(encoded):
@@ -108,23 +133,38 @@ def test_counts_by_outcome_are_those_of_the_data(encoded):
 def test_bins_hold_their_upper_bound():
     ages, fares = [0.42, 12, 12.5, 18, 18.5, 55, 55.5, 100], [0, 8, 8.01, 14, 14.5, 31, 31.5, 512]
     people = pd.DataFrame(
-        {"PassengerId": range(1, 9), "Survived": 0, "Pclass": 1, "Sex": 1, "Age": ages, "Fare": fares}
+        {
+            "PassengerId": range(1, 9),
+            "Survived": 0,
+            "Pclass": 1,
+            "Sex": 1,
+            "Age": ages,
+            "Fare": fares,
+        }
     )
     rows = pipeline.encode(people, pipeline.make_encoding([8, 14, 31]))
     assert rows["age_bin"].tolist() == rows["fare_bin"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_name_and_ticket_change_nothing(tmp_path, passengers):
-    changed = pd.read_csv(CSV, dtype=str).assign(Name="Nobody", Ticket="none", Cabin="Z9", Embarked="X", SibSp="9")
+    changed = pd.read_csv(CSV, dtype=str).assign(
+        Name="Nobody", Ticket="none", Cabin="Z9", Embarked="X", SibSp="9"
+    )
     changed.to_csv(tmp_path / "changed.csv", index=False)
-    pd.testing.assert_frame_equal(pipeline.read_passengers(str(tmp_path / "changed.csv")), passengers)
+    pd.testing.assert_frame_equal(
+        pipeline.read_passengers(str(tmp_path / "changed.csv")), passengers
+    )
 
 
 def test_names_may_have_line_breaks(tmp_path, passengers):
-    changed = pd.read_csv(CSV, dtype=str).assign(Name="a\n1,1,1,female,1,1\n" * 500)  # a megabyte ends inside a name
+    changed = pd.read_csv(CSV, dtype=str).assign(
+        Name="a\n1,1,1,female,1,1\n" * 500
+    )  # a megabyte ends inside a name
     changed.to_csv(tmp_path / "changed.csv", index=False)
     read = pipeline.read_passengers(str(tmp_path / "changed.csv"))
-    pd.testing.assert_frame_equal(read, passengers, check_dtype=False)  # the slow reader's numbers are wider
+    pd.testing.assert_frame_equal(
+        read, passengers, check_dtype=False
+    )  # the slow reader's numbers are wider
 
 
 @pytest.mark.parametrize(
@@ -139,7 +179,9 @@ def test_names_may_have_line_breaks(tmp_path, passengers):
 def test_impossible_value_is_refused_with_row_and_value(tmp_path, column, value):
     with pytest.raises(SystemExit) as refusal:
         pipeline.read_passengers(write_csv(tmp_path / "bad.csv", **{column: value}))
-    assert f"row 2 below the header: {column} is {value or 'empty'}, but must be" in str(refusal.value)
+    assert f"row 2 below the header: {column} is {value or 'empty'}, but must be" in str(
+        refusal.value
+    )
 
 
 def test_whole_numbers_may_have_a_decimal_point(tmp_path):
@@ -151,7 +193,9 @@ def test_whole_numbers_may_have_a_decimal_point(tmp_path):
 
 
 def test_empty_cells_are_filled_not_refused(tmp_path):
-    people = pipeline.read_passengers(write_csv(tmp_path / "gaps.csv", Age="", Fare="", Sex="", Pclass=""))
+    people = pipeline.read_passengers(
+        write_csv(tmp_path / "gaps.csv", Age="", Fare="", Sex="", Pclass="")
+    )
     assert people.isna().to_numpy().sum() == people.iloc[1].isna().sum() == 4
 
 
@@ -160,7 +204,9 @@ def test_files_that_hold_no_passengers_are_refused(tmp_path):
     (tmp_path / "header.csv").write_text("PassengerId,Survived,Pclass,Sex,Age,Fare\n")
     (tmp_path / "no_fare.csv").write_text("PassengerId,Survived,Pclass,Sex,Age\n1,0,3,male,22\n")
     (tmp_path / "picture.csv").write_bytes((CSV.parents[1] / "assets" / "0.png").read_bytes())
-    (tmp_path / "no_age.csv").write_text("PassengerId,Survived,Pclass,Sex,Age,Fare\n1,0,3,male,,7\n2,0,3,male,,7\n")
+    (tmp_path / "no_age.csv").write_text(
+        "PassengerId,Survived,Pclass,Sex,Age,Fare\n1,0,3,male,,7\n2,0,3,male,,7\n"
+    )
     for name, words in {
         "empty.csv": "cannot be read", "header.csv": "holds no passengers", "no_fare.csv": "Fare",
         "picture.csv": "cannot be read", "absent.csv": "cannot be read", "no_age.csv": "Age is empty",
@@ -203,13 +249,17 @@ def test_refusal_is_one_sentence_and_nothing_is_stored(run, tmp_path):
     env = {"BACKFILL": "True", "TITANIC_CSV": source, "LOCAL_HOPSWORKS_HOME": str(home)}
     done = run(sys.executable, SCRIPT, env=env, cwd=tmp_path)
     assert done.returncode == 1
-    expected = f"TITANIC_CSV: {source}, row 2 below the header: Pclass is 4, but must be 1, 2 or 3.\n"
+    expected = (
+        f"TITANIC_CSV: {source}, row 2 below the header: Pclass is 4, but must be 1, 2 or 3.\n"
+    )
     assert done.stderr == expected and not done.stdout and not home.exists()
 
 
 @pytest.fixture(scope="module")
 def draws(encoded) -> tuple[pd.DataFrame, pd.DataFrame]:
-    counted = encoded.groupby([*pipeline.FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
+    counted = (
+        encoded.groupby([*pipeline.FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
+    )
     drawn = pipeline.draw(counted, 10_000, np.random.default_rng(1912))
     return pd.DataFrame(drawn, columns=[*pipeline.FEATURES, "survived"]), encoded
 
@@ -231,13 +281,22 @@ def test_synthetic_passengers_are_distributed_like_the_real_ones(draws):
         groups = drawn[drawn["survived"] == outcome], real[real["survived"] == outcome]
         for name in pipeline.FEATURES:
             assert distance([name], *groups) < 0.02, (name, outcome)
-        for names in (["pclass", "sex"], ["pclass", "sex", "age_bin"], ["pclass", "sex", "fare_bin"]):
-            assert distance(names, *groups) < 0.04, (names, outcome)  # the links of the chain hold too
+        for names in (
+            ["pclass", "sex"],
+            ["pclass", "sex", "age_bin"],
+            ["pclass", "sex", "fare_bin"],
+        ):
+            assert distance(names, *groups) < 0.04, (
+                names,
+                outcome,
+            )  # the links of the chain hold too
 
 
 def test_same_seed_draws_the_same_passengers():
     counted = [[1, 0, 2, 3, 1, 5], [3, 1, 0, 0, 0, 7], [3, 1, 2, 1, 0, 7]]
-    one, two, other = (pipeline.draw(counted, 50, np.random.default_rng(seed)).tolist() for seed in (7, 7, 8))
+    one, two, other = (
+        pipeline.draw(counted, 50, np.random.default_rng(seed)).tolist() for seed in (7, 7, 8)
+    )
     assert one == two != other
 
 
@@ -253,7 +312,9 @@ def test_as_many_passengers_are_stored_as_came_in_however_often_and_at_once(job)
         assert "891 passengers in, 891 stored." in done.stdout
     assert not list(job.store.rglob("_change_data"))  # each row is on disk once
     for state in (job.backfilled, job.last):
-        assert sorted(one["passenger_id"] for one in state["rows"])[:892][:891] == list(range(1, 892))
+        assert sorted(one["passenger_id"] for one in state["rows"])[:892][:891] == list(
+            range(1, 892)
+        )
     assert len(job.backfilled["rows"]) == 891 and len(job.last["rows"]) == 891 + 3
 
 
@@ -271,8 +332,14 @@ def test_stored_passengers_and_encoding_are_those_of_the_data(job, encoded):
 
 
 def test_pipelines_at_once_lose_nobody_and_make_up_different_people(job):
-    synthetic = {one["passenger_id"]: one for one in job.last["rows"] if one["passenger_id"] >= 10**9}
-    assert all(done.returncode == 0 for done in job.synthetic) and len(synthetic) == 3 and max(synthetic) < 2**53
+    synthetic = {
+        one["passenger_id"]: one for one in job.last["rows"] if one["passenger_id"] >= 10**9
+    }
+    assert (
+        all(done.returncode == 0 for done in job.synthetic)
+        and len(synthetic) == 3
+        and max(synthetic) < 2**53
+    )
     said = [re.search(r"passenger (\d+): (.+)\.", done.stdout).groups() for done in job.synthetic]
     assert {int(passenger_id) for passenger_id, _ in said} == set(synthetic)
     assert said[0][1] == said[1][1]  # the same SEED
@@ -287,7 +354,9 @@ def test_pipelines_at_once_lose_nobody_and_make_up_different_people(job):
             ["died", "survived"][one["survived"]],
         )
         pclass = ["1st", "2nd", "3rd"][one["pclass"] - 1]
-        assert words == f"{who[one['sex']][one['age_bin']]}, {pclass} class, {fare} fare, who {fate}"
+        assert (
+            words == f"{who[one['sex']][one['age_bin']]}, {pclass} class, {fare} fare, who {fate}"
+        )
 
 
 def test_first_backfill_fixes_the_edges_and_a_killed_one_is_repaired(run, environment, tmp_path):
@@ -303,7 +372,11 @@ def test_first_backfill_fixes_the_edges_and_a_killed_one_is_repaired(run, enviro
         return run(sys.executable, SCRIPT, env=env(name), cwd=tmp_path)
 
     done = backfill(tmp_path / "same_fares.csv")
-    assert done.returncode == 1 and "do not make four bins" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and "do not make four bins" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     assert not list(store.rglob("encoding.json"))
 
     killed = subprocess.Popen(
@@ -318,7 +391,9 @@ def test_first_backfill_fixes_the_edges_and_a_killed_one_is_repaired(run, enviro
     assert "400 passengers in, 400 stored." in done.stdout, done.stderr
 
     done = backfill(CSV)
-    assert "Fares are cut at" in done.stdout and "891 passengers in, 891 stored." in done.stdout, done.stderr
+    assert "Fares are cut at" in done.stdout and "891 passengers in, 891 stored." in done.stdout, (
+        done.stderr
+    )
     look = run(sys.executable, "-c", LOOK, env=env(CSV), cwd=tmp_path)
     state = json.loads(look.stdout.split("STATE")[1])
     edges = people.head(400)["Fare"].astype(float).quantile([0.25, 0.5, 0.75]).round(4).tolist()

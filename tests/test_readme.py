@@ -1,4 +1,5 @@
-"""The README's commands, run as a newcomer would: in a fresh copy of the repository with a fresh home and store."""
+"""The README's commands, run as a newcomer would: in a fresh copy of the repository with a fresh
+home and store."""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def newcomer(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def newcomer(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """A fresh home, the store where it is by default, `python` that of the environment."""
     fresh = {name: value for name, value in environment.items() if name != "LOCAL_HOPSWORKS_HOME"}
     home = str(tmp_path_factory.mktemp("newcomer"))
@@ -52,7 +55,12 @@ def newcomer(environment: dict[str, str], tmp_path_factory: pytest.TempPathFacto
 def main_job(clone: Path, newcomer: dict[str, str]) -> str:
     """What `make run` prints."""
     done = subprocess.run(
-        ["make", "run", f"VENV={ENVIRONMENT}"], cwd=clone, env=newcomer, capture_output=True, text=True, timeout=280
+        ["make", "run", f"VENV={ENVIRONMENT}"],
+        cwd=clone,
+        env=newcomer,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -60,12 +68,15 @@ def main_job(clone: Path, newcomer: dict[str, str]) -> str:
 
 def stored(clone: Path) -> dict[str, int]:
     """How many of each thing lie in the clone's store."""
-    from local_hopsworks.query import history
+    from local_hopsworks.offline import history
 
     store = clone / ".hopsworks"
     tables = sorted((store / "featurestore" / "local").iterdir())
     return {
-        **{table.name: sum(c["rowsInserted"] for c in history.commits(table.as_uri())) for table in tables},
+        **{
+            table.name: sum(c["rowsInserted"] for c in history.commits(table.as_uri()))
+            for table in tables
+        },
         "models": sum(1 for _ in (store / "projects" / "local" / "Models" / "titanic").iterdir()),
     }
 
@@ -87,7 +98,14 @@ def test_every_make_target_exists():
 
 
 def test_main_job_ends_with_a_summary_and_the_next_command(main_job):
-    for expected in ("891 historical", "Model", "cv_accuracy", "Predictions", "Resources/images", "Next:"):
+    for expected in (
+        "891 historical",
+        "Model",
+        "cv_accuracy",
+        "Predictions",
+        "Resources/images",
+        "Next:",
+    ):
         assert expected in main_job
     assert "Both outcomes were predicted" in main_job.splitlines()[-1]
 
@@ -95,7 +113,12 @@ def test_main_job_ends_with_a_summary_and_the_next_command(main_job):
 def test_main_job_run_again_stores_nothing_twice(main_job, clone, newcomer):
     before = stored(clone)
     again = subprocess.run(
-        ["make", "run", f"VENV={ENVIRONMENT}"], cwd=clone, env=newcomer, capture_output=True, text=True, timeout=280
+        ["make", "run", f"VENV={ENVIRONMENT}"],
+        cwd=clone,
+        env=newcomer,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert again.returncode == 0, again.stderr[-2000:]
     assert "Both outcomes were predicted" in again.stdout
@@ -109,7 +132,12 @@ def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tm
     for command in scripts:
         line = command.replace("titanic_", f"{shlex.quote(str(clone))}/titanic_")
         done = subprocess.run(
-            ["bash", "-c", line], cwd=tmp_path, env=newcomer, capture_output=True, text=True, timeout=120
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env=newcomer,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
         assert "Traceback" not in done.stderr
@@ -119,13 +147,17 @@ def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tm
 def test_any_program_runs_beside_an_embedded_hopsworks(clone, newcomer):
     (clone / "my_pipeline.py").write_text("import hopsworks\nprint('in', hopsworks.login().name)\n")
     command = next(command for command in commands() if "my_pipeline" in command)
-    done = subprocess.run(shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60
+    )
     assert "in local" in done.stdout, done.stderr[-1000:]
 
 
 def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
     command = next(command for command in commands() if command.endswith("serve"))
-    served = subprocess.Popen(shlex.split(command), cwd=clone, env=newcomer, stdout=subprocess.PIPE, text=True)
+    served = subprocess.Popen(
+        shlex.split(command), cwd=clone, env=newcomer, stdout=subprocess.PIPE, text=True
+    )
     assert served.stdout is not None
     with served.stdout:
         said = ""
@@ -140,16 +172,22 @@ def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
 
 def test_check_finds_the_store_of_the_main_job_in_order(main_job, clone, newcomer):
     command = next(command for command in commands() if command.endswith("check"))
-    done = subprocess.run(shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0 and "is in order." in done.stdout, done.stdout + done.stderr
 
 
 def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
     # Last in this file: the others want the store
     command = shlex.split(next(command for command in commands() if command.endswith("reset")))
-    kept = subprocess.run(command, cwd=clone, env=newcomer, input="n\n", capture_output=True, text=True, timeout=60)
+    kept = subprocess.run(
+        command, cwd=clone, env=newcomer, input="n\n", capture_output=True, text=True, timeout=60
+    )
     assert (kept.returncode, (clone / ".hopsworks" / "format").exists()) == (1, True), kept.stdout
-    done = subprocess.run(command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, (clone / ".hopsworks").exists()) == (0, False), done.stdout
 
 

@@ -22,7 +22,9 @@ from PIL import Image
 
 from tests.pipelines import FEATURES, REPOSITORY, Scripts, load
 
-pytestmark = pytest.mark.timeout(900)  # the first test waits for all runs of the pipelines, maybe on a busy machine
+pytestmark = pytest.mark.timeout(
+    900
+)  # the first test waits for all runs of the pipelines, maybe on a busy machine
 LOOK = """
 import json, os
 from local_hopsworks import login
@@ -51,7 +53,8 @@ class Assets(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def job(run, environment, tmp_path_factory, backfilled) -> SimpleNamespace:
-    """The script before and after a backfill, again, and told to retrain: what each run answered, what is stored."""
+    """The script before and after a backfill, again, and told to retrain: what each run answered,
+    what is stored."""
     folder = tmp_path_factory.mktemp("training_pipeline")
     (folder / "empty").mkdir()
     job = SimpleNamespace(too_early=Scripts(run, folder / "empty")("training"))
@@ -65,7 +68,8 @@ def job(run, environment, tmp_path_factory, backfilled) -> SimpleNamespace:
         thread.join()
     assert script("feature").returncode == 0
     job.second = script("training")
-    # The second training is a job that a served Hopsworks runs by itself; nothing of this repository lies beside it
+    # The second training is a job that a served Hopsworks runs by itself; nothing of this
+    # repository lies beside it
     job.handed_over = script("training", LOCAL="False", RETRAIN="True", SCHEDULE="* * * * * ?")
     command = [sys.executable, "-m", "local_hopsworks", "serve"]
     logs = script.store / "projects" / "local" / "Logs" / "Python" / "titanic_training_pipeline"
@@ -116,7 +120,15 @@ def test_model_is_the_boosting_of_a_thousand_trees(model):
 
 
 def test_model_directory_is_all_that_the_predict_app_needs(job, folder):
-    files = {"model.joblib", "encoding.json", "passengers.json", "README.md", "0.png", "1.png", "confusion_matrix.png"}
+    files = {
+        "model.joblib",
+        "encoding.json",
+        "passengers.json",
+        "README.md",
+        "0.png",
+        "1.png",
+        "confusion_matrix.png",
+    }
     assert files <= {path.name for path in folder.iterdir()}
     for name in ("0.png", "1.png"):
         assert (folder / name).read_bytes() == (REPOSITORY / "assets" / name).read_bytes()
@@ -124,7 +136,9 @@ def test_model_directory_is_all_that_the_predict_app_needs(job, folder):
     with Image.open(folder / "confusion_matrix.png") as picture:
         assert picture.format == "PNG" and picture.size == (960, 960)
     card = (folder / "README.md").read_text()
-    assert all(words in card for words in ("712", "179", "891", "cv_accuracy", "**Use:**", "**Limits:**"))
+    assert all(
+        words in card for words in ("712", "179", "891", "cv_accuracy", "**Use:**", "**Limits:**")
+    )
 
 
 def test_model_is_trained_on_historical_passengers_only(job):
@@ -135,8 +149,14 @@ def test_model_is_trained_on_historical_passengers_only(job):
         counted = json.loads((Path(job.models[version]["folder"]) / "passengers.json").read_text())
         assert sum(row[4] for row in counted) == 712  # 80 % of 891
         for *cell, count, survived in counted:
-            assert survived <= count <= real.loc[tuple(cell), "count"] and survived <= real.loc[tuple(cell), "sum"]
-    assert "Training on 712 passengers, testing on 179, cross-validating over 891 ..." in job.retraining
+            assert (
+                survived <= count <= real.loc[tuple(cell), "count"]
+                and survived <= real.loc[tuple(cell), "sum"]
+            )
+    assert (
+        "Training on 712 passengers, testing on 179, cross-validating over 891 ..."
+        in job.retraining
+    )
 
 
 def test_second_training_registers_nothing_unless_told_to(job):
@@ -152,7 +172,9 @@ def test_model_knows_its_feature_view_training_data_schema_and_example(job):
     for version in (1, 2):
         registered = job.models[str(version)]
         assert registered["view"] == ["titanic", 1]
-        assert [column["name"] for column in registered["schema"]["input_schema"]["columnar_schema"]] == FEATURES
+        assert [
+            column["name"] for column in registered["schema"]["input_schema"]["columnar_schema"]
+        ] == FEATURES
         assert registered["example"] is not None
 
 
@@ -174,11 +196,18 @@ def test_accuracy_on_synthetic_passengers_is_near_the_cross_validated_one(job, m
 def test_confusion_matrix_has_died_first_and_every_cell_in_its_place(tmp_path, monkeypatch):
     seen = {}
     heatmap = pipeline.seaborn.heatmap
-    monkeypatch.setattr(pipeline.seaborn, "heatmap", lambda table, **look: seen.update(axes=heatmap(table, **look)))
+    monkeypatch.setattr(
+        pipeline.seaborn, "heatmap", lambda table, **look: seen.update(axes=heatmap(table, **look))
+    )
     pipeline.draw_confusion_matrix(np.array([[97, 10], [16, 56]]), tmp_path / "matrix.png")
     axes = seen["axes"]
-    ticks = [[label.get_text() for label in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis)]
-    assert ticks == [["died", "survived"]] * 2 and (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "actual")
+    ticks = [
+        [label.get_text() for label in axis.get_ticklabels()] for axis in (axes.xaxis, axes.yaxis)
+    ]
+    assert ticks == [["died", "survived"]] * 2 and (axes.get_xlabel(), axes.get_ylabel()) == (
+        "predicted",
+        "actual",
+    )
     assert [text.get_text() for text in axes.texts] == ["97\n54%", "10\n6%", "16\n9%", "56\n31%"]
 
 

@@ -1,4 +1,5 @@
-"""The apps as they run: `python app.py` beside a served Hopsworks filled by the real pipelines, in a real Chromium."""
+"""The apps as they run: `python app.py` beside a served Hopsworks filled by the real pipelines, in
+a real Chromium."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
-PREDICT, MONITOR = REPOSITORY / "huggingface-spaces-titanic", REPOSITORY / "huggingface-spaces-titanic-monitor"
+PREDICT, MONITOR = (
+    REPOSITORY / "huggingface-spaces-titanic",
+    REPOSITORY / "huggingface-spaces-titanic-monitor",
+)
 PATIENCE = 60_000  # milliseconds; on a busy machine a browser is slow
 # Gradio cuts off what is too wide, so it need not make the page scroll
 BEYOND_THE_EDGE = """[...document.querySelectorAll("main *")]
@@ -37,11 +41,16 @@ def free_port() -> int:
 
 
 class Hopsworks:
-    """`python -m local_hopsworks serve` over one store, to be stopped and started again on the same port."""
+    """`python -m local_hopsworks serve` over one store, to be stopped and started again on the same
+    port."""
 
     def __init__(self, home: Path, environment: dict[str, str], project: str = "local") -> None:
         self.home, self.project, self.port = home, project, free_port()
-        self.environment = {**environment, "LOCAL_HOPSWORKS_HOME": str(home), "HOPSWORKS_PROJECT": project}
+        self.environment = {
+            **environment,
+            "LOCAL_HOPSWORKS_HOME": str(home),
+            "HOPSWORKS_PROJECT": project,
+        }
         self.start()
 
     def start(self) -> None:
@@ -68,17 +77,28 @@ class Hopsworks:
             [sys.executable, *map(str, command)], env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180,
         )  # fmt: skip
-        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+        assert done.returncode == 0, (
+            f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}"
+        )
         return done.stdout
 
     def sdk(self, code: str, *arguments: str | Path) -> None:
-        """Run a few lines with the SDK logged in as `project`. The one connection of this process is for others."""
-        self.program("-c", f"import hopsworks, sys\nproject = hopsworks.login()\n{code}", *arguments, **self.login)
+        """Run a few lines with the SDK logged in as `project`. The one connection of this process
+        is for others."""
+        self.program(
+            "-c",
+            f"import hopsworks, sys\nproject = hopsworks.login()\n{code}",
+            *arguments,
+            **self.login,
+        )
 
 
 @pytest.fixture(scope="module")
-def make_hopsworks(tmp_path_factory: pytest.TempPathFactory, environment: dict) -> Iterator[Callable[..., Hopsworks]]:
-    # To the end of the file only: apps that look for news twice a second would slow down all that comes after
+def make_hopsworks(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict
+) -> Iterator[Callable[..., Hopsworks]]:
+    # To the end of the file only: apps that look for news twice a second would slow down all that
+    # comes after
     made: list[Hopsworks] = []
 
     def make(start: Path | None = None) -> Hopsworks:
@@ -117,7 +137,9 @@ class App:
                 return
             except OSError:
                 stopped = self.process.poll() is not None
-                assert not stopped and time.monotonic() < deadline, f"{folder.name} does not answer:\n{self.log()}"
+                assert not stopped and time.monotonic() < deadline, (
+                    f"{folder.name} does not answer:\n{self.log()}"
+                )
                 time.sleep(0.1)
 
     def log(self) -> str:
@@ -129,12 +151,19 @@ class App:
 
 
 @pytest.fixture(scope="module")
-def start_app(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Callable[..., App]]:
+def start_app(
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
+) -> Iterator[Callable[..., App]]:
     started: list[App] = []
 
     def start(folder: Path, **variables: str) -> App:
         place = tmp_path_factory.mktemp("app")
-        own = {"GRADIO_TEMP_DIR": str(place), "TICK_SECONDS": "0.5", "CHECK_SECONDS": "0.5", "REFRESH_SECONDS": "0.5"}
+        own = {
+            "GRADIO_TEMP_DIR": str(place),
+            "TICK_SECONDS": "0.5",
+            "CHECK_SECONDS": "0.5",
+            "REFRESH_SECONDS": "0.5",
+        }
         started.append(App(folder, {**environment, **own, **variables}, place / "log"))
         return started[-1]
 
@@ -148,7 +177,9 @@ def start_app(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, s
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     named = os.environ.get("CHROMIUM", "chromium")
-    chromium = shutil.which(named) or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = (
+        shutil.which(named) or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    )
     if chromium is None:
         pytest.fail(
             "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"
@@ -162,15 +193,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open an address in a new window. None may ask another host, log an error, scroll sideways or be loaded anew."""
+    """Open an address in a new window. None may ask another host, log an error, scroll sideways or
+    be loaded anew."""
     opened: list[tuple[Page, list[str]]] = []
 
     def visit(url: str, width: int = 1280, scheme: str = "light") -> Page:
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
         context.set_default_timeout(PATIENCE)
         page, wrong = context.new_page(), []
-        page.on("request", lambda request: _is_ours(request.url, url) or wrong.append(f"asks {request.url}"))
-        page.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
+        page.on(
+            "request",
+            lambda request: _is_ours(request.url, url) or wrong.append(f"asks {request.url}"),
+        )
+        page.on(
+            "console",
+            lambda message: message.type == "error" and wrong.append(f"console: {message.text}"),
+        )
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         opened.append((page, wrong))
         page.goto(url)
@@ -181,7 +219,9 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     for page, wrong in opened:
         assert not wrong, wrong
         assert page.evaluate("window.sameDocument"), "the document was loaded anew"
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page scrolls sideways"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+            "the page scrolls sideways"
+        )
         assert page.evaluate(BEYOND_THE_EDGE) == []
         page.context.close()
 

@@ -47,10 +47,17 @@ def test_versions_are_those_of_the_repository(folder):
 @folders
 def test_what_is_imported_is_required_and_nothing_else(folder):
     tree = ast.parse((folder / "app.py").read_text())
-    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     packages = {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)
-    required = {{"scikit-learn": "sklearn"}.get(name, name) for name in pins(folder / "requirements.txt")}
+    required = {
+        {"scikit-learn": "sklearn"}.get(name, name) for name in pins(folder / "requirements.txt")
+    }
     assert packages == required | {"gradio"}
 
 

@@ -18,7 +18,8 @@ from scipy.stats import binomtest
 
 from .conftest import MONITOR, REPOSITORY
 
-# Passengers of whom some are predicted to survive, some to die, and one wrongly. `make screenshots` wants more of them
+# Passengers of whom some are predicted to survive, some to die, and one wrongly. `make screenshots`
+# wants more of them
 SEEDS = [*range(20, 20 + int(os.environ.get("MORE_PASSENGERS", "0"))), 1, 14, 18]
 UPLOAD = """
 import pathlib
@@ -61,31 +62,58 @@ def monitor():
 def pictures(predicted):
     """PNGs as the pipelines draw them, by name."""
     files = predicted.home / "projects" / "local"
-    drawn = {path.name: path.read_bytes() for path in (files / "Resources" / "images").glob("*.png")}
+    drawn = {
+        path.name: path.read_bytes() for path in (files / "Resources" / "images").glob("*.png")
+    }
     matrix = (files / "Models" / "titanic" / "1" / "Files" / "confusion_matrix.png").read_bytes()
     outcomes = {"latest_passenger_prediction": "1", "actual_passenger_outcome": "0"}
-    outcomes = {f"{name}.png": (REPOSITORY / "assets" / f"{one}.png").read_bytes() for name, one in outcomes.items()}
+    outcomes = {
+        f"{name}.png": (REPOSITORY / "assets" / f"{one}.png").read_bytes()
+        for name, one in outcomes.items()
+    }
     return {**drawn, **outcomes, "confusion_matrix.png": matrix}
 
 
 @pytest.fixture
 def put(pictures, tmp_path_factory):
-    """Store a state: a passenger of four days ago, predicted wrong, the last of 70 with 40 right; or as told."""
+    """Store a state: a passenger of four days ago, predicted wrong, the last of 70 with 40 right;
+    or as told."""
 
     def store(hopsworks, leave_out=(), torn=False, newest=None, **told):
         folder = tmp_path_factory.mktemp("images")
         content = {name: png for name, png in pictures.items() if name not in leave_out}
         at = datetime.now(timezone.utc) - timedelta(days=4, hours=1)
-        passenger = {"words": "adult man, 3rd class, low fare", "pclass": 3, "sex": 0, "age_bin": 2, "fare_bin": 0}
-        passenger |= {"passenger_id": 10**9 + 7, "prediction": 1, "label": 0, "survival_probability": 0.5432}
+        passenger = {
+            "words": "adult man, 3rd class, low fare",
+            "pclass": 3,
+            "sex": 0,
+            "age_bin": 2,
+            "fare_bin": 0,
+        }
+        passenger |= {
+            "passenger_id": 10**9 + 7,
+            "prediction": 1,
+            "label": 0,
+            "survival_probability": 0.5432,
+        }
         state = {
             "format": 1,
-            "model": {"name": "titanic", "version": 3, "cv_accuracy": 0.82, "sex_alone_accuracy": 0.787},
+            "model": {
+                "name": "titanic",
+                "version": 3,
+                "cv_accuracy": 0.82,
+                "sex_alone_accuracy": 0.787,
+            },
             "predictions": 70,
             "correct": 40,
             "confusion_matrix": [[30, 20], [10, 10]],
-            "watch": {"verdict": "Look", "why": ["Since Monday <b>40 of 70</b>.", "Of the 200 91% are female."]},
-            "recent": [{**passenger, "model_version": 3, "datetime": at.isoformat(), **(newest or {})}],
+            "watch": {
+                "verdict": "Look",
+                "why": ["Since Monday <b>40 of 70</b>.", "Of the 200 91% are female."],
+            },
+            "recent": [
+                {**passenger, "model_version": 3, "datetime": at.isoformat(), **(newest or {})}
+            ],
             "pictures": {name: hashlib.sha256(png).hexdigest() for name, png in content.items()},
         }
         for name, png in content.items():
@@ -124,7 +152,9 @@ def test_a_new_prediction_appears_in_the_open_page(predicted, page, screenshot):
     expect(latest).to_contain_text(f"{newest['survival_probability']:.0%} for survival")
     expect(latest).to_contain_text("✓ Match" if match else "✗ Mismatch")
     for caption, outcome in (("Predicted", newest["prediction"]), ("Actual", newest["label"])):
-        expect(latest.get_by_role("img", name=f"{caption}: {['died', 'survived'][outcome]}")).to_be_visible()
+        expect(
+            latest.get_by_role("img", name=f"{caption}: {['died', 'survived'][outcome]}")
+        ).to_be_visible()
     interval = binomtest(stored["correct"], total).proportion_ci(method="wilson")
     expect(numbers(page)).to_contain_text(f"{stored['correct'] / total:.0%}")
     expect(numbers(page)).to_contain_text(f"95% interval {interval.low:.0%} to {interval.high:.0%}")
@@ -141,7 +171,9 @@ def test_a_new_prediction_appears_in_the_open_page(predicted, page, screenshot):
     screenshot(page, "monitor_desktop_light")
 
 
-def test_on_a_phone_in_the_dark_the_recent_predictions_are_a_table(app, predicted, open_page, screenshot):
+def test_on_a_phone_in_the_dark_the_recent_predictions_are_a_table(
+    app, predicted, open_page, screenshot
+):
     page = open_page(app.url, width=390, scheme="dark")
     table = page.get_by_role("table", name="Four most recent predictions")
     expect(table.get_by_role("row")).to_have_count(1 + len(stored_in(predicted)["recent"]))
@@ -150,8 +182,16 @@ def test_on_a_phone_in_the_dark_the_recent_predictions_are_a_table(app, predicte
 
 
 def test_parts_have_roles_and_names(page):
-    expect(page.get_by_role("heading", level=1)).to_have_text("Titanic predictions and what happened")
-    parts = ["Numbers", "Latest passenger", "Confusion matrix", "Four most recent predictions", "Accuracy over time"]
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Titanic predictions and what happened"
+    )
+    parts = [
+        "Numbers",
+        "Latest passenger",
+        "Confusion matrix",
+        "Four most recent predictions",
+        "Accuracy over time",
+    ]
     for name in parts:
         expect(page.get_by_role("region", name=name)).to_be_visible()
     matrix = page.get_by_role("region", name="Confusion matrix")
@@ -160,7 +200,8 @@ def test_parts_have_roles_and_names(page):
 
 
 def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_page, put, screenshot):
-    """Hopsworks down, nothing stored, stale, hostile, torn, broken, down again: all in one document."""
+    """Hopsworks down, nothing stored, stale, hostile, torn, broken, down again: all in one
+    document."""
     hopsworks = make_hopsworks()
     hopsworks.stop()
     page = open_page(start_app(MONITOR, **hopsworks.login).url)
@@ -194,12 +235,18 @@ def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_pag
     expect(stale).to_have_count(0)
     expect(numbers(page)).to_contain_text("Fine")
     expect(look).to_have_count(0)
-    expect(page.get_by_role("region", name="Accuracy over time")).to_contain_text("No drop in accuracy.")
-    expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text("once both were predicted")
+    expect(page.get_by_role("region", name="Accuracy over time")).to_contain_text(
+        "No drop in accuracy."
+    )
+    expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text(
+        "once both were predicted"
+    )
     assert page.evaluate("window.caught") is None
     screenshot(page, "monitor_no_matrix_yet")
 
-    put(hopsworks, torn=True, newest=newest)  # it is whole for a moment of the next upload, which brings the pictures
+    put(
+        hopsworks, torn=True, newest=newest
+    )  # it is whole for a moment of the next upload, which brings the pictures
     torn = notice.filter(has_text="do not belong to the stored monitor.json")
     expect(torn).to_contain_text("This is what was stored at")
     expect(latest).to_contain_text(hostile)  # the last good state
@@ -231,7 +278,9 @@ def test_without_a_key_the_page_says_so(start_app, open_page):
 def test_hopsworks_is_asked_once_per_refresh_however_many_pages_look(monitor, monkeypatch):
     read = []
     monkeypatch.setattr(monitor, "REFRESH_SECONDS", 0.2)
-    monkeypatch.setattr(monitor, "connect", lambda: type("Project", (), {"get_dataset_api": lambda self: None})())
+    monkeypatch.setattr(
+        monitor, "connect", lambda: type("Project", (), {"get_dataset_api": lambda self: None})()
+    )
     monkeypatch.setattr(monitor, "read_view", lambda *_: read.append(time.monotonic()))
     latest = monitor.LatestView()
     end = time.monotonic() + 1.1
@@ -252,7 +301,9 @@ def test_hopsworks_is_asked_once_per_refresh_however_many_pages_look(monitor, mo
     assert len(read) <= 8  # nobody looks, nobody is asked
 
 
-@pytest.mark.parametrize(("correct", "total"), [(0, 1), (1, 1), (11, 12), (49, 60), (300, 365), (10_000, 12_345)])
+@pytest.mark.parametrize(
+    ("correct", "total"), [(0, 1), (1, 1), (11, 12), (49, 60), (300, 365), (10_000, 12_345)]
+)
 def test_the_interval_is_wilsons(monitor, correct, total):
     interval = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
     assert monitor.wilson(correct, total) == pytest.approx((interval.low, interval.high), abs=1e-6)

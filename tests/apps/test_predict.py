@@ -1,4 +1,5 @@
-"""The predict app: what a visitor sees and does, what a program gets, and what happens when something is missing."""
+"""The predict app: what a visitor sees and does, what a program gets, and what happens when
+something is missing."""
 
 from __future__ import annotations
 
@@ -66,7 +67,9 @@ def test_a_default_passenger_is_shown_at_once(page, result, model_folder, screen
     expect(result).to_contain_text(f"{count} passengers like this, {survived} survived")
     expect(result.get_by_role("img", name="died")).to_be_visible()
     expect(page.get_by_text("Model titanic, version 1, trained on")).to_contain_text("sex")
-    expect(page.get_by_text("Age group:")).to_have_text("Age group: adult, over 18 and up to 55 years")
+    expect(page.get_by_text("Age group:")).to_have_text(
+        "Age group: adult, over 18 and up to 55 years"
+    )
     screenshot(page, "predict_desktop_light")
 
 
@@ -79,8 +82,13 @@ def test_every_change_is_predicted_at_once(page, result):
     age.blur()
     expect(result).to_contain_text("Female, 38 (adult), 1st class, high fare")
     expect(result).to_contain_text("survived")
-    expect(result.get_by_role("img")).to_have_accessible_name("A cheerful passenger in a lifebuoy: survived")
-    assert int(result.get_by_role("meter", name="Chance of survival").get_attribute("aria-valuenow")) > 90
+    expect(result.get_by_role("img")).to_have_accessible_name(
+        "A cheerful passenger in a lifebuoy: survived"
+    )
+    assert (
+        int(result.get_by_role("meter", name="Chance of survival").get_attribute("aria-valuenow"))
+        > 90
+    )
     page.get_by_role("radio", name="Male", exact=True).check()
     expect(result).to_contain_text("Male, 38 (adult), 1st class, high fare")
 
@@ -115,7 +123,9 @@ def test_a_passenger_nobody_was_like_is_called_so(page, result, screenshot):
     screenshot(page, "predict_nobody_like_this")
 
 
-@pytest.mark.parametrize("button", ["A lady in 1st class, 38", "A man in 3rd class, 22", "A boy in 2nd class, 6"])
+@pytest.mark.parametrize(
+    "button", ["A lady in 1st class, 38", "A man in 3rd class, 22", "A boy in 2nd class, 6"]
+)
 def test_examples_fill_the_form_and_are_predicted(page, result, button):
     page.get_by_role("button", name=button).click()
     description, years = button.split(", ")
@@ -150,7 +160,9 @@ def test_parts_have_roles_and_names(page):
     for name in ("Class", "Gender", "Fare type"):
         expect(page.get_by_role("radiogroup", name=name, exact=True)).to_be_visible()
     expect(page.get_by_role("region", name="Passenger")).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Would they have survived the Titanic?")
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Would they have survived the Titanic?"
+    )
 
 
 def test_on_a_phone_in_the_dark_the_prediction_stays_in_sight(app, open_page, screenshot):
@@ -165,13 +177,21 @@ def test_on_a_phone_in_the_dark_the_prediction_stays_in_sight(app, open_page, sc
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 40
 
 
-def test_all_inputs_are_answered_as_by_the_registered_model_and_the_batch_pipeline(app, model_folder, encoding):
+def test_all_inputs_are_answered_as_by_the_registered_model_and_the_batch_pipeline(
+    app, model_folder, encoding
+):
     model = joblib.load(model_folder / "model.joblib")
     inputs = list(itertools.product(*(encoding[name] for name in encoding["features"])))
-    rows = pd.DataFrame([[each["code"] for each in one] for one in inputs], columns=encoding["features"])
+    rows = pd.DataFrame(
+        [[each["code"] for each in one] for one in inputs], columns=encoding["features"]
+    )
     answers = []
     for pclass, sex, age_bin, fare_bin in inputs:
-        answers.append(ask(app, pclass["code"], sex["label"], age_bin["up_to"], fare_bin["label"]).json()["data"][0])
+        answers.append(
+            ask(app, pclass["code"], sex["label"], age_bin["up_to"], fare_bin["label"]).json()[
+                "data"
+            ][0]
+        )
     answers = pd.DataFrame(answers)
     assert len(answers) == 96
     assert answers["survived"].tolist() == model.predict(rows).tolist()
@@ -185,7 +205,9 @@ def test_all_inputs_are_answered_as_by_the_registered_model_and_the_batch_pipeli
 def test_clients_of_gradio_are_answered(app):
     from gradio_client import Client
 
-    answer = Client(app.url, verbose=False).predict(pclass=3, sex="male", age=22, fare_type="low", api_name="/predict")
+    answer = Client(app.url, verbose=False).predict(
+        pclass=3, sex="male", age=22, fare_type="low", api_name="/predict"
+    )
     assert answer["survived"] == 0
     assert answer["age_group"] == "adult"
     assert 0 < answer["survival_probability"] < 0.5
@@ -203,7 +225,10 @@ def test_clients_of_gradio_are_answered(app):
         ((3, "male", 100.5, "low"), "age is 100.5, but must be over 0 and at most 100 years."),
         ((3, "male", "22", "low"), "age is '22', but must be over 0 and at most 100 years."),
         ((3, "male", None, "low"), "age is None, but must be over 0 and at most 100 years."),
-        ((3, "male", 22, 7.25), "fare_type is 7.25, but must be one of 'low', 'low_med', 'high_med', 'high'."),
+        (
+            (3, "male", 22, 7.25),
+            "fare_type is 7.25, but must be one of 'low', 'low_med', 'high_med', 'high'.",
+        ),
     ],
 )
 def test_wrong_values_get_a_sentence(app, passenger, sentence):
@@ -222,16 +247,25 @@ def test_without_a_key_the_page_says_so_and_how_to_start(start_app, open_page, s
 
 
 def test_a_wrong_key_is_called_wrong(hopsworks, start_app, open_page):
-    page = open_page(start_app(PREDICT, **{**hopsworks.login, "HOPSWORKS_API_KEY": "wrong.key"}).url)
-    expect(page.get_by_role("status").filter(has_text="lets nobody in")).to_contain_text("HOPSWORKS_API_KEY")
+    page = open_page(
+        start_app(PREDICT, **{**hopsworks.login, "HOPSWORKS_API_KEY": "wrong.key"}).url
+    )
+    expect(page.get_by_role("status").filter(has_text="lets nobody in")).to_contain_text(
+        "HOPSWORKS_API_KEY"
+    )
 
 
-def test_an_open_page_follows_what_happens(make_hopsworks, model_folder, start_app, open_page, tmp_path, screenshot):
-    """No model, a model, no Hopsworks, Hopsworks again, a newer model, models that cannot be used: one document."""
+def test_an_open_page_follows_what_happens(
+    make_hopsworks, model_folder, start_app, open_page, tmp_path, screenshot
+):
+    """No model, a model, no Hopsworks, Hopsworks again, a newer model, models that cannot be used:
+    one document."""
     hopsworks = make_hopsworks()
     page = open_page(start_app(PREDICT, **hopsworks.login).url)
     notice, result = page.get_by_role("status"), page.get_by_role("region", name="Prediction")
-    expect(notice.filter(has_text="No model is registered yet")).to_contain_text("python titanic_training_pipeline.py")
+    expect(notice.filter(has_text="No model is registered yet")).to_contain_text(
+        "python titanic_training_pipeline.py"
+    )
     expect(result).to_have_count(0)
     screenshot(page, "predict_no_model")
 
@@ -257,13 +291,17 @@ def test_an_open_page_follows_what_happens(make_hopsworks, model_folder, start_a
     (newer / "encoding.json").write_text(json.dumps(encoding))
     hopsworks.sdk(REGISTER, newer, "0.9")
     expect(page.get_by_text("version 2,")).to_be_visible()
-    expect(result).to_contain_text(f"Male, 29 (adult), {mark}")  # the visitor's choices stay; a label is only text
+    expect(result).to_contain_text(
+        f"Male, 29 (adult), {mark}"
+    )  # the visitor's choices stay; a label is only text
     assert page.evaluate("window.caught") is None
 
     hopsworks.sdk(REGISTER, model_folder, "0.85", "refused")  # newer, but training found it unfit
     (newer / "model.joblib").write_bytes(b"no model")
     hopsworks.sdk(REGISTER, newer, "0.91")
-    expect(notice.filter(has_text="Version 4 of the model cannot be used")).to_contain_text("RETRAIN=True")
+    expect(notice.filter(has_text="Version 4 of the model cannot be used")).to_contain_text(
+        "RETRAIN=True"
+    )
     expect(page.get_by_text("version 2,")).to_be_visible()  # goes on with the one it has
 
     model = joblib.load(model_folder / "model.joblib")
@@ -271,7 +309,9 @@ def test_an_open_page_follows_what_happens(make_hopsworks, model_folder, start_a
         patch.setattr(sklearn.base, "__version__", "1.0.2")
         joblib.dump(model, newer / "model.joblib")
     hopsworks.sdk(REGISTER, newer, "0.92")
-    made = notice.filter(has_text=f"made with scikit-learn 1.0.2, but this app has {sklearn.__version__}")
+    made = notice.filter(
+        has_text=f"made with scikit-learn 1.0.2, but this app has {sklearn.__version__}"
+    )
     expect(made).to_be_visible()
     screenshot(page, "predict_model_unusable")
 

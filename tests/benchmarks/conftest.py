@@ -1,4 +1,5 @@
-"""What the benchmarks share: doing one thing in two ways in turns, and the table that `make bench` ends with."""
+"""What the benchmarks share: doing one thing in two ways in turns, and the table that `make bench`
+ends with."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ def size(request: Any) -> int:
 
 @pytest.fixture
 def compare(request: Any) -> Callable[..., None]:
-    """Do ours and another's in turns; a line of the table has the medians of both in seconds, and their ratio."""
+    """Do ours and another's in turns; a line of the table has the medians of both in seconds, and
+    their ratio."""
 
     def run(
         work: str,
@@ -44,7 +46,13 @@ def compare(request: Any) -> Callable[..., None]:
                 start = time.perf_counter()
                 function()
                 seconds[function].append(time.perf_counter() - start)
-        row = (work, rows, statistics.median(seconds[ours]), name, statistics.median(seconds[other]))
+        row = (
+            work,
+            rows,
+            statistics.median(seconds[ours]),
+            name,
+            statistics.median(seconds[other]),
+        )
         request.config.stash[ROWS].append(row)
 
     return run
@@ -52,13 +60,15 @@ def compare(request: Any) -> Callable[..., None]:
 
 @pytest.fixture
 def report(request: Any) -> Callable[..., None]:
-    """Add a line to the table: work, number of rows, ours, name of the other, its; last, a unit other than seconds."""
+    """Add a line to the table: work, number of rows, ours, name of the other, its; last, a unit
+    other than seconds."""
     return lambda *line: request.config.stash[ROWS].append(line)
 
 
 @pytest.fixture
 def awake(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """From then on Model.save of the SDK does not sleep five seconds before it looks for the model."""
+    """From then on Model.save of the SDK does not sleep five seconds before it looks for the
+    model."""
     without = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
     return lambda: monkeypatch.setattr("hsml.engine.model_engine.time", without)
 
@@ -72,7 +82,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
         of = (unit or ["s"])[0]
-        write(f"{work:66} {size:>10} {ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}  of {name}")
+        write(
+            f"{work:66} {size:>10} {ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}  of {name}"
+        )
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")

@@ -1,4 +1,5 @@
-"""The same work on Feast and MLflow, in an environment of their own; test_peers.py runs this. Prints seconds as JSON.
+"""The same work on Feast and MLflow, in an environment of their own; test_peers.py runs this.
+Prints seconds as JSON.
 
 python peers.py feast FOLDER ROWS      python peers.py mlflow FOLDER MODEL
 """
@@ -23,7 +24,8 @@ def median_of(function):
 
 
 def feast(folder, rows):
-    """Local provider with DuckDB as offline store: write features, join them to labels in time, read them all."""
+    """Local provider with DuckDB as offline store: write features, join them to labels in time,
+    read them all."""
     import pandas as pd
     from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
     from feast.types import Int64
@@ -45,7 +47,9 @@ def feast(folder, rows):
         )
     )  # fmt: skip
     store.apply([entity, view])
-    labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + pd.Timedelta(hours=1), label=1)
+    labels = data[["id", "event_time"]].assign(
+        event_time=data["event_time"] + pd.Timedelta(hours=1), label=1
+    )
     features = [f"rows:{name}" for name in names]
 
     def write():
@@ -55,7 +59,8 @@ def feast(folder, rows):
     def join():
         assert len(store.get_historical_features(labels, features).to_df()) == rows
 
-    def read():  # DuckDB's historical features need entities; this is what materialisation reads with
+    # DuckDB's historical features need entities; this is what materialisation reads with
+    def read():
         times = data["event_time"].min().to_pydatetime(), data["event_time"].max().to_pydatetime()
         job = store._get_provider().offline_store.pull_all_from_table_or_query(
             store.config, source, ["id"], names, "event_time", None, *times
@@ -65,7 +70,12 @@ def feast(folder, rows):
     def add():
         store.write_to_offline_store("rows", data.head(1000))
 
-    return {"write": median_of(write), "join": median_of(join), "read": median_of(read), "add": median_of(add)}
+    return {
+        "write": median_of(write),
+        "join": median_of(join),
+        "read": median_of(read),
+        "add": median_of(add),
+    }
 
 
 def mlflow(folder, model):
@@ -74,7 +84,9 @@ def mlflow(folder, model):
 
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.set_experiment(
-        experiment_id=mlflow.create_experiment("bench", artifact_location=(folder / "files").as_uri())
+        experiment_id=mlflow.create_experiment(
+            "bench", artifact_location=(folder / "files").as_uri()
+        )
     )
     classifier = pickle.loads(Path(model).read_bytes())
 
@@ -82,13 +94,23 @@ def mlflow(folder, model):
         with mlflow.start_run():
             mlflow.log_metric("accuracy", 0.8)
             mlflow.sklearn.log_model(
-                classifier, name="model", registered_model_name="bench", serialization_format="cloudpickle"
+                classifier,
+                name="model",
+                registered_model_name="bench",
+                serialization_format="cloudpickle",
             )
 
-    return {"save": median_of(save), "load": median_of(lambda: mlflow.sklearn.load_model("models:/bench/1"))}
+    return {
+        "save": median_of(save),
+        "load": median_of(lambda: mlflow.sklearn.load_model("models:/bench/1")),
+    }
 
 
 if __name__ == "__main__":
     what, where, size_or_model = sys.argv[1:]
-    measured = feast(Path(where), int(size_or_model)) if what == "feast" else mlflow(Path(where), size_or_model)
+    measured = (
+        feast(Path(where), int(size_or_model))
+        if what == "feast"
+        else mlflow(Path(where), size_or_model)
+    )
     print("MEASURED" + json.dumps(measured))

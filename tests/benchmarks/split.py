@@ -1,10 +1,11 @@
-"""Runs a script and prints what its wall time went into, as seconds in JSON; test_split.py starts this.
+"""Runs a script and prints what its wall time went into, as seconds in JSON; test_split.py starts
+this.
 
     python split.py SCRIPT
 
-Each moment counts once, for the first of these that it belongs to: the SDK sleeps (time.sleep, and the end of its
-loading animation), our server works (it is imported, starts, stops, or has a request or a read to answer), the main
-thread imports. What is left is work, the SDK's and the script's.
+Each moment counts once, for the first of these that it belongs to: the SDK sleeps (time.sleep, and
+the end of its loading animation), our server works (it is imported, starts, stops, or has a request
+or a read to answer), the main thread imports. What is left is work, the SDK's and the script's.
 """
 
 import builtins
@@ -68,8 +69,8 @@ def measure_server():
 
     with span("server"):
         from local_hopsworks import server
-        from local_hopsworks.query import service
-        from local_hopsworks.rest import app
+        from local_hopsworks.http import app
+        from local_hopsworks.offline import service
 
     for name in ("__init__", "start", "stop"):
         spanned(server.Server, name, "server")

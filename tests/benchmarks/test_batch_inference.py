@@ -1,9 +1,11 @@
-"""What a run of the batch inference pipeline costs after 1e2, 1e4 and 1e6 predictions, as a ratio to the smallest.
+"""What a run of the batch inference pipeline costs after 1e2, 1e4 and 1e6 predictions, as a ratio
+to the smallest.
 
     pytest tests/benchmarks/test_batch_inference.py -o addopts=--import-mode=importlib -s
 
-Prints ratios and asserts none. Each history is stored in bulk, a passenger a minute up to three days ago; a run finds
-one new passenger, predicts it and publishes. Beside it a run that has lost monitor.json and reads the whole history.
+Prints ratios and asserts none. Each history is stored in bulk, a passenger a minute up to three
+days ago; a run finds one new passenger, predicts it and publishes. Beside it a run that has lost
+monitor.json and reads the whole history.
 """
 
 import json
@@ -65,4 +67,11 @@ def test_cost_of_a_run_against_the_history(environment, tmp_path, report):
     for size in SIZES[1:]:
         for what, ours, smallest in zip(WHAT, measured[size], measured[SIZES[0]], strict=True):
             unit = ("kB",) if "monitor.json" in what else ()
-            report(f"batch inference after as many predictions{what}", size, ours, f"after {SIZES[0]}", smallest, *unit)
+            report(
+                f"batch inference after as many predictions{what}",
+                size,
+                ours,
+                f"after {SIZES[0]}",
+                smallest,
+                *unit,
+            )

@@ -1,7 +1,9 @@
-"""Rows through the SDK and the embedded server, beside the same Delta write or DuckDB read done directly.
+"""Rows through the SDK and the embedded server, beside the same Delta write or DuckDB read done
+directly.
 
-`read()` of the SDK lasts multiples of 0.5 s, because it waits for the thread that draws its loading animation. The same
-stream without that animation is `read_batches()`, and that is what is compared here; make bench prints `read()` once.
+`read()` of the SDK lasts multiples of 0.5 s, because it waits for the thread that draws its loading
+animation. The same stream without that animation is `read_batches()`, and that is what is compared
+here; make bench prints `read()` once.
 """
 
 import shutil
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from local_hopsworks.query import run
+from local_hopsworks.offline import run
 from tests.benchmarks.work import COLUMNS, START, directly, frame, merge, through_the_sdk, write
 
 
@@ -19,7 +21,12 @@ def new_group(feature_store):
     made = []
 
     def create(name, **options):
-        options = {"primary_key": ["id"], "event_time": "event_time", "statistics_config": False, **options}
+        options = {
+            "primary_key": ["id"],
+            "event_time": "event_time",
+            "statistics_config": False,
+            **options,
+        }
         group = feature_store.create_feature_group(name=name, version=len(made) + 1, **options)
         made.append(group)
         return group
@@ -57,8 +64,12 @@ def test_insert(new_group, data, size, tmp_path, compare):
 
 def test_read(stored, size, compare):
     group, folder = stored
-    assert len(through_the_sdk(group.select_all())) == len(directly(folder)) == size  # and the first reads are over
-    compare("read", lambda: through_the_sdk(group.select_all()), lambda: directly(folder), rows=size)
+    assert (
+        len(through_the_sdk(group.select_all())) == len(directly(folder)) == size
+    )  # and the first reads are over
+    compare(
+        "read", lambda: through_the_sdk(group.select_all()), lambda: directly(folder), rows=size
+    )
 
 
 def test_filtered_read(stored, data, size, compare):
@@ -113,12 +124,16 @@ def test_window(stored, size, compare, monkeypatch, request, kind):
 
 def test_point_in_time_join(stored, new_group, data, size, tmp_path, compare):
     group, folder = stored
-    labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + np.timedelta64(1, "h"), label=1)
+    labels = data[["id", "event_time"]].assign(
+        event_time=data["event_time"] + np.timedelta64(1, "h"), label=1
+    )
     label_group = new_group(f"bench_labels_{size}")
     label_group.insert(labels)
     write(tmp_path / "labels", labels)
     query = label_group.select_all().join(group.select(COLUMNS), on=["id"])
-    sql = "SELECT l.id, l.event_time, l.label, r.x0, r.x1, r.x2, r.x3 FROM labels l ASOF JOIN rows r"
+    sql = (
+        "SELECT l.id, l.event_time, l.label, r.x0, r.x1, r.x2, r.x3 FROM labels l ASOF JOIN rows r"
+    )
     sql += " ON l.id = r.id AND l.event_time >= r.event_time ORDER BY l.id, l.event_time"
     compare(
         "point-in-time join",
@@ -145,7 +160,10 @@ def test_upsert(new_group, data, size, tmp_path, compare):
     write(folder, data)
     changed = frame(size // 2, size)
     compare(
-        "upsert as many rows, half of them new", lambda: group.insert(changed), lambda: merge(folder, changed), size
+        "upsert as many rows, half of them new",
+        lambda: group.insert(changed),
+        lambda: merge(folder, changed),
+        size,
     )
 
 
@@ -156,17 +174,25 @@ def test_read_with_animation(stored, size, compare):
 
 
 def test_training_split(feature_store, stored, size, compare):
-    """Mostly the SDK's own shuffling and statistics, in Python: 1e7 rows would take minutes of them."""
+    """Mostly the SDK's own shuffling and statistics, in Python: 1e7 rows would take minutes of
+    them."""
     from sklearn.model_selection import train_test_split
 
     if size > 1_000_000:
         return
     group, folder = stored
-    view = feature_store.create_feature_view(name=f"bench_{size}", version=1, query=group.select_all(), labels=["x0"])
+    view = feature_store.create_feature_view(
+        name=f"bench_{size}", version=1, query=group.select_all(), labels=["x0"]
+    )
 
     def bare():
         rows = directly(folder)
         return train_test_split(rows.drop(columns="x0"), rows["x0"], test_size=0.2)
 
-    compare("training split of 20 %, in memory", lambda: view.train_test_split(test_size=0.2), bare, rows=size)
+    compare(
+        "training split of 20 %, in memory",
+        lambda: view.train_test_split(test_size=0.2),
+        bare,
+        rows=size,
+    )
     view.delete()

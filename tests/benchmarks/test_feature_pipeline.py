@@ -1,11 +1,14 @@
-"""The backfill of a large synthetic CSV, in a fresh process and store, beside `pandas.read_csv` and a bare Delta write.
+"""The backfill of a large synthetic CSV, in a fresh process and store, beside `pandas.read_csv` and
+a bare Delta write.
 
-    BENCH_SIZES="1e5 1e6 1e7" pytest tests/benchmarks/test_feature_pipeline.py -o addopts=--import-mode=importlib -s
+    BENCH_SIZES="1e5 1e6 1e7" pytest tests/benchmarks/test_feature_pipeline.py -o
+    addopts=--import-mode=importlib -s
 
-Ours is the whole process, with imports and login; the other is only reading and writing, in processes of their own. On
-a busy machine the seconds of CPU tell more than those of the clock. Memory is the peak beyond that of a backfill of the
-891, as a ratio to the frame that `read_csv` makes. Two backfills may run at once, so the script must upsert: the same
-merge done bare shows how much of all this is delta-rs.
+Ours is the whole process, with imports and login; the other is only reading and writing, in
+processes of their own. On a busy machine the seconds of CPU tell more than those of the clock.
+Memory is the peak beyond that of a backfill of the 891, as a ratio to the frame that `read_csv`
+makes. Two backfills may run at once, so the script must upsert: the same merge done bare shows how
+much of all this is delta-rs.
 """
 
 import json
@@ -48,10 +51,13 @@ def write_csv(path, size):
     with path.open("w") as file:
         file.write(header + "\n")
         random = np.random.default_rng(size)
-        file.writelines(f"{number},{people[random.integers(len(people))]}\n" for number in range(1, size + 1))
+        file.writelines(
+            f"{number},{people[random.integers(len(people))]}\n" for number in range(1, size + 1)
+        )
 
 
-# The peak that the system tells of a child is at least what its parent had, so the child tells its own
+# The peak that the system tells of a child is at least what its parent had, so the child tells its
+# own
 TOLD = """
 import runpy, sys
 
@@ -65,7 +71,10 @@ def process(environment, *command):
     """What it printed, its seconds, and those of CPU."""
     start = time.perf_counter()
     with subprocess.Popen(
-        [sys.executable, *map(str, command)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, *map(str, command)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as running:
         said = running.stdout.read().decode()
         _, status, usage = os.wait4(running.pid, 0)
@@ -76,12 +85,19 @@ def process(environment, *command):
 
 @pytest.fixture(scope="module")
 def backfill(environment, tmp_path_factory):
-    """Of a CSV into a fresh store: what it printed, where its table is, its seconds, those of CPU, its peak memory."""
+    """Of a CSV into a fresh store: what it printed, where its table is, its seconds, those of CPU,
+    its peak memory."""
 
     def run(source):
         home = tmp_path_factory.mktemp("store")
-        toggles = {"BACKFILL": "True", "TITANIC_CSV": str(source), "LOCAL_HOPSWORKS_HOME": str(home)}
-        said, *seconds = process(environment | toggles, "-c", TOLD, ROOT / "titanic_feature_pipeline.py")
+        toggles = {
+            "BACKFILL": "True",
+            "TITANIC_CSV": str(source),
+            "LOCAL_HOPSWORKS_HOME": str(home),
+        }
+        said, *seconds = process(
+            environment | toggles, "-c", TOLD, ROOT / "titanic_feature_pipeline.py"
+        )
         (log,) = home.rglob("_delta_log")
         return said, log.parent, *seconds, int(said.split("PEAK")[1]) * 1024
 
@@ -98,7 +114,9 @@ def test_backfill(environment, backfill, size, tmp_path, report):
         assert f"{size} passengers in, {size} stored." in said
         ours.append(figures)
         for what, those in bare.items():
-            said, *_ = process(environment, "-c", BARE, source, stored, tmp_path / f"{what}{number}", what)
+            said, *_ = process(
+                environment, "-c", BARE, source, stored, tmp_path / f"{what}{number}", what
+            )
             those.append(json.loads(said))
     seconds, cpu, peak = np.median(ours, axis=0)
     (read, read_cpu, frame), (write, write_cpu, _), (merge, merge_cpu, _) = (

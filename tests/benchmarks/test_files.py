@@ -1,5 +1,6 @@
-"""Files and models through the SDK, beside copying them on the disk and beside bare HTTPS: neither side waits for the
-disk. Of a copy, TLS and the SDK's forms are most of the difference, and the second of the two shows that."""
+"""Files and models through the SDK, beside copying them on the disk and beside bare HTTPS: neither
+side waits for the disk. Of a copy, TLS and the SDK's forms are most of the difference, and the
+second of the two shows that."""
 
 import http.server
 import shutil
@@ -27,7 +28,8 @@ def file(tmp_path):
 
 @pytest.fixture
 def bare_https(server, tmp_path):
-    """An address at which files can be put and got, and the certificate to check: Python's own server."""
+    """An address at which files can be put and got, and the certificate to check: Python's own
+    server."""
 
     class Files(http.server.SimpleHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -48,7 +50,9 @@ def bare_https(server, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
     with (
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(folder))) as listening,
+        http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), partial(Files, directory=str(folder))
+        ) as listening,
         requests.Session() as session,
     ):
         listening.socket = context.wrap_socket(listening.socket, server_side=True)
@@ -60,7 +64,12 @@ def bare_https(server, tmp_path):
 
 @pytest.mark.timeout(600)
 def test_upload_and_download(project, file, bare_https, tmp_path, compare):
-    api, made, copied, fetched = project.get_dataset_api(), file(FILE), tmp_path / "copied", str(tmp_path / "fetched")
+    api, made, copied, fetched = (
+        project.get_dataset_api(),
+        file(FILE),
+        tmp_path / "copied",
+        str(tmp_path / "fetched"),
+    )
     address, session = bare_https
 
     def put():

@@ -1,7 +1,9 @@
-"""What the embedded Hopsworks adds to the main job: the same scripts, embedded, and at a server of another process.
+"""What the embedded Hopsworks adds to the main job: the same scripts, embedded, and at a server of
+another process.
 
-Both do what `make run` does with two synthetic passengers, each in a store of its own, in turns; the fastest run
-counts. What remains when the server is elsewhere is the SDK's own time and the work.
+Both do what `make run` does with two synthetic passengers, each in a store of its own, in turns;
+the fastest run counts. What remains when the server is elsewhere is the SDK's own time and the
+work.
 """
 
 import subprocess
@@ -29,7 +31,10 @@ def run_job(environment):
     for script, toggles in JOB:
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, ROOT / script], env=environment | toggles, stdout=subprocess.DEVNULL, check=True
+            [sys.executable, ROOT / script],
+            env=environment | toggles,
+            stdout=subprocess.DEVNULL,
+            check=True,
         )
         seconds.append(time.perf_counter() - start)
     return seconds
@@ -41,8 +46,12 @@ def test_what_the_server_adds(environment, tmp_path, report):
     for number in range(ROUNDS):
         with Server(tmp_path / f"elsewhere{number}") as server:
             elsewhere.append(run_job(environment | server.environment))
-        embedded.append(run_job(environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / f"embedded{number}")}))
-    fastest = [[min(column) for column in zip(*side, strict=True)] for side in (embedded, elsewhere)]
+        embedded.append(
+            run_job(environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / f"embedded{number}")})
+        )
+    fastest = [
+        [min(column) for column in zip(*side, strict=True)] for side in (embedded, elsewhere)
+    ]
     for (script, toggles), ours, theirs in zip(JOB, *fastest, strict=True):
         title = f"main job: BACKFILL {script}" if "BACKFILL" in toggles else f"main job: {script}"
         report(title, None, ours, "a server elsewhere", theirs)

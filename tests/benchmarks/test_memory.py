@@ -1,8 +1,10 @@
-"""Peak memory of reading the largest size, over what the program had before, as a multiple of the frame's own: embedded
-(server and client in one program), and bare. Each in a fresh program; Linux only.
+"""Peak memory of reading the largest size, over what the program had before, as a multiple of the
+frame's own: embedded (server and client in one program), and bare. Each in a fresh program; Linux
+only.
 
-A pandas frame is a copy of Arrow's columns, which the SDK's read() holds until it is made: about 2 is the least. Frames
-that use Arrow's columns as they are need no copy: pandas' own over Arrow, and those of polars.
+A pandas frame is a copy of Arrow's columns, which the SDK's read() holds until it is made: about 2
+is the least. Frames that use Arrow's columns as they are need no copy: pandas' own over Arrow, and
+those of polars.
 """
 
 import subprocess
@@ -64,7 +66,11 @@ def test_peak_of_a_read(environment, reach, tmp_path, report):
     def run(program, *arguments):
         env = {**environment, **reach("polars"), "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
         done = subprocess.run(
-            [sys.executable, "-c", program, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True
+            [sys.executable, "-c", program, *arguments],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
@@ -77,4 +83,11 @@ def test_peak_of_a_read(environment, reach, tmp_path, report):
         for how in ("bare", "to pandas", "to pandas over Arrow", "to polars")
     }
     for how, peak in list(peaks.items())[1:]:
-        report(f"peak memory of a read {how}, in frames", size, peak, "bare, to pandas", peaks["bare"], "×")
+        report(
+            f"peak memory of a read {how}, in frames",
+            size,
+            peak,
+            "bare, to pandas",
+            peaks["bare"],
+            "×",
+        )

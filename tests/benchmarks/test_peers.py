@@ -1,5 +1,6 @@
-"""The same work on Feast (local provider, DuckDB) and MLflow (SQLite and files), which peers.py does in an environment
-of its own: theirs, then ours, each in a program that has done its imports."""
+"""The same work on Feast (local provider, DuckDB) and MLflow (SQLite and files), which peers.py
+does in an environment of its own: theirs, then ours, each in a program that has done its
+imports."""
 
 import json
 import pickle
@@ -37,8 +38,15 @@ def peer(tmp_path_factory):
 
     def run(*arguments):
         # With this process's own environment: both would like to report home, and need not
-        env = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "FEAST_USAGE": "False", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run([python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True)
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "FEAST_USAGE": "False",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        done = subprocess.run(
+            [python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.split("MEASURED")[1])
 
@@ -55,12 +63,16 @@ def test_feast(feature_store, peer, report, tmp_path):
     groups = []
 
     def write():
-        groups.append(feature_store.create_feature_group(name="peer_rows", version=len(groups) + 1, **options))
+        groups.append(
+            feature_store.create_feature_group(name="peer_rows", version=len(groups) + 1, **options)
+        )
         groups[-1].insert(data.head(1))
         groups[-1].insert(data.tail(-1), operation="insert")
 
     ours, group = {"write": median_of(write)}, groups[0]
-    labels = data[["id", "event_time"]].assign(event_time=data["event_time"] + np.timedelta64(1, "h"), label=1)
+    labels = data[["id", "event_time"]].assign(
+        event_time=data["event_time"] + np.timedelta64(1, "h"), label=1
+    )
     label_group = feature_store.create_feature_group(name="peer_labels", version=1, **options)
     label_group.insert(labels)
     query = label_group.select_all().join(group.select(COLUMNS), on=["id"])
@@ -79,18 +91,30 @@ def test_mlflow(project, peer, report, tmp_path, awake):
     classifier = GradientBoostingClassifier(n_estimators=1000).fit(features, features[:, 0] > 1)
     (tmp_path / "model").mkdir()
     made = tmp_path / "model" / "model.pkl"
-    made.write_bytes(pickle.dumps(classifier))  # as MLflow does; joblib takes four times as long to load that
+    made.write_bytes(
+        pickle.dumps(classifier)
+    )  # as MLflow does; joblib takes four times as long to load that
     theirs = peer("mlflow", tmp_path, made)
     registry = project.get_model_registry()
 
     def save():
-        registry.sklearn.create_model("peer_model", metrics={"accuracy": 0.8}).save(str(tmp_path / "model"))
+        registry.sklearn.create_model("peer_model", metrics={"accuracy": 0.8}).save(
+            str(tmp_path / "model")
+        )
 
     def load(*folder):
-        kept = registry.get_model("peer_model", 1).download(*folder)  # without a folder only if it was not before
+        kept = registry.get_model("peer_model", 1).download(
+            *folder
+        )  # without a folder only if it was not before
         pickle.loads(Path(kept, "model.pkl").read_bytes())
 
-    report("save a model (of which the SDK sleeps 5 s)", None, median_of(save), "MLflow", theirs["save"])
+    report(
+        "save a model (of which the SDK sleeps 5 s)",
+        None,
+        median_of(save),
+        "MLflow",
+        theirs["save"],
+    )
     awake()
     report("save a model, without that", None, median_of(save), "MLflow", theirs["save"])
     report("load a model, again", None, median_of(load), "MLflow", theirs["load"])

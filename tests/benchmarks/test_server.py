@@ -30,7 +30,8 @@ ELSEWHERE = "project = hopsworks.login()"
 
 
 def test_start_and_memory(server, environment, report, tmp_path):
-    """Of `local_hopsworks.login()` over a login at a server of another process, in fresh processes."""
+    """Of `local_hopsworks.login()` over a login at a server of another process, in fresh
+    processes."""
 
     def measure(login, env):
         done = subprocess.run(
@@ -41,9 +42,12 @@ def test_start_and_memory(server, environment, report, tmp_path):
 
     embedded = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
     first = measure(EMBEDDED, embedded)
-    pairs = [(measure(EMBEDDED, embedded), measure(ELSEWHERE, server.environment)) for _ in range(5)]
+    pairs = [
+        (measure(EMBEDDED, embedded), measure(ELSEWHERE, server.environment)) for _ in range(5)
+    ]
     ours, theirs = (
-        [statistics.median(column) for column in zip(*side, strict=True)] for side in zip(*pairs, strict=True)
+        [statistics.median(column) for column in zip(*side, strict=True)]
+        for side in zip(*pairs, strict=True)
     )
     report("login()", None, ours[0], "a server elsewhere", theirs[0])
     report("login(), with a new store", None, first[0], "a server elsewhere", theirs[0])
@@ -52,7 +56,8 @@ def test_start_and_memory(server, environment, report, tmp_path):
 
 @pytest.mark.timeout(1800)
 def test_rest_calls_as_the_store_grows(server, feature_store, api, report):
-    """The calls themselves go through the standard library's client, which takes the least of their time."""
+    """The calls themselves go through the standard library's client, which takes the least of their
+    time."""
     group = feature_store.get_or_create_feature_group("bench_calls", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [0]}))
     store = "/project/1/featurestores/1"
@@ -67,7 +72,9 @@ def test_rest_calls_as_the_store_grows(server, feature_store, api, report):
 
     def medians():
         found = {}
-        with closing(http.client.HTTPSConnection(server.host, server.port, context=trusted)) as connection:
+        with closing(
+            http.client.HTTPSConnection(server.host, server.port, context=trusted)
+        ) as connection:
             for what, path in paths.items():
                 seconds = []
                 for _ in range(CALLS):
@@ -92,4 +99,11 @@ def test_rest_calls_as_the_store_grows(server, feature_store, api, report):
             group.insert(rows, operation="insert")
     after = medians()
     for what in paths:
-        report(f"REST, {GROUPS:,} feature groups: {what}", COMMITS, after[what], "a new store", before[what], "ms")
+        report(
+            f"REST, {GROUPS:,} feature groups: {what}",
+            COMMITS,
+            after[what],
+            "a new store",
+            before[what],
+            "ms",
+        )

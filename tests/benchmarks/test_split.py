@@ -1,5 +1,5 @@
-"""Where the wall time of each script goes: imports (with the start and end of Python), the SDK's sleeping, our server,
-and the rest, which is work."""
+"""Where the wall time of each script goes: imports (with the start and end of Python), the SDK's
+sleeping, our server, and the rest, which is work."""
 
 import json
 import subprocess
@@ -33,8 +33,12 @@ def test_where_the_time_goes(environment, tmp_path, report):
         found["imports"] += wall - found.pop("all")
         return {**found, "work": wall - sum(found.values()), "wall": wall}
 
-    rounds = [{title: run(number, *how) for title, how in SCRIPTS.items()} for number in range(ROUNDS)]
+    rounds = [
+        {title: run(number, *how) for title, how in SCRIPTS.items()} for number in range(ROUNDS)
+    ]
     for title in SCRIPTS:
-        median = sorted((each[title] for each in rounds), key=lambda found: found["wall"])[ROUNDS // 2]
+        median = sorted((each[title] for each in rounds), key=lambda found: found["wall"])[
+            ROUNDS // 2
+        ]
         for what, named in WHAT.items():
             report(f"{title}: {named}", None, median[what], "its wall time", median["wall"])

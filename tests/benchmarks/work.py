@@ -1,4 +1,5 @@
-"""What the benchmarks do with rows: make them, and write and read them without Hopsworks or through its SDK."""
+"""What the benchmarks do with rows: make them, and write and read them without Hopsworks or through
+its SDK."""
 
 import statistics
 import time
@@ -39,7 +40,7 @@ def merge(folder, data, on="new.id = old.id"):
 def directly(folder, sql="SELECT * FROM rows", **more):
     """Rows of a Delta table through DuckDB, as pandas has them."""
     with DUCKDB.cursor() as connection:
-        connection.execute("SET asof_loop_join_threshold = 0")  # see local_hopsworks/query/run.py
+        connection.execute("SET asof_loop_join_threshold = 0")  # see local_hopsworks/offline/run.py
         for name, location in {"rows": folder, **more}.items():
             connection.register(name, DeltaTable(str(location)).to_pyarrow_dataset())
         return connection.sql(sql).to_arrow_table().to_pandas()

@@ -1,7 +1,9 @@
-"""A local stand-in of the Hugging Face Hub: what deploying a Space asks of it, over HTTP, with a memory.
+"""A local stand-in of the Hugging Face Hub: what deploying a Space asks of it, over HTTP, with a
+memory.
 
-It answers as the Hub does as far as `huggingface_hub` can tell (statuses, error headers, git object ids of stored
-files, secrets that cannot be read back), keeps every Space, and writes down every change in `changes`.
+It answers as the Hub does as far as `huggingface_hub` can tell (statuses, error headers, git object
+ids of stored files, secrets that cannot be read back), keeps every Space, and writes down every
+change in `changes`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Space:
     files: dict[str, bytes] = field(
         default_factory=lambda: {".gitattributes": b"*.bin filter=lfs\n", "README.md": b"--"}
     )
-    commits: list[dict[str, Any]] = field(default_factory=lambda: [{"summary": "initial commit", "files": []}])
+    commits: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"summary": "initial commit", "files": []}]
+    )
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     variables: dict[str, dict[str, str]] = field(default_factory=dict)
     sdk: str | None = None
@@ -55,7 +59,8 @@ def error(status: int, message: str, code: str | None = None) -> Response:
 
 
 class FakeHub:
-    """Use it as a context manager; HF_ENDPOINT is its `address`. `tokens` maps a token to its account and role."""
+    """Use it as a context manager; HF_ENDPOINT is its `address`. `tokens` maps a token to its
+    account and role."""
 
     def __init__(self, tokens: dict[str, tuple[str, str]]) -> None:
         self.tokens = tokens
@@ -72,12 +77,20 @@ class FakeHub:
             Route("/api/repos/create", self._signed_in(self.create), methods=["POST"]),
             Route(SETTINGS, self._signed_in(self.info)),
             Route(SETTINGS + "/revision/main", self._signed_in(self.info)),
-            Route(SETTINGS + "/{kind:str}", self._signed_in(self.settings), methods=["GET", "POST", "DELETE"]),
+            Route(
+                SETTINGS + "/{kind:str}",
+                self._signed_in(self.settings),
+                methods=["GET", "POST", "DELETE"],
+            ),
             Route(SETTINGS + "/preupload/main", self._signed_in(self.preupload), methods=["POST"]),
             Route(SETTINGS + "/commit/main", self._signed_in(self.commit), methods=["POST"]),
         ]
-        self._http = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off"))
-        self._thread = threading.Thread(target=self._http.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._http = uvicorn.Server(
+            uvicorn.Config(Starlette(routes=routes), log_config=None, lifespan="off")
+        )
+        self._thread = threading.Thread(
+            target=self._http.run, kwargs={"sockets": [self._socket]}, daemon=True
+        )
 
     def __enter__(self) -> FakeHub:
         self._thread.start()
@@ -86,14 +99,18 @@ class FakeHub:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._http.should_exit = True
         self._thread.join(5)
         self._socket.close()
 
     def _signed_in(self, endpoint: Endpoint) -> Endpoint:
-        """401 without a known token, 403 for a change with one that may only read, 404 for an unknown Space."""
+        """401 without a known token, 403 for a change with one that may only read, 404 for an
+        unknown Space."""
 
         async def checked(request: Request) -> Response:
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -139,7 +156,9 @@ class FakeHub:
             return error(409, "You already created this space repo")
         self.spaces[repo_id] = Space(sdk=wanted["sdk"])
         self.changes.append(f"{repo_id} created")
-        return JSONResponse({"url": f"{self.address}/spaces/{repo_id}", "name": repo_id, "id": repo_id})
+        return JSONResponse(
+            {"url": f"{self.address}/spaces/{repo_id}", "name": repo_id, "id": repo_id}
+        )
 
     async def info(self, request: Request) -> Response:
         space: Space = request.state.space
@@ -182,7 +201,9 @@ class FakeHub:
         for file in (await request.json())["files"]:
             path = file["path"]
             oid = blob_id(stored[path]) if path in stored else None
-            answers.append({"path": path, "uploadMode": "regular", "shouldIgnore": False, "oid": oid})
+            answers.append(
+                {"path": path, "uploadMode": "regular", "shouldIgnore": False, "oid": oid}
+            )
         return JSONResponse({"files": answers})
 
     async def commit(self, request: Request) -> Response:
@@ -191,7 +212,9 @@ class FakeHub:
         for operation in operations:
             if operation["key"] != "file":
                 return error(501, f"The stand-in does not do {operation['key']}")
-            space.files[operation["value"]["path"]] = base64.b64decode(operation["value"]["content"])
+            space.files[operation["value"]["path"]] = base64.b64decode(
+                operation["value"]["content"]
+            )
         names = sorted(operation["value"]["path"] for operation in operations)
         space.commits.append({"summary": header["value"]["summary"], "files": names})
         self.changes.append(f"{request.state.repo_id} commit {' '.join(names)}")

@@ -1,4 +1,5 @@
-"""`make deploy` against a local stand-in of the Hub and a real embedded Hopsworks, both over the wire."""
+"""`make deploy` against a local stand-in of the Hub and a real embedded Hopsworks, both over the
+wire."""
 
 from __future__ import annotations
 
@@ -37,10 +38,13 @@ def hub() -> Iterator[Any]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What deployment reads of this repository, free to change, with things lying about that are nobody's business."""
+    """What deployment reads of this repository, free to change, with things lying about that are
+    nobody's business."""
     shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
     for folder in FOLDERS.values():
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
         for stray in ("__pycache__/app.cpython-312.pyc", ".env", "notes.ipynb"):
             (tmp_path / folder / stray).parent.mkdir(exist_ok=True)
             (tmp_path / folder / stray).write_text("private")
@@ -49,12 +53,19 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def deploy(run: Any, hub: Any, server: Any, checkout: Path) -> Deploy:
-    """Runs the script as olga with the embedded Hopsworks; what it prints never holds a credential or a stack trace."""
+    """Runs the script as olga with the embedded Hopsworks; what it prints never holds a credential
+    or a stack trace."""
 
     def start(command: tuple[str | Path, ...] = (), **env: str) -> subprocess.CompletedProcess[str]:
         env = {"HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN, **server.environment, **env}
         done = run(*(command or (sys.executable, checkout / ".ci" / "deploy_spaces.py")), env=env)
-        for credential in (env["HF_TOKEN"], env["HOPSWORKS_API_KEY"], TOKEN, READ_TOKEN, server.api_key):
+        for credential in (
+            env["HF_TOKEN"],
+            env["HOPSWORKS_API_KEY"],
+            TOKEN,
+            READ_TOKEN,
+            server.api_key,
+        ):
             assert not credential.strip() or credential.strip() not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr and "Warning" not in done.stderr
         return done
@@ -100,7 +111,15 @@ def test_only_the_apps_own_files_are_uploaded(deploy: Deploy, hub: Any) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS.values())
 def test_every_file_of_an_app_is_uploaded(run: Any, folder: str) -> None:
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", ".", cwd=REPOSITORY / folder)
+    listed = run(
+        "git",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        ".",
+        cwd=REPOSITORY / folder,
+    )
     assert sorted(listed.stdout.split()) == FILES
 
 
@@ -114,7 +133,9 @@ def test_second_deployment_changes_nothing(deploy: Deploy, hub: Any) -> None:
     assert done.stdout.count("nothing to change") == 2
 
 
-def test_edited_file_makes_one_commit_of_that_file(deploy: Deploy, hub: Any, checkout: Path) -> None:
+def test_edited_file_makes_one_commit_of_that_file(
+    deploy: Deploy, hub: Any, checkout: Path
+) -> None:
     deploy()
     hub.changes.clear()
     (checkout / "huggingface-spaces-titanic" / "style.css").write_text("body { color: red }")
@@ -142,10 +163,14 @@ def test_changed_settings_are_put_right_and_no_others_touched(deploy: Deploy, hu
     assert space.variables["HOPSWORKS_PROJECT"]["value"] == "tests"
 
 
-def test_another_key_replaces_the_secret(deploy: Deploy, hub: Any, server: Any, tmp_path: Path) -> None:
+def test_another_key_replaces_the_secret(
+    deploy: Deploy, hub: Any, server: Any, tmp_path: Path
+) -> None:
     deploy()
     description = hub.spaces["olga/titanic"].secrets["HOPSWORKS_API_KEY"]["description"]
-    assert not any(server.api_key[start : start + 6] in description for start in range(len(server.api_key) - 5))
+    assert not any(
+        server.api_key[start : start + 6] in description for start in range(len(server.api_key) - 5)
+    )
     with Server(tmp_path / "store", "tests") as other:
         assert deploy(**other.environment).returncode == 0
     for space in hub.spaces.values():
@@ -155,9 +180,13 @@ def test_another_key_replaces_the_secret(deploy: Deploy, hub: Any, server: Any, 
 def test_variable_that_is_not_set_any_more_is_deleted(hub: Any) -> None:
     """Else the Space would go on with the new key at the old address."""
     configure = runpy.run_path(str(REPOSITORY / ".ci" / "deploy_spaces.py"))["configure"]
-    space = hub.spaces["olga/titanic"] = Space(variables={"HOPSWORKS_HOST": {"value": "old.example.org"}})
+    space = hub.spaces["olga/titanic"] = Space(
+        variables={"HOPSWORKS_HOST": {"value": "old.example.org"}}
+    )
     configure(HfApi(hub.address, TOKEN), "olga/titanic", "key", {"HOPSWORKS_PROJECT": "tests"})
-    assert {name: variable["value"] for name, variable in space.variables.items()} == {"HOPSWORKS_PROJECT": "tests"}
+    assert {name: variable["value"] for name, variable in space.variables.items()} == {
+        "HOPSWORKS_PROJECT": "tests"
+    }
 
 
 def test_project_is_found_when_the_key_opens_one(deploy: Deploy, hub: Any) -> None:
@@ -188,15 +217,28 @@ def test_other_app_of_the_same_name_is_not_overwritten(deploy: Deploy, hub: Any)
         ),
         ({"HOPSWORKS_API_KEY": " "}, "HOPSWORKS_API_KEY is not set: make one"),
         ({"HF_TOKEN": "hf_two\nlines"}, "HF_TOKEN holds a blank, a line break"),
-        ({"HOPSWORKS_API_KEY": "schlüssel"}, "HOPSWORKS_API_KEY holds a blank, a line break or a letter"),
+        (
+            {"HOPSWORKS_API_KEY": "schlüssel"},
+            "HOPSWORKS_API_KEY holds a blank, a line break or a letter",
+        ),
         ({"HF_TOKEN": "hf_NobodyHasThisToken"}, "does not know HF_TOKEN (401)"),
         ({"HF_TOKEN": READ_TOKEN}, "HF_TOKEN may only read"),
         ({"HOPSWORKS_API_KEY": "0123456789abcdef.wrong"}, "does not accept HOPSWORKS_API_KEY"),
         ({"HOPSWORKS_PROJECT": "nowhere"}, "(tests): there is no 'nowhere'; set HOPSWORKS_PROJECT"),
-        ({"HOPSWORKS_HOST": "0.0.0.0"}, "is not trusted: set REQUESTS_CA_BUNDLE"),  # this machine, but not by its name
-        ({"HF_ENDPOINT": "https://huggingface.co", "HOPSWORKS_PORT": "443"}, "A Space cannot reach 127.0.0.1:443"),
         (
-            {"HF_ENDPOINT": "https://huggingface.co", "HOPSWORKS_HOST": "example.org", "HOPSWORKS_PORT": "8443"},
+            {"HOPSWORKS_HOST": "0.0.0.0"},
+            "is not trusted: set REQUESTS_CA_BUNDLE",
+        ),  # this machine, but not by its name
+        (
+            {"HF_ENDPOINT": "https://huggingface.co", "HOPSWORKS_PORT": "443"},
+            "A Space cannot reach 127.0.0.1:443",
+        ),
+        (
+            {
+                "HF_ENDPOINT": "https://huggingface.co",
+                "HOPSWORKS_HOST": "example.org",
+                "HOPSWORKS_PORT": "8443",
+            },
             "A Space cannot reach example.org:8443",
         ),
     ],
@@ -211,7 +253,9 @@ def test_what_cannot_work_gets_a_sentence_before_anything_is_created(
 def test_one_of_several_projects_must_be_named(deploy: Deploy, hub: Any, tmp_path: Path) -> None:
     with Server(tmp_path / "store", "first") as first, Server(tmp_path / "store", "second"):
         several = {**first.environment, "HOPSWORKS_PROJECT": ""}
-        assert "(first, second): the Spaces need to know which; set HOPSWORKS_PROJECT" in refused(deploy(**several))
+        assert "(first, second): the Spaces need to know which; set HOPSWORKS_PROJECT" in refused(
+            deploy(**several)
+        )
         assert hub.changes == []
 
 
@@ -219,7 +263,11 @@ def test_one_of_several_projects_must_be_named(deploy: Deploy, hub: Any, tmp_pat
 def test_unreachable_service_gets_a_sentence(deploy: Deploy, hub: Any, service: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    sentence = refused(deploy(**{service: str(port) if service == "HOPSWORKS_PORT" else f"http://127.0.0.1:{port}"}))
+    sentence = refused(
+        deploy(
+            **{service: str(port) if service == "HOPSWORKS_PORT" else f"http://127.0.0.1:{port}"}
+        )
+    )
     assert f"127.0.0.1:{port}" in sentence and "check" in sentence
     assert hub.changes == []
 
@@ -231,7 +279,9 @@ def test_wrong_front_matter_gets_a_sentence(deploy: Deploy, hub: Any, checkout: 
 
 
 @pytest.mark.parametrize("status", [402, 403])
-def test_refused_creation_says_that_a_space_needs_a_paid_plan(deploy: Deploy, hub: Any, status: int) -> None:
+def test_refused_creation_says_that_a_space_needs_a_paid_plan(
+    deploy: Deploy, hub: Any, status: int
+) -> None:
     hub.creation_refused = status
     assert "a new Gradio Space needs a paid plan" in refused(deploy())
     assert hub.changes == []

@@ -17,7 +17,8 @@ COMMAND = (sys.executable, "-m", "local_hopsworks")
 
 @pytest.fixture
 def start(environment, tmp_path):
-    """Start the command line over a store of the test's own, in a process group of its own as a terminal would."""
+    """Start the command line over a store of the test's own, in a process group of its own as a
+    terminal would."""
     processes = []
 
     def popen(*arguments, **options):
@@ -70,10 +71,15 @@ def test_help_says_what_it_does(command, arguments, content):
 )
 def test_wrong_arguments_are_refused_with_the_usage(command, arguments, sentence):
     result = command(*arguments)
-    assert result.returncode == 2 and sentence in result.stderr and "usage: python -m local_hopsworks" in result.stderr
+    assert (
+        result.returncode == 2
+        and sentence in result.stderr
+        and "usage: python -m local_hopsworks" in result.stderr
+    )
 
 
-# --------------------------------------------------------------------------------------------------------------- serve
+# ---------------------------------------------------------------------------------------------------------------
+# serve
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
@@ -103,17 +109,23 @@ def test_port_in_use_is_one_sentence(command):
 
 def test_server_listens_on_this_machine_only(serve, tmp_path):
     _, variables = serve("--home", tmp_path)
-    with socket.socket() as everywhere, socket.socket() as here:  # 127.0.0.2 is this machine too, but not 127.0.0.1
+    with (
+        socket.socket() as everywhere,
+        socket.socket() as here,
+    ):  # 127.0.0.2 is this machine too, but not 127.0.0.1
         assert everywhere.connect_ex(("127.0.0.2", int(variables["HOPSWORKS_PORT"]))) != 0
         assert here.connect_ex(("127.0.0.1", int(variables["HOPSWORKS_PORT"]))) == 0
 
 
 def test_new_store_gets_a_port_that_no_outgoing_connection_has(serve, tmp_path):
     _, variables = serve("--home", tmp_path)
-    assert int(variables["HOPSWORKS_PORT"]) in range(20_000, 32_768, 2)  # Linux gives away 32768 to 60999
+    assert int(variables["HOPSWORKS_PORT"]) in range(
+        20_000, 32_768, 2
+    )  # Linux gives away 32768 to 60999
 
 
-# ----------------------------------------------------------------------------------------------------------------- run
+# -----------------------------------------------------------------------------------------------------------------
+# run
 
 
 def test_run_ends_with_the_exit_status_of_its_command(command):
@@ -123,14 +135,19 @@ def test_run_ends_with_the_exit_status_of_its_command(command):
 
 def test_run_hands_the_command_its_own_arguments_and_a_hopsworks(command):
     program = "import sys, hopsworks; print(sys.argv[1:], hopsworks.login().name)"
-    result = command("run", "--project", "titanic", "--", sys.executable, "-c", program, "--help", "a b")
+    result = command(
+        "run", "--project", "titanic", "--", sys.executable, "-c", program, "--help", "a b"
+    )
     assert result.stdout.endswith("['--help', 'a b'] titanic\n"), result.stderr
 
 
 def test_command_that_does_not_exist_is_one_sentence(command):
     result = command("run", "--", "no-such-program")
     assert result.returncode == 127
-    assert result.stderr == "local_hopsworks: no-such-program cannot be started: No such file or directory.\n"
+    assert (
+        result.stderr
+        == "local_hopsworks: no-such-program cannot be started: No such file or directory.\n"
+    )
 
 
 CHILD = """
@@ -150,11 +167,15 @@ def test_ctrl_c_is_for_the_command_to_decide(start):
 
 
 def test_ctrl_c_ends_a_command_that_does_not_expect_it(start):
-    process = start("run", "--", sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)")
+    process = start(
+        "run", "--", sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"
+    )
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130 and errors.endswith("KeyboardInterrupt\n")  # the command's own, not ours
+    assert process.returncode == 130 and errors.endswith(
+        "KeyboardInterrupt\n"
+    )  # the command's own, not ours
     assert errors.count("Traceback") == 1
 
 
@@ -166,7 +187,8 @@ def test_terminating_run_terminates_its_command(start):
     assert process.stdout.read() == ""  # ends only when the command has let go of it
 
 
-# --------------------------------------------------------------------------------------------------------------- reset
+# ---------------------------------------------------------------------------------------------------------------
+# reset
 
 
 @pytest.fixture
@@ -196,14 +218,20 @@ def test_reset_with_yes_does_not_ask(command, store):
 
 def test_reset_of_nothing_says_so(command, tmp_path):
     result = command("reset", "--yes")
-    assert (result.returncode, result.stdout) == (0, f"There is no store at {tmp_path / 'store'}.\n")
+    assert (result.returncode, result.stdout) == (
+        0,
+        f"There is no store at {tmp_path / 'store'}.\n",
+    )
 
 
 def test_reset_refuses_a_folder_that_is_no_store(command, tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "thesis.txt").write_text("the only copy")
     result = command("reset", "--yes")
-    assert result.returncode == 1 and (tmp_path / "store" / "thesis.txt").read_text() == "the only copy"
+    assert (
+        result.returncode == 1
+        and (tmp_path / "store" / "thesis.txt").read_text() == "the only copy"
+    )
     assert result.stderr == (
         f"local_hopsworks: {tmp_path / 'store'} is not a store (it has no file named format), so nothing was deleted.\n"
     )

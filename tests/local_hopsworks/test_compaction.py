@@ -1,4 +1,5 @@
-"""Small files become large ones between inserts; no row, no history and no client's transaction suffers from it."""
+"""Small files become large ones between inserts; no row, no history and no client's transaction
+suffers from it."""
 
 import os
 import shutil
@@ -10,8 +11,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hsfs.feature import Feature
 
-from local_hopsworks.query import archive, compaction, delta, delta_log, history, run
-from local_hopsworks.query.plan import Column, Plan, Table
+from local_hopsworks.offline import archive, compaction, delta, delta_log, history, run
+from local_hopsworks.offline.plan import Column, Plan, Table
 
 
 @pytest.fixture
@@ -121,7 +122,9 @@ def test_reader_that_began_before_finds_its_files(group, table):
 @pytest.mark.parametrize("partitioned", [False, True])
 def test_past_of_a_table_that_was_given_columns_later(group, feature_store, table, partitioned):
     if partitioned:
-        group = feature_store.create_feature_group(f"{group.name}_p", 1, primary_key=["id"], partition_key=["id"])
+        group = feature_store.create_feature_group(
+            f"{group.name}_p", 1, primary_key=["id"], partition_key=["id"]
+        )
     insert(group, 0, 1)
     group.append_features([Feature("y", "double")])
     for key in range(2, 10):
@@ -129,7 +132,9 @@ def test_past_of_a_table_that_was_given_columns_later(group, feature_store, tabl
     assert 0 in versions(archived(table(group)))
     commits = sorted(group.commit_details())
     assert group.select_all().as_of(commits[1]).read()["y"].isna().tolist() == [True, True]
-    changed = group.select_all().as_of(commits[8], exclude_until=commits[0]).read().sort_values("id")
+    changed = (
+        group.select_all().as_of(commits[8], exclude_until=commits[0]).read().sort_values("id")
+    )
     assert changed["id"].tolist() == list(range(1, 9)) and changed["y"].isna().sum() == 1
 
 
@@ -167,7 +172,9 @@ def test_killed_at_any_step_of_archiving_it_is_whole(group, table, monkeypatch):
     assert len(archived(folder)) > 8
 
 
-def test_table_of_an_earlier_version_is_archived_with_the_next_compaction(group, table, monkeypatch):
+def test_table_of_an_earlier_version_is_archived_with_the_next_compaction(
+    group, table, monkeypatch
+):
     with monkeypatch.context() as earlier:
         earlier.setattr(archive, "put_away", lambda table: None)
         insert(group, *range(10))
@@ -247,11 +254,15 @@ def test_columns_are_appended_when_no_compaction_is_under_way(group, table):
 def test_links_of_a_server_that_was_killed_while_it_read_go_with_the_next_compaction(group, table):
     insert(group, *range(10))
     with archive.whole(table(group), rows=True) as links:
-        left = shutil.copytree(links, table(group) / archive.FOLDER / f"{links.name}-left", symlinks=True)
+        left = shutil.copytree(
+            links, table(group) / archive.FOLDER / f"{links.name}-left", symlinks=True
+        )
     all_is_told(group, 10)
     assert not list(delta_log.problems(table(group)))
     insert(group, 10, 11, 12)
-    assert not left.exists() and not [name for name in archived(table(group)) if not name[:20].isdigit()]
+    assert not left.exists() and not [
+        name for name in archived(table(group)) if not name[:20].isdigit()
+    ]
     all_is_told(group, 13)
 
 
@@ -295,7 +306,9 @@ def test_client_that_died_while_it_wrote_is_not_waited_for_without_end(group, ta
 def test_writer_nobody_knew_of_wins(group, table, monkeypatch):
     insert(group, *range(3))
     begun = DeltaTable(table(group))
-    begun.delete("id = 1")  # between the moment that the compaction looked and the one that it commits
+    begun.delete(
+        "id = 1"
+    )  # between the moment that the compaction looked and the one that it commits
 
     class Late:
         def __init__(self, folder):

@@ -54,7 +54,9 @@ print("saved", model.version)
 """
 
 
-def at_once(environment: dict[str, str], script: str, count: int) -> list[subprocess.CompletedProcess[str]]:
+def at_once(
+    environment: dict[str, str], script: str, count: int
+) -> list[subprocess.CompletedProcess[str]]:
     """The script in `count` processes that go ahead at the same moment."""
     moment = str(time.time() + 6)
 
@@ -73,7 +75,9 @@ def fresh(environment: dict[str, str], tmp_path: Any) -> dict[str, str]:
 
 def test_programs_that_create_and_fill_one_feature_group_lose_no_row(fresh, run):
     results = at_once(fresh, APPEND, 3)
-    assert [result.returncode for result in results] == [0, 0, 0], [result.stderr[-800:] for result in results]
+    assert [result.returncode for result in results] == [0, 0, 0], [
+        result.stderr[-800:] for result in results
+    ]
     count = (
         "from local_hopsworks import login\n"
         "groups = login().get_feature_store().get_feature_groups('passengers')\n"
@@ -85,7 +89,9 @@ def test_programs_that_create_and_fill_one_feature_group_lose_no_row(fresh, run)
 
 def test_programs_that_save_a_model_at_once_each_get_a_version_with_their_own_files(fresh):
     results = at_once(fresh, SAVE, 2)
-    assert [result.returncode for result in results] == [0, 0], [r.stdout[-800:] + r.stderr[-800:] for r in results]
+    assert [result.returncode for result in results] == [0, 0], [
+        r.stdout[-800:] + r.stderr[-800:] for r in results
+    ]
     models = {}
     for number, result in enumerate(results):
         version = result.stdout.split("saved ")[1].strip()
@@ -98,7 +104,8 @@ def test_programs_that_save_a_model_at_once_each_get_a_version_with_their_own_fi
 
 
 def test_client_that_came_second_cannot_remove_the_folder_of_the_first(tmp_path):
-    # Model.save removes its version's folder when anything fails, also when it failed because the folder was another's
+    # Model.save removes its version's folder when anything fails, also when it failed because the
+    # folder was another's
     urllib3.disable_warnings()
     with Server(tmp_path) as server, requests.Session() as first, requests.Session() as second:
         url = f"{server.address}/hopsworks-api/api/project/1/dataset/Models/raced"

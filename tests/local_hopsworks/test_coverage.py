@@ -14,7 +14,16 @@ PAGE = HERE.parent.parent / "local_hopsworks" / "COVERAGE.md"
 @pytest.fixture(scope="module")
 def made_anew(run, reach, tmp_path_factory):
     home = tmp_path_factory.mktemp("coverage")
-    command = ["-m", "local_hopsworks", "run", "--home", home, "--", sys.executable, HERE / "sdk_coverage"]
+    command = [
+        "-m",
+        "local_hopsworks",
+        "run",
+        "--home",
+        home,
+        "--",
+        sys.executable,
+        HERE / "sdk_coverage",
+    ]
     done = run(sys.executable, *command, env=reach("great_expectations"), timeout=280)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

@@ -1,4 +1,5 @@
-"""Dataset storage: what the SDK's dataset API does with files and folders, and the chunks of its uploads."""
+"""Dataset storage: what the SDK's dataset API does with files and folders, and the chunks of its
+uploads."""
 
 import contextlib
 import math
@@ -67,7 +68,12 @@ def post_chunk(api, folder):
             "flowIdentifier": f"{len(content)}_{file_name}", "flowRelativePath": file_name, **changed,
         }  # fmt: skip
         part = content[(number - 1) * size : number * size]
-        return ask("POST", f"/project/1/dataset/upload/{folder}", data=form, files={"file": (file_name, part)})
+        return ask(
+            "POST",
+            f"/project/1/dataset/upload/{folder}",
+            data=form,
+            files={"file": (file_name, part)},
+        )
 
     return post
 
@@ -95,7 +101,9 @@ def test_folder_is_uploaded_and_downloaded_whole(storage, folder, tmp_path):
     (tree / "a.txt").write_text("a")
     (tree / "inner" / "b.txt").write_text("b")
     storage.upload(str(tree), folder)
-    assert storage.list(f"{folder}/tree/inner") == [f"{folder.removeprefix('/Projects/tests')}/tree/inner/b.txt"]
+    assert storage.list(f"{folder}/tree/inner") == [
+        f"{folder.removeprefix('/Projects/tests')}/tree/inner/b.txt"
+    ]
 
 
 def test_file_is_not_replaced_unless_asked(put, read):
@@ -121,7 +129,9 @@ def test_listing_is_served_in_pages(put, storage, folder):
         put(file_name=f"{number}.txt")
     pages = [storage.list(folder, offset=offset, limit=2) for offset in (0, 2, 4)]
     assert [len(page) for page in pages] == [2, 2, 1]
-    assert [path[-5:] for page in pages for path in page] == [f"{number}.txt" for number in range(5)]
+    assert [path[-5:] for page in pages for path in page] == [
+        f"{number}.txt" for number in range(5)
+    ]
 
 
 def test_relative_and_absolute_paths_mean_the_same(put, storage, folder):
@@ -129,7 +139,10 @@ def test_relative_and_absolute_paths_mean_the_same(put, storage, folder):
     relative = folder.removeprefix("/Projects/tests/")
     for start in (relative, f"/Projects/tests/{relative}", f"/{relative}"):
         assert storage.exists(f"{start}/file.txt")
-        assert storage.get(f"{start}/file.txt")["attributes"]["path"] == f"/Projects/tests/{relative}/file.txt"
+        assert (
+            storage.get(f"{start}/file.txt")["attributes"]["path"]
+            == f"/Projects/tests/{relative}/file.txt"
+        )
 
 
 def test_missing_path_does_not_exist(storage, folder):
@@ -140,7 +153,10 @@ def test_missing_path_does_not_exist(storage, folder):
 
 def test_folder_is_not_downloaded_as_a_file(api, folder):
     answer = api("GET", f"/project/1/dataset/download/with_auth/{folder}")
-    assert (answer.status_code, answer.json()["errorMsg"][-32:]) == (400, "is a folder; download its files.")
+    assert (answer.status_code, answer.json()["errorMsg"][-32:]) == (
+        400,
+        "is a folder; download its files.",
+    )
 
 
 def test_nested_folders_are_made_at_once_but_not_twice(storage, folder):
@@ -206,7 +222,9 @@ def test_chunks_may_arrive_in_any_order(post_chunk, read, folder):
 def test_chunks_may_arrive_at_once(post_chunk, read, folder):
     content = random.Random(4).randbytes(8 * MEGABYTE)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda number: post_chunk(content, number, MEGABYTE), range(8, 0, -1)))
+        answers = list(
+            pool.map(lambda number: post_chunk(content, number, MEGABYTE), range(8, 0, -1))
+        )
     assert {answer.status_code for answer in answers} == {204}
     assert read(f"{folder}/file.bin") == content
 
@@ -258,14 +276,18 @@ def client(server):
             session.headers["Authorization"] = f"ApiKey {server.api_key}"
             session.verify = str(server.store.security / "ca.pem")
             address = f"{server.address}/hopsworks-api/api"
-            ask = lambda method, path, **options: session.request(method, address + path, timeout=30, **options)  # noqa: E731
+            ask = lambda method, path, **options: session.request(
+                method, address + path, timeout=30, **options
+            )
             assert ask("GET", "/project").ok
             return ask
 
         yield log_in
 
 
-def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(post_chunk, read, folder, client):
+def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(
+    post_chunk, read, folder, client
+):
     first, second = client(), client()
     for number in (1, 2, 3):
         assert post_chunk(b"aaaaaa", number, 2, ask=first).ok
@@ -276,7 +298,9 @@ def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(post_chun
     assert read(f"{folder}/file.bin") == b"bbbbbb"
 
 
-def test_file_that_is_overwritten_is_there_until_the_new_one_is_whole(post_chunk, read, folder, client):
+def test_file_that_is_overwritten_is_there_until_the_new_one_is_whole(
+    post_chunk, read, folder, client
+):
     post_chunk(b"old", 1, 3)
     ask = client()
     for path in (f"/project/1/dataset/{folder}/file.bin", "/variables/upload_policy"):
@@ -296,7 +320,9 @@ def test_folder_that_takes_the_place_of_a_file_is_uploaded(put, storage, folder,
     (tmp_path / "either").mkdir()
     (tmp_path / "either" / "inside.txt").write_text("a folder")
     storage.upload(str(tmp_path / "either"), folder, overwrite=True)
-    assert storage.list(f"{folder}/either") == [f"{folder.removeprefix('/Projects/tests')}/either/inside.txt"]
+    assert storage.list(f"{folder}/either") == [
+        f"{folder.removeprefix('/Projects/tests')}/either/inside.txt"
+    ]
 
 
 def test_same_name_in_two_folders_is_two_uploads(post_chunk, api, read, folder, storage):
@@ -308,7 +334,12 @@ def test_same_name_in_two_folders_is_two_uploads(post_chunk, api, read, folder, 
     post_chunk(b"aabb", 1, 2)
     for number, part in (1, b"xx"), (2, b"yy"):
         form["flowChunkNumber"] = number
-        api("POST", f"/project/1/dataset/upload/{folder}/other", data=form, files={"file": ("file.bin", part)})
+        api(
+            "POST",
+            f"/project/1/dataset/upload/{folder}/other",
+            data=form,
+            files={"file": ("file.bin", part)},
+        )
     post_chunk(b"aabb", 2, 2)
     assert (read(f"{folder}/file.bin"), read(f"{folder}/other/file.bin")) == (b"aabb", b"xxyy")
 
@@ -346,8 +377,13 @@ def test_chunk_that_makes_no_sense_is_refused(post_chunk, storage, folder, wrong
 
 
 def test_upload_without_a_file_is_refused(api, folder):
-    assert api("POST", f"/project/1/dataset/upload/{folder}", data={"flowFilename": "x"}).status_code == 400
-    assert api("POST", f"/project/1/dataset/upload/{folder}", files={"other": b"x"}).status_code == 400
+    assert (
+        api("POST", f"/project/1/dataset/upload/{folder}", data={"flowFilename": "x"}).status_code
+        == 400
+    )
+    assert (
+        api("POST", f"/project/1/dataset/upload/{folder}", files={"other": b"x"}).status_code == 400
+    )
 
 
 def test_nothing_is_uploaded_over_a_folder_or_below_a_file(post_chunk, api, put, storage, folder):
@@ -355,8 +391,16 @@ def test_nothing_is_uploaded_over_a_folder_or_below_a_file(post_chunk, api, put,
     assert post_chunk(b"x", 1, 1).json()["errorMsg"] == (
         "'file.bin' is a folder there, so no file of that name can be uploaded."
     )
-    form = {"flowChunkNumber": 1, "flowChunkSize": 1, "flowTotalSize": 1, "flowTotalChunks": 1, "flowFilename": "y"}
-    answer = api("POST", f"/project/1/dataset/upload/{put()}", data=form, files={"file": ("y", b"y")})
+    form = {
+        "flowChunkNumber": 1,
+        "flowChunkSize": 1,
+        "flowTotalSize": 1,
+        "flowTotalChunks": 1,
+        "flowFilename": "y",
+    }
+    answer = api(
+        "POST", f"/project/1/dataset/upload/{put()}", data=form, files={"file": ("y", b"y")}
+    )
     assert answer.status_code == 400 and "is a file" in answer.json()["errorMsg"]
 
 

@@ -1,4 +1,5 @@
-"""Expectation suites and validation reports, with Great Expectations where the environment has it."""
+"""Expectation suites and validation reports, with Great Expectations where the environment has
+it."""
 
 from __future__ import annotations
 
@@ -52,7 +53,12 @@ def test_overwriting_replaces_the_suite(facts):
 
 
 def test_reports_are_kept_newest_first_with_what_became_of_the_rows(facts):
-    assert facts["reports"] == [[True, "INGESTED"], [False, "REJECTED"], [False, "INGESTED"], [True, "INGESTED"]]
+    assert facts["reports"] == [
+        [True, "INGESTED"],
+        [False, "REJECTED"],
+        [False, "INGESTED"],
+        [True, "INGESTED"],
+    ]
     assert facts["latest report"] is True
 
 
@@ -85,21 +91,31 @@ def test_reports_outlive_their_suite_and_rows_go_in_unchecked_then(facts):
 
 def test_page_of_the_group_shows_the_reports(facts, server_of_validation):
     with requests.Session() as browser:
-        browser.trust_env, browser.verify = False, str(server_of_validation.store.security / "ca.pem")
+        browser.trust_env, browser.verify = (
+            False,
+            str(server_of_validation.store.security / "ca.pem"),
+        )
         browser.get(server_of_validation.page, timeout=10)
         page = browser.get(f"{server_of_validation.address}/p/1/fs/1/fg/1", timeout=10).text
     assert "REJECTED" in page and "expect_column_values_to_be_between" in page
 
 
-# -------------------------------------------------------- what needs no Great Expectations: suites as the SDK's objects
+# -------------------------------------------------------- what needs no Great Expectations: suites
+# as the SDK's objects
 
 
 @pytest.fixture
 def suite_of_group(feature_store, name):
     from hsfs.expectation_suite import ExpectationSuite
 
-    expectation = {"expectation_type": "expect_column_to_exist", "kwargs": {"column": "a"}, "meta": {"why": "because"}}
-    suite = ExpectationSuite("s", [expectation], {"author": "me"}, validation_ingestion_policy="STRICT")
+    expectation = {
+        "expectation_type": "expect_column_to_exist",
+        "kwargs": {"column": "a"},
+        "meta": {"why": "because"},
+    }
+    suite = ExpectationSuite(
+        "s", [expectation], {"author": "me"}, validation_ingestion_policy="STRICT"
+    )
     group = feature_store.create_feature_group(name, 1, primary_key=["a"], expectation_suite=suite)
     group.insert(pd.DataFrame({"a": [1]}), validation_options={"run_validation": False})
     return group, suite
@@ -117,7 +133,10 @@ def test_suite_that_comes_with_a_new_group_is_found_with_it(suite_of_group, feat
 def test_metadata_of_a_suite_changes_at_once(suite_of_group, feature_store, name):
     group, _ = suite_of_group
     group.get_expectation_suite(ge_type=False).run_validation = False
-    assert feature_store.get_feature_group(name, 1).get_expectation_suite(ge_type=False).run_validation is False
+    assert (
+        feature_store.get_feature_group(name, 1).get_expectation_suite(ge_type=False).run_validation
+        is False
+    )
 
 
 def test_second_suite_is_refused_with_hopsworks_code(suite_of_group, api):
@@ -129,7 +148,13 @@ def test_second_suite_is_refused_with_hopsworks_code(suite_of_group, api):
 
 def test_suite_and_reports_end_with_their_group(suite_of_group, api, feature_store, name):
     group, _ = suite_of_group
-    report = {"success": True, "results": [], "statistics": "{}", "meta": "{}", "ingestionResult": "FG_DATA"}
+    report = {
+        "success": True,
+        "results": [],
+        "statistics": "{}",
+        "meta": "{}",
+        "ingestionResult": "FG_DATA",
+    }
     path = f"/project/1/featurestores/1/featuregroups/{group.id}/validationreport"
     assert api("PUT", path, json=report).json()["ingestionResult"] == "FG_DATA"
     assert group.get_all_validation_reports(ge_type=False)[0].ingestion_result == "FG_DATA"
@@ -138,8 +163,17 @@ def test_suite_and_reports_end_with_their_group(suite_of_group, api, feature_sto
     assert api("GET", path).status_code == 404
 
 
-@pytest.mark.parametrize("bad", [{"ingestionResult": "MAYBE"}, {"success": "yes"}, {"meta": "{"}, {"results": None}])
+@pytest.mark.parametrize(
+    "bad", [{"ingestionResult": "MAYBE"}, {"success": "yes"}, {"meta": "{"}, {"results": None}]
+)
 def test_report_that_makes_no_sense_is_refused(suite_of_group, api, bad):
-    report = {"success": True, "results": [], "statistics": "{}", "meta": "{}", "ingestionResult": "INGESTED", **bad}
+    report = {
+        "success": True,
+        "results": [],
+        "statistics": "{}",
+        "meta": "{}",
+        "ingestionResult": "INGESTED",
+        **bad,
+    }
     path = f"/project/1/featurestores/1/featuregroups/{suite_of_group[0].id}/validationreport"
     assert api("PUT", path, json=report).status_code == 400

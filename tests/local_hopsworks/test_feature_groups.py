@@ -14,7 +14,9 @@ DAY = pd.Timestamp("2026-01-01").as_unit("us")
 
 
 def passengers(*ids, fare=10.0):
-    return pd.DataFrame({"passenger_id": list(ids), "fare": [fare] * len(ids), "sex": ["female"] * len(ids)})
+    return pd.DataFrame(
+        {"passenger_id": list(ids), "fare": [fare] * len(ids), "sex": ["female"] * len(ids)}
+    )
 
 
 def fares(rows):
@@ -29,7 +31,13 @@ def make(feature_store, name):
 
     def create(rows=None, **options):
         group = feature_store.create_feature_group(
-            name, **{"version": 1, "primary_key": ["passenger_id"], "description": "the passengers", **options}
+            name,
+            **{
+                "version": 1,
+                "primary_key": ["passenger_id"],
+                "description": "the passengers",
+                **options,
+            },
         )
         group.insert(passengers(1, 2, 3) if rows is None else rows)
         return group
@@ -37,7 +45,8 @@ def make(feature_store, name):
     return create
 
 
-# ---------------------------------------------------------------------------------------- create, find, list, delete
+# ---------------------------------------------------------------------------------------- create,
+# find, list, delete
 
 
 def test_created_group_is_found_as_it_was_described(make, feature_store, name):
@@ -55,7 +64,9 @@ def test_created_group_is_found_as_it_was_described(make, feature_store, name):
 
 def test_get_or_create_returns_what_is_there(make, feature_store, name):
     created = make()
-    again = feature_store.get_or_create_feature_group(name, version=1, primary_key=["something_else"])
+    again = feature_store.get_or_create_feature_group(
+        name, version=1, primary_key=["something_else"]
+    )
     assert again.id == created.id and again.primary_key == ["passenger_id"]
 
 
@@ -77,7 +88,10 @@ def test_all_groups_are_listed(make, feature_store, name):
 
 
 def test_two_unsaved_handles_create_one_group(feature_store, name):
-    handles = [feature_store.get_or_create_feature_group(name, 1, primary_key=["passenger_id"]) for _ in range(2)]
+    handles = [
+        feature_store.get_or_create_feature_group(name, 1, primary_key=["passenger_id"])
+        for _ in range(2)
+    ]
     for position, handle in enumerate(handles):
         handle.insert(passengers(position))
     assert handles[0].id == handles[1].id
@@ -87,7 +101,9 @@ def test_two_unsaved_handles_create_one_group(feature_store, name):
 def test_second_group_of_the_same_version_must_have_the_same_columns(make, feature_store, name):
     make()
     other = feature_store.create_feature_group(name, 1, primary_key=["passenger_id"])
-    with pytest.raises(RestAPIError, match=f"Feature group {name} version 1 exists with another schema"):
+    with pytest.raises(
+        RestAPIError, match=f"Feature group {name} version 1 exists with another schema"
+    ):
         other.insert(passengers(1).assign(deck="C"))
 
 
@@ -111,7 +127,9 @@ def test_deleted_group_takes_its_rows_along(make, feature_store, name):
 def test_group_that_a_view_reads_is_not_deleted(make, feature_store, name):
     group = make()
     feature_store.create_feature_view(name, group.select_all(), version=1)
-    with pytest.raises(RestAPIError, match=f"Feature group {name} is used by feature view {name} version 1"):
+    with pytest.raises(
+        RestAPIError, match=f"Feature group {name} is used by feature view {name} version 1"
+    ):
         group.delete()
     assert len(group.read()) == 3
     group.delete(delete_feature_views=True)
@@ -126,7 +144,8 @@ def test_force_deletes_a_group_that_a_view_reads(make, feature_store, name):
     assert feature_store.get_feature_group(name, 1) is None
 
 
-# --------------------------------------------------------------------------------------------------- insert and read
+# ---------------------------------------------------------------------------------------------------
+# insert and read
 
 
 def test_insert_replaces_rows_of_the_same_key(make):
@@ -162,7 +181,12 @@ def test_every_type_comes_back_as_it_went_in(make):
         "small": pd.array([7], "int32"), "many": [[1.0, 2.0]],
     }  # fmt: skip
     stored = make(pd.DataFrame(row)).read().iloc[0]
-    assert (stored["text"], stored["flag"], stored["number"], stored["small"]) == ("naïve – 日本", True, 1.5, 7)
+    assert (stored["text"], stored["flag"], stored["number"], stored["small"]) == (
+        "naïve – 日本",
+        True,
+        1.5,
+        7,
+    )
     assert pd.Timestamp(stored["moment"]).tz_localize(None) == DAY
     assert str(stored["day"])[:10] == "1912-04-15"
     assert list(stored["many"]) == [1.0, 2.0]
@@ -184,7 +208,9 @@ def test_select_except_returns_the_others(make):
 
 def test_filter_chooses_rows(make):
     group = make()
-    found = group.filter((group.get_feature("passenger_id") > 1) & (group.get_feature("sex") == "female")).read()
+    found = group.filter(
+        (group.get_feature("passenger_id") > 1) & (group.get_feature("sex") == "female")
+    ).read()
     assert set(fares(found)) == {2, 3}
 
 
@@ -193,14 +219,18 @@ def test_show_returns_that_many_rows(make):
 
 
 def test_group_saved_without_rows_is_read_as_an_empty_frame(feature_store, name):
-    group = feature_store.create_feature_group(name, 1, primary_key=["a"], features=[Feature("a", "bigint")])
+    group = feature_store.create_feature_group(
+        name, 1, primary_key=["a"], features=[Feature("a", "bigint")]
+    )
     group.save()
     assert list(group.read().columns) == ["a"] and group.read().empty
 
 
 def test_group_whose_overwriting_was_interrupted_has_its_earlier_rows(make, api):
     group = make()
-    api("POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear")  # and the new rows never come
+    api(
+        "POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear"
+    )  # and the new rows never come
     assert set(fares(group.read())) == {1, 2, 3}
 
 
@@ -222,14 +252,18 @@ def test_commit_delete_record_removes_rows_too(make):
     assert set(fares(group.read())) == {3}
 
 
-# ----------------------------------------------------------------------------------------------- commits, time travel
+# -----------------------------------------------------------------------------------------------
+# commits, time travel
 
 
 def test_commits_tell_what_each_insert_did(make):
     group = make(passengers(1, 2))
     group.insert(passengers(2, 3))
     group.remove_rows(passengers(1))
-    counts = [(c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"]) for c in group.commit_details().values()]
+    counts = [
+        (c["rowsInserted"], c["rowsUpdated"], c["rowsDeleted"])
+        for c in group.commit_details().values()
+    ]
     assert counts == [(0, 0, 1), (1, 1, 0), (2, 0, 0)]
     assert len(group.commit_details(limit=2)) == 2
 
@@ -243,7 +277,9 @@ def test_commits_up_to_a_time_leave_out_later_ones(make):
 
 def test_commit_is_told_though_its_writer_died_before_telling_it(make, feature_store, name):
     group = make(passengers(1))
-    write_deltalake(group.location, passengers(2, 3), mode="append")  # all that an interrupted insert got to do
+    write_deltalake(
+        group.location, passengers(2, 3), mode="append"
+    )  # all that an interrupted insert got to do
     newest = next(iter(feature_store.get_feature_group(name, 1).commit_details().values()))
     assert newest["rowsInserted"] == 2
     assert len(group.read()) == 3
@@ -281,12 +317,15 @@ def test_changes_are_refused_of_a_group_that_does_not_record_them(feature_store,
         group.read_changes(first, int(time.time() * 1000))
 
 
-# ---------------------------------------------------------------------- appended features, descriptions, tags, online
+# ---------------------------------------------------------------------- appended features,
+# descriptions, tags, online
 
 
 def test_appended_feature_has_its_default_in_rows_stored_before(make):
     group = make(passengers(1))
-    group.append_features([Feature("deck", "string", default_value="unknown"), Feature("cabin", "bigint")])
+    group.append_features(
+        [Feature("deck", "string", default_value="unknown"), Feature("cabin", "bigint")]
+    )
     group.insert(passengers(2).assign(deck="C", cabin=85))
     stored = group.read().set_index("passenger_id")
     assert dict(stored["deck"]) == {1: "unknown", 2: "C"}
@@ -296,7 +335,9 @@ def test_appended_feature_has_its_default_in_rows_stored_before(make):
 def test_table_as_of_before_a_feature_was_appended_has_its_default_too(make):
     group = make(passengers(1))
     before = max(group.commit_details())
-    group.append_features([Feature("deck", "string", default_value="unknown"), Feature("cabin", "bigint")])
+    group.append_features(
+        [Feature("deck", "string", default_value="unknown"), Feature("cabin", "bigint")]
+    )
     group.insert(passengers(2).assign(deck="C", cabin=85))
     stored = group.select_all().as_of(before).read().set_index("passenger_id")
     assert dict(stored["deck"]) == {1: "unknown"} and pd.isna(stored.loc[1, "cabin"])
@@ -333,13 +374,16 @@ def test_online_half_is_left_out_and_said_once(make, feature_store, name, caplog
         group = make(passengers(1), **asked)
         group.insert(passengers(2))
         feature_store.get_feature_group(name, 1)
-    assert [record.getMessage() for record in caplog.records if record.name == "local_hopsworks"] == [
+    assert [
+        record.getMessage() for record in caplog.records if record.name == "local_hopsworks"
+    ] == [
         f"Feature group {name} version 1 is kept offline only: the embedded Hopsworks has no online store."
     ]
     assert not group.online_enabled and set(fares(group.read())) == {1, 2}
 
 
-# --------------------------------------------------------------------------------------------------------- statistics
+# ---------------------------------------------------------------------------------------------------------
+# statistics
 
 
 def test_statistics_are_those_of_pandas(make):
@@ -350,7 +394,11 @@ def test_statistics_are_those_of_pandas(make):
     expected = rows["fare"].describe()
     fare = found["fare"]
     assert (fare.count, fare.num_non_null_values, fare.num_null_values) == (10, 9, 1)
-    assert (fare.min, fare.max, fare.mean) == (expected["min"], expected["max"], pytest.approx(expected["mean"]))
+    assert (fare.min, fare.max, fare.mean) == (
+        expected["min"],
+        expected["max"],
+        pytest.approx(expected["mean"]),
+    )
     assert fare.std_dev == pytest.approx(expected["std"])
     assert fare.percentiles["50%"] == expected["50%"]
     assert found["sex"].exact_num_distinct_values == 1
@@ -367,7 +415,8 @@ def test_statistics_that_are_not_wanted_are_none(make):
     assert make(statistics_config=False).get_statistics() is None
 
 
-# ------------------------------------------------------------- answers that the SDK cannot do without (protocol notes)
+# ------------------------------------------------------------- answers that the SDK cannot do
+# without (protocol notes)
 
 
 def test_expectation_suite_of_a_group_without_one_has_a_body(make, api):

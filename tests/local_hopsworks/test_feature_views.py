@@ -1,4 +1,5 @@
-"""Feature views: created, found, changed, deleted; batch data with and without a window, keys and helper columns."""
+"""Feature views: created, found, changed, deleted; batch data with and without a window, keys and
+helper columns."""
 
 import datetime
 
@@ -42,7 +43,10 @@ def view(feature_store, group):
 def test_view_comes_back_as_it_was_created(feature_store, view):
     found = feature_store.get_feature_view("views", version=1)
     assert (found.id, found.description, found.labels) == (view.id, "first", ["label"])
-    assert (found.inference_helper_columns, found.training_helper_columns) == (["audit"], ["weight"])
+    assert (found.inference_helper_columns, found.training_helper_columns) == (
+        ["audit"],
+        ["weight"],
+    )
     assert [(feature.name, feature.type) for feature in found.features] == [
         ("x", "double"), ("colour", "string"), ("label", "bigint"), ("audit", "bigint"), ("weight", "double"),
     ]  # fmt: skip
@@ -55,26 +59,36 @@ def test_missing_view_is_none(feature_store):
 
 
 def test_versions_count_up_and_are_listed(feature_store, group, name):
-    created = [feature_store.create_feature_view(name=name, query=group.select(["x"])) for _ in range(3)]
+    created = [
+        feature_store.create_feature_view(name=name, query=group.select(["x"])) for _ in range(3)
+    ]
     assert [view.version for view in created] == [1, 2, 3]
     assert [view.version for view in feature_store.get_feature_views(name)] == [1, 2, 3]
 
 
 def test_a_version_cannot_be_created_twice(feature_store, group, name):
     feature_store.create_feature_view(name=name, version=4, query=group.select(["x"]))
-    with pytest.raises(RestAPIError, match=f"Feature view {name} version 4 exists already") as caught:
+    with pytest.raises(
+        RestAPIError, match=f"Feature view {name} version 4 exists already"
+    ) as caught:
         feature_store.create_feature_view(name=name, version=4, query=group.select(["x"]))
     assert caught.value.response.json()["errorCode"] == 270179
 
 
 def test_get_or_create_returns_the_first(feature_store, group, name):
-    first = feature_store.get_or_create_feature_view(name=name, version=1, query=group.select(["x"]))
-    again = feature_store.get_or_create_feature_view(name=name, version=1, query=group.select(["colour"]))
+    first = feature_store.get_or_create_feature_view(
+        name=name, version=1, query=group.select(["x"])
+    )
+    again = feature_store.get_or_create_feature_view(
+        name=name, version=1, query=group.select(["colour"])
+    )
     assert again.id == first.id and [feature.name for feature in again.features] == ["x"]
 
 
 def test_description_can_be_changed(feature_store, group, name):
-    view = feature_store.create_feature_view(name=name, version=1, description="old", query=group.select(["x"]))
+    view = feature_store.create_feature_view(
+        name=name, version=1, description="old", query=group.select(["x"])
+    )
     view.description = "new «déjà vu»"
     view.update()
     assert feature_store.get_feature_view(name, version=1).description == "new «déjà vu»"
@@ -95,7 +109,12 @@ def test_deleted_view_is_gone_and_its_name_free(feature_store, group, name):
     view.add_tag("stage", "test")
     view.delete()
     assert feature_store.get_feature_view(name, version=1) is None
-    assert feature_store.create_feature_view(name=name, version=1, query=group.select(["x"])).get_tags() == {}
+    assert (
+        feature_store.create_feature_view(
+            name=name, version=1, query=group.select(["x"])
+        ).get_tags()
+        == {}
+    )
 
 
 def test_view_of_a_deleted_group_is_no_longer_valid(feature_store, name):
@@ -113,7 +132,9 @@ def test_view_of_a_deleted_group_is_no_longer_valid(feature_store, name):
 
 def test_time_travel_is_ignored_as_the_sdk_says(feature_store, group, name):
     """A view of a query as of a time before the first insert still reads what there is."""
-    with pytest.warns(UserWarning, match="will be ignored because feature view does not support time travel"):
+    with pytest.warns(
+        UserWarning, match="will be ignored because feature view does not support time travel"
+    ):
         view = feature_store.create_feature_view(
             name=name, version=1, query=group.select(["x"]).as_of("2020-01-01 00:00:00")
         )
@@ -137,14 +158,26 @@ def test_batch_data_has_no_label_and_no_helpers(view):
 
 def test_batch_data_with_helpers_keys_and_event_time(view):
     batch = view.get_batch_data(primary_key=True, event_time=True, inference_helper_columns=True)
-    assert list(batch.columns) == ["x", "colour", "audit", "tests_views_root_1_key", "tests_views_root_1_event_time"]
+    assert list(batch.columns) == [
+        "x",
+        "colour",
+        "audit",
+        "tests_views_root_1_key",
+        "tests_views_root_1_event_time",
+    ]
     assert batch["tests_views_root_1_key"].tolist() == ROWS["key"].tolist()
     assert batch["tests_views_root_1_event_time"].tolist() == ROWS["event_time"].tolist()
 
 
 def test_selected_key_and_event_time_keep_their_names(feature_store, group, name):
-    view = feature_store.create_feature_view(name=name, version=1, query=group.select(["key", "event_time", "x"]))
-    assert list(view.get_batch_data(primary_key=True, event_time=True).columns) == ["key", "event_time", "x"]
+    view = feature_store.create_feature_view(
+        name=name, version=1, query=group.select(["key", "event_time", "x"])
+    )
+    assert list(view.get_batch_data(primary_key=True, event_time=True).columns) == [
+        "key",
+        "event_time",
+        "x",
+    ]
 
 
 def test_key_that_is_a_helper_column_comes_when_keys_are_asked_for(feature_store, group, name):
@@ -160,7 +193,10 @@ def test_filter_of_the_view_and_extra_filter_both_hold(feature_store, group, nam
     view = feature_store.create_feature_view(name=name, version=1, query=query)
     assert view.get_batch_data()["x"].tolist() == [1.5, 2.0, 3.0, 3.5, 4.5]
     assert view.get_batch_data(extra_filter=group.label == 1)["x"].tolist() == [1.5, 3.5, 4.5]
-    assert view.get_batch_data(extra_filter=(group.x > 4) | (group.x < 2))["x"].tolist() == [1.5, 4.5]
+    assert view.get_batch_data(extra_filter=(group.x > 4) | (group.x < 2))["x"].tolist() == [
+        1.5,
+        4.5,
+    ]
 
 
 TIMES = {
@@ -178,7 +214,11 @@ def test_time_window_is_from_start_to_before_end(feature_store, name, unit):
     )
     group.insert(pd.DataFrame({"key": range(10), "event_time": TIMES[unit], "x": range(10)}))
     view = feature_store.create_feature_view(name=name, version=1, query=group.select(["x"]))
-    assert view.get_batch_data(start_time="2024-01-03", end_time="2024-01-06")["x"].tolist() == [2, 3, 4]
+    assert view.get_batch_data(start_time="2024-01-03", end_time="2024-01-06")["x"].tolist() == [
+        2,
+        3,
+        4,
+    ]
     noon = datetime.datetime(2024, 1, 8, 12, tzinfo=datetime.timezone.utc)
     assert view.get_batch_data(start_time=noon)["x"].tolist() == [8, 9]
     assert view.get_batch_data(end_time=1704153600)["x"].tolist() == [0]
@@ -202,7 +242,11 @@ def other(feature_store):
         name="views_other", version=1, primary_key=["key", "part"], event_time="seen"
     )
     seen = DAYS - pd.Timedelta(hours=1)
-    other.insert(pd.DataFrame({"key": range(10), "part": [7] * 10, "seen": seen.dt.as_unit("us"), "x": range(10)}))
+    other.insert(
+        pd.DataFrame(
+            {"key": range(10), "part": [7] * 10, "seen": seen.dt.as_unit("us"), "x": range(10)}
+        )
+    )
     return other
 
 
@@ -210,7 +254,9 @@ def other(feature_store):
 def joined(feature_store, group, other):
     """Joined as of the root's event time."""
     query = group.select(["x", "label"]).join(other.select(["x"]), on=["key"], prefix="other_")
-    return feature_store.create_feature_view(name="views_joined", version=1, query=query, labels=["label"])
+    return feature_store.create_feature_view(
+        name="views_joined", version=1, query=query, labels=["label"]
+    )
 
 
 def test_joined_view_has_prefixed_features_once(joined, feature_store):
@@ -234,20 +280,30 @@ def test_joined_view_gives_keys_and_event_times_of_all_groups(joined):
 def test_features_of_a_joined_view_are_listed_as_they_are_read(feature_store, group, other, name):
     query = group.select(["key", "x"]).join(other.select(["key", "part"]), on=["key"])
     view = feature_store.create_feature_view(name=name, version=1, query=query)
-    assert [feature.name for feature in view.features] == list(view.get_batch_data().columns) == ["key", "x", "part"]
+    assert (
+        [feature.name for feature in view.features]
+        == list(view.get_batch_data().columns)
+        == ["key", "x", "part"]
+    )
 
 
 def test_names_that_collide_get_the_name_of_their_feature_group(feature_store, group, other, name):
     query = group.select(["x"]).join(other.select(["x", "part"]))
     view = feature_store.create_feature_view(name=name, version=1, query=query)
     listed = [feature.name for feature in view.features]
-    assert listed == list(view.get_batch_data().columns) == ["x", "views_other_x", "views_other_part"]
+    assert (
+        listed == list(view.get_batch_data().columns) == ["x", "views_other_x", "views_other_part"]
+    )
 
 
 def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_is_created(
     feature_store, group, other, name
 ):
-    twice = group.select(["key"]).join(other.select(["x"]), prefix="o_").join(other.select(["x"]), prefix="o_")
+    twice = (
+        group.select(["key"])
+        .join(other.select(["x"]), prefix="o_")
+        .join(other.select(["x"]), prefix="o_")
+    )
     with pytest.raises(
         RestAPIError, match="Two features of the query are called 'o_x'; give a join a prefix"
     ) as caught:
@@ -256,7 +312,9 @@ def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_i
     assert feature_store.get_feature_view(name, version=1) is None
 
 
-@pytest.mark.filterwarnings("ignore:.*FeatureGroupBase.features is deprecated")  # which the SDK itself uses
+@pytest.mark.filterwarnings(
+    "ignore:.*FeatureGroupBase.features is deprecated"
+)  # which the SDK itself uses
 @pytest.mark.parametrize("option", ["lookback", "spine_df"])
 def test_what_is_not_embedded_is_refused_by_name(view, option):
     from hsfs.constructor.lookback import FeatureGroupLookback
@@ -271,4 +329,6 @@ def test_what_is_not_embedded_is_refused_by_name(view, option):
 
 def test_feature_logging_is_refused_by_name(feature_store, group, name):
     with pytest.raises(RestAPIError, match="does not do this: feature logging"):
-        feature_store.create_feature_view(name=name, version=1, query=group.select(["x"]), logging_enabled=True)
+        feature_store.create_feature_view(
+            name=name, version=1, query=group.select(["x"]), logging_enabled=True
+        )

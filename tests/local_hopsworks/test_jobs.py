@@ -16,8 +16,9 @@ import pytest
 import requests
 from hopsworks.client.exceptions import JobException, JobExecutionException, RestAPIError
 
-from local_hopsworks import Server, cron
+from local_hopsworks import Server
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.jobs import cron
 
 REPORT = """
 import os, sys
@@ -57,7 +58,9 @@ def upload(project, tmp_path):
 def make(job_api, upload, name):
     def create(script=REPORT, **config):
         path = upload(f"{name}.py", script)
-        return job_api.create_job(name, {**job_api.get_configuration("PYTHON"), "appPath": path, **config})
+        return job_api.create_job(
+            name, {**job_api.get_configuration("PYTHON"), "appPath": path, **config}
+        )
 
     return create
 
@@ -72,7 +75,9 @@ def wait(condition, seconds=60):
 
 
 def ended(job):
-    return wait(lambda: next((run for run in job.get_executions() if run.success is not None), None))
+    return wait(
+        lambda: next((run for run in job.get_executions() if run.success is not None), None)
+    )
 
 
 def logs(execution, folder):
@@ -82,14 +87,20 @@ def logs(execution, folder):
 def test_script_runs_with_its_arguments_and_its_logs_are_downloaded(make, tmp_path):
     job = make()
     execution = job.run(args="--day 'Monday morning' -v")
-    assert (execution.success, execution.state, execution.final_status) == (True, "FINISHED", "SUCCEEDED")
+    assert (execution.success, execution.state, execution.final_status) == (
+        True,
+        "FINISHED",
+        "SUCCEEDED",
+    )
     assert execution.args == "--day 'Monday morning' -v" and execution.duration > 0
     out, err = logs(execution, tmp_path)
     assert "arguments ['--day', 'Monday morning', '-v']" in out and err == "to stderr\n"
     assert job.get_state() == "FINISHED" and job.get_final_state() == "SUCCEEDED"
 
 
-def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(make, feature_store, project, api, tmp_path):
+def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(
+    make, feature_store, project, api, tmp_path
+):
     import pandas as pd
 
     group = feature_store.get_or_create_feature_group("counted", 1, primary_key=["id"])
@@ -98,7 +109,10 @@ def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(make, feature_st
     job.run(await_termination=False)
     out, err = logs(ended(job), tmp_path)
     assert f"logged in to {project.name}" in out and "rows 3" in out, err
-    assert api("GET", "/project/1/modelregistries/1/models/made_by_a_job_1").json()["jobName"] == job.name
+    assert (
+        api("GET", "/project/1/modelregistries/1/models/made_by_a_job_1").json()["jobName"]
+        == job.name
+    )
 
 
 def test_script_that_fails_is_reported_and_its_error_is_in_the_log(make, tmp_path):
@@ -122,11 +136,17 @@ def test_default_arguments_variables_times_and_files_reach_the_script(make, uplo
 
 
 def test_running_job_is_stopped_with_all_it_started(make, tmp_path):
-    job = make(f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n{SLEEP}")
+    job = make(
+        f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n{SLEEP}"
+    )
     before = _children(os.getpid())  # of other tests
     execution = job.run(await_termination=False)
     assert execution.success is None and execution.final_status == "UNDEFINED"
-    wait(lambda: job.get_state() == "RUNNING" and "asleep" in logs(job.get_executions()[0], tmp_path)[0])
+    wait(
+        lambda: (
+            job.get_state() == "RUNNING" and "asleep" in logs(job.get_executions()[0], tmp_path)[0]
+        )
+    )
     [process] = set(_children(os.getpid())) - set(before)
     [grandchild] = wait(lambda: _children(process))
     execution.stop()
@@ -161,7 +181,11 @@ def test_execution_under_way_cannot_be_deleted_but_ends_with_its_job(make, job_a
     assert refused.value.error_code == 130010
     job.delete()
     assert job_api.get_job(name) is None
-    wait(lambda: not [thread for thread in _threads() if thread == f"hopsworks-execution-{execution.id}"])
+    wait(
+        lambda: (
+            not [thread for thread in _threads() if thread == f"hopsworks-execution-{execution.id}"]
+        )
+    )
 
 
 def _threads():
@@ -175,7 +199,9 @@ def test_job_is_found_listed_changed_and_tagged(make, job_api, upload, name):
     assert job_api.exists(name) and name in [found.name for found in job_api.get_jobs()]
     job.config["appPath"] = upload("another.py", "print('another')")
     changed = job.save()
-    assert changed.id == job.id and job_api.get_job(name).config["appPath"].endswith("/Resources/another.py")
+    assert changed.id == job.id and job_api.get_job(name).config["appPath"].endswith(
+        "/Resources/another.py"
+    )
     job.add_tag("owner", {"team": "trains"})
     assert job.get_tag("owner") == {"team": "trains"}
     assert job_api.get_job("nothing_of_this_name") is None
@@ -188,7 +214,10 @@ def test_page_of_a_job_shows_its_executions(make, server, name):
     with requests.Session() as browser:
         browser.trust_env, browser.verify = False, str(server.store.security / "ca.pem")
         browser.get(server.page, timeout=10)
-        pages = [browser.get(url, timeout=10).text for url in (job.get_url(), job.get_executions()[0].get_url())]
+        pages = [
+            browser.get(url, timeout=10).text
+            for url in (job.get_url(), job.get_executions()[0].get_url())
+        ]
     assert all("--hello" in page and "FINISHED" in page and name in page for page in pages)
 
 
@@ -210,7 +239,9 @@ def test_only_python_scripts_become_jobs(job_api, name, path):
     assert refused.value.error_code == 130013
 
 
-@pytest.mark.parametrize("path", ["Resources/missing.py", "/Projects/tests/../../../../etc/passwd.py"])
+@pytest.mark.parametrize(
+    "path", ["Resources/missing.py", "/Projects/tests/../../../../etc/passwd.py"]
+)
 def test_script_outside_dataset_storage_does_not_run(job_api, name, path):
     job = job_api.create_job(name, {"type": "pythonJobConfiguration", "appPath": path})
     with pytest.raises(RestAPIError):
@@ -223,7 +254,9 @@ def test_arguments_that_cannot_be_split_are_refused(make):
         make().run(args="'unclosed")
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/jobs/x"), ("POST", "/jobs/x/executions"), ("GET", "/jobs")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/jobs/x"), ("POST", "/jobs/x/executions"), ("GET", "/jobs")]
+)
 def test_without_the_key_no_job_is_made_or_run(server, method, path):
     with requests.Session() as stranger:
         url = f"{server.address}/hopsworks-api/api/project/1{path}"
@@ -241,14 +274,19 @@ def test_job_this_server_did_itself_cannot_be_run_again(feature_store, job_api, 
     assert refused.value.response.status_code == 501
 
 
-# ------------------------------------------------------------------------------------------------- servers that end
+# -------------------------------------------------------------------------------------------------
+# servers that end
 
 
 def test_server_that_stops_ends_its_jobs_and_leaves_nothing(tmp_path, environment):
     with Server(tmp_path) as server:
         _create(server, SLEEP)
         execution = _post(server, "/jobs/sleeper/executions").json()
-        wait(lambda: _get(server, f"/jobs/sleeper/executions/{execution['id']}")["state"] == "RUNNING")
+        wait(
+            lambda: (
+                _get(server, f"/jobs/sleeper/executions/{execution['id']}")["state"] == "RUNNING"
+            )
+        )
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
     assert [name for name in _threads() if name == f"hopsworks-execution-{execution['id']}"] == []
@@ -272,19 +310,27 @@ def test_killed_server_leaves_no_execution_running(tmp_path, environment):
             [orphan] = _children(process.pid)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            assert _get(onlooker, path)["state"] == "FRAMEWORK_FAILURE"  # seen at once, by whoever asks
+            assert (
+                _get(onlooker, path)["state"] == "FRAMEWORK_FAILURE"
+            )  # seen at once, by whoever asks
         with Server(tmp_path) as server:
             assert _get(server, path)["finalStatus"] == "FAILED"
         wait(lambda: not _alive(orphan))
 
 
 def _children(parent):
-    found = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False)
-    return [child for child in map(int, found.stdout.split()) if _alive(child)]  # pgrep is a child too, but over
+    found = subprocess.run(
+        ["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False
+    )
+    return [
+        child for child in map(int, found.stdout.split()) if _alive(child)
+    ]  # pgrep is a child too, but over
 
 
 def _alive(process):
-    found = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
+    )
     return found.stdout.strip() not in ("", "Z", "Zs")
 
 
@@ -308,17 +354,23 @@ def _get(server, path):
 
 def _create(server, script, name="sleeper"):
     (server.store.project(server.project) / "Resources" / f"{name}.py").write_text(script)
-    config = {"type": "pythonJobConfiguration", "appPath": f"hdfs:///Projects/{server.project}/Resources/{name}.py"}
+    config = {
+        "type": "pythonJobConfiguration",
+        "appPath": f"hdfs:///Projects/{server.project}/Resources/{name}.py",
+    }
     _request(server, "PUT", f"/jobs/{name}", json=config)
 
 
-# ----------------------------------------------------------------------------------------------------------- schedules
+# -----------------------------------------------------------------------------------------------------------
+# schedules
 
 
 def test_schedule_is_kept_paused_resumed_and_removed(make, job_api, name):
     job = make()
     schedule = job.schedule("0 0 6 ? * MON-FRI *")
-    assert schedule.enabled and schedule.next_execution_date_time > datetime.datetime.now(datetime.timezone.utc)
+    assert schedule.enabled and schedule.next_execution_date_time > datetime.datetime.now(
+        datetime.timezone.utc
+    )
     assert schedule.next_execution_date_time.hour == 6
     found = job_api.get_job(name)
     assert found.job_schedule.cron_expression == "0 0 6 ? * MON-FRI *"
@@ -332,13 +384,22 @@ def test_server_that_runs_schedules_starts_a_job_when_it_is_due(tmp_path):
     window = "import os\nprint(os.environ['HOPS_START_TIME'], os.environ['HOPS_END_TIME'])"
     with Server(tmp_path) as server, Server(tmp_path) as another:
         _create(server, window, "tick")
-        soon = {"startDateTime": 0, "cronExpression": "0/1 * * ? * * *", "enabled": True, "maxActiveRuns": 1}
+        soon = {
+            "startDateTime": 0,
+            "cronExpression": "0/1 * * ? * * *",
+            "enabled": True,
+            "maxActiveRuns": 1,
+        }
         _post(server, "/jobs/tick/schedule/v2", json=soon)
         server.run_schedules()
         another.run_schedules()
 
         def finished():
-            return [run for run in _get(server, "/jobs/tick/executions")["items"] if run["state"] == "FINISHED"]
+            return [
+                run
+                for run in _get(server, "/jobs/tick/executions")["items"]
+                if run["state"] == "FINISHED"
+            ]
 
         runs = wait(lambda: finished() if len(finished()) >= 3 else None)
         _request(server, "DELETE", "/jobs/tick/schedule/v2")
@@ -357,7 +418,10 @@ def test_times_missed_while_no_server_ran_are_made_up_for(tmp_path, catchup):
     with Server(tmp_path) as server:
         _create(server, "print('late')", "late")
         hourly = {"startDateTime": 0, "cronExpression": "0 0 * ? * * *", "enabled": True}
-        first = _post(server, "/jobs/late/schedule/v2", json=hourly).json()["nextExecutionDateTime"] - 3 * hour
+        first = (
+            _post(server, "/jobs/late/schedule/v2", json=hourly).json()["nextExecutionDateTime"]
+            - 3 * hour
+        )
         with contextlib.closing(sqlite3.connect(server.store.metadata_file)) as database, database:
             changed = json.dumps(catchup)
             database.execute(
@@ -370,14 +434,18 @@ def test_times_missed_while_no_server_ran_are_made_up_for(tmp_path, catchup):
             following = _get(server, "/jobs/late")["jobSchedule"]["nextExecutionDateTime"]
             runs = _get(server, "/jobs/late/executions")["items"]
             return (
-                following > time.time() * 1000 and all(run["state"] == "FINISHED" for run in runs) and (following, runs)
+                following > time.time() * 1000
+                and all(run["state"] == "FINISHED" for run in runs)
+                and (following, runs)
             )
 
         following, runs = wait(done)
         assert len(runs) == ((following - first) // hour if catchup else 1)
 
 
-@pytest.mark.parametrize("expression", ["* * * * *", "0 0 25 * * ?", "0 0 1 1 * MON", "nonsense", "0 0 0 15W * ?", ""])
+@pytest.mark.parametrize(
+    "expression", ["* * * * *", "0 0 25 * * ?", "0 0 1 1 * MON", "nonsense", "0 0 0 15W * ?", ""]
+)
 def test_impossible_schedule_is_refused_with_a_sentence(make, expression):
     with pytest.raises(RestAPIError, match="no cron expression") as refused:
         make().schedule(expression)
@@ -406,7 +474,10 @@ def test_schedule_beyond_what_is_here_is_refused_by_name(make):
 def test_cron_expressions_mean_what_quartz_documents(expression, expected):
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc).timestamp() * 1000
     found = cron.next_time(expression, int(start))
-    assert datetime.datetime.fromtimestamp(found / 1000, datetime.timezone.utc).isoformat()[:19] == expected
+    assert (
+        datetime.datetime.fromtimestamp(found / 1000, datetime.timezone.utc).isoformat()[:19]
+        == expected
+    )
 
 
 def test_schedule_that_is_over_has_no_next_time():

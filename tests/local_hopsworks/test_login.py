@@ -1,4 +1,5 @@
-"""Logging in: with the SDK's own variables, or through local_hopsworks.login(); clients that come, go and come back."""
+"""Logging in: with the SDK's own variables, or through local_hopsworks.login(); clients that come,
+go and come back."""
 
 import subprocess
 import sys
@@ -20,7 +21,8 @@ def own_home(tmp_path):
     }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------- the SDK's own login()
+# ------------------------------------------------------------------------------------------- the
+# SDK's own login()
 
 
 def test_login_reaches_the_project(project, server):
@@ -28,7 +30,9 @@ def test_login_reaches_the_project(project, server):
 
 
 def test_login_needs_nothing_but_the_environment(run, server):
-    result = run(sys.executable, "-c", PRINT_PROJECT, env=server.environment)  # and standard input is closed
+    result = run(
+        sys.executable, "-c", PRINT_PROJECT, env=server.environment
+    )  # and standard input is closed
     assert "project tests" in result.stdout, result.stderr
     assert f"Logged in to project, explore it here {server.address}/p/1" in result.stdout
     assert "arning" not in result.stderr  # nor does the SDK find the server too old or too new
@@ -49,17 +53,22 @@ def test_login_verifies_the_server_when_asked_to(run, server):
         ("HOPSWORKS_PROJECT", "titanic", "There is no project 'titanic' here, but tests."),
     ],
 )
-def test_login_with_a_wrong_key_or_project_says_what_is_wrong(run, server, variable, value, sentence):
+def test_login_with_a_wrong_key_or_project_says_what_is_wrong(
+    run, server, variable, value, sentence
+):
     result = run(sys.executable, "-c", PRINT_PROJECT, env={**server.environment, variable: value})
     assert result.returncode == 1 and sentence in result.stdout + result.stderr
 
 
 def test_only_project_need_not_be_named(run, server):
-    unnamed = {name: value for name, value in server.environment.items() if name != "HOPSWORKS_PROJECT"}
+    unnamed = {
+        name: value for name, value in server.environment.items() if name != "HOPSWORKS_PROJECT"
+    }
     assert "project tests" in run(sys.executable, "-c", PRINT_PROJECT, env=unnamed).stdout
 
 
-# -------------------------------------------------------------------------------------------- local_hopsworks.login()
+# --------------------------------------------------------------------------------------------
+# local_hopsworks.login()
 
 STORE = """
 import pandas as pd
@@ -80,7 +89,9 @@ print(len(login().get_feature_store().get_feature_group("g", 1).read()), "rows")
 def test_what_one_program_stored_the_next_one_reads(run, own_home):
     stored = run(sys.executable, "-c", STORE, env=own_home)
     assert stored.returncode == 0, stored.stderr
-    assert stored.stderr.count("Feature group g version 1 is kept offline only") == 1  # said once, on standard error
+    assert (
+        stored.stderr.count("Feature group g version 1 is kept offline only") == 1
+    )  # said once, on standard error
     assert "2 rows" in run(sys.executable, "-c", READ, env=own_home).stdout
 
 
@@ -88,7 +99,9 @@ def test_login_leaves_nothing_in_the_home_or_the_temporary_folder(run, own_home,
     result = run(sys.executable, "-c", "from local_hopsworks import login; login()", env=own_home)
     assert result.returncode == 0, result.stderr
     assert list((tmp_path / "home").rglob("*")) == []
-    assert [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()] == []  # the SDK leaves its folders
+    assert [
+        path for path in (tmp_path / "temporary").rglob("*") if path.is_file()
+    ] == []  # the SDK leaves its folders
     assert (tmp_path / "store" / "metadata.db").is_file()
 
 
@@ -104,7 +117,10 @@ def test_login_with_an_api_key_goes_to_that_hopsworks(run, own_home, server, tmp
 def test_project_is_the_one_in_the_environment(run, own_home):
     program = "from local_hopsworks import login; print('project', login().name)"
     assert (
-        "project titanic" in run(sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "titanic"}).stdout
+        "project titanic"
+        in run(
+            sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "titanic"}
+        ).stdout
     )
     result = run(sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "../titanic"})
     assert result.returncode == 1
@@ -113,7 +129,8 @@ def test_project_is_the_one_in_the_environment(run, own_home):
     ]
 
 
-# ---------------------------------------------------------------------------------- clients that come, go, come back
+# ---------------------------------------------------------------------------------- clients that
+# come, go, come back
 
 CLIENT = """
 import sys
@@ -130,7 +147,8 @@ for line in sys.stdin:
 
 @pytest.fixture
 def client(environment):
-    """Start a program with the SDK and return a function that has it run one line and returns what that printed."""
+    """Start a program with the SDK and return a function that has it run one line and returns what
+    that printed."""
     processes = []
 
     def start(variables):
@@ -157,21 +175,32 @@ def client(environment):
         process.communicate()
 
 
-def test_client_that_leaves_does_not_take_the_certificates_of_another(client, server, feature_store, name):
-    # The SDK keeps them in {temporary folder}/{host}/{project}/{user}, which it deletes when it exits
-    feature_store.create_feature_group(name, 1, primary_key=["id"]).insert(pd.DataFrame({"id": [1, 2]}))
+def test_client_that_leaves_does_not_take_the_certificates_of_another(
+    client, server, feature_store, name
+):
+    # The SDK keeps them in {temporary folder}/{host}/{project}/{user}, which it deletes when it
+    # exits
+    feature_store.create_feature_group(name, 1, primary_key=["id"]).insert(
+        pd.DataFrame({"id": [1, 2]})
+    )
     stays, leaves = client(server.environment), client(server.environment)
     for each in (stays, leaves):
         each("store = hopsworks.login().get_feature_store()")
     leaves.leave()
-    assert stays(f"print(len(store.get_feature_group('{name}', 1).read()), 'rows')").endswith("2 rows\n")
+    assert stays(f"print(len(store.get_feature_group('{name}', 1).read()), 'rows')").endswith(
+        "2 rows\n"
+    )
 
 
 def test_client_goes_on_after_the_server_was_restarted(client, serve, tmp_path):
     first, variables = serve("--home", tmp_path)
     do = client(variables)
-    do("project = hopsworks.login(); store = project.get_feature_store(); files = project.get_dataset_api()")
-    do("group = store.create_feature_group('g', 1, primary_key=['id']); group.insert(pd.DataFrame({'id': [1, 2]}))")
+    do(
+        "project = hopsworks.login(); store = project.get_feature_store(); files = project.get_dataset_api()"
+    )
+    do(
+        "group = store.create_feature_group('g', 1, primary_key=['id']); group.insert(pd.DataFrame({'id': [1, 2]}))"
+    )
     assert do("print(len(group.read()), 'rows')").endswith("2 rows\n")
     first.terminate()
     assert first.wait(10) == 0

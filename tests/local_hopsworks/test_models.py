@@ -46,7 +46,9 @@ def folder(tmp_path_factory):
 def view(feature_store):
     group = feature_store.create_feature_group(NAME, 1, primary_key=["passenger_id"])
     group.insert(FEATURES.assign(passenger_id=[1, 2], survived=[1, 0]))
-    view = feature_store.create_feature_view(NAME, group.select_all(), labels=["survived"], version=1)
+    view = feature_store.create_feature_view(
+        NAME, group.select_all(), labels=["survived"], version=1
+    )
     view.training_data()
     return view
 
@@ -62,7 +64,9 @@ def connection(server):
 
 
 def ask(connection, api_key):
-    connection.request("GET", "/hopsworks-api/api/project", headers={"Authorization": f"ApiKey {api_key}"})
+    connection.request(
+        "GET", "/hopsworks-api/api/project", headers={"Authorization": f"ApiKey {api_key}"}
+    )
     answer = connection.getresponse()
     return answer.status, answer.read()
 
@@ -78,9 +82,13 @@ def saved(registry, project, folder, view, connection, server):
         "tags": [{"name": "year", "value": "1912"}, {"name": "port", "value": {"name": "Southampton"}}],
     }  # fmt: skip
     flavours = [
-        registry.sklearn.create_model(NAME, version=1, metrics={"accuracy": 0.8, "loss": 0.4}, **whole),
+        registry.sklearn.create_model(
+            NAME, version=1, metrics={"accuracy": 0.8, "loss": 0.4}, **whole
+        ),
         registry.python.create_model(NAME, version=2, metrics={"accuracy": 0.9, "loss": 0.6}),
-        registry.python.create_model(NAME, version=3, metrics={"accuracy": 0.9, "loss": float("nan")}),
+        registry.python.create_model(
+            NAME, version=3, metrics={"accuracy": 0.9, "loss": float("nan")}
+        ),
         registry.python.create_model(NAME, version=4),
     ]
     assert ask(connection, server.api_key)[0] == 200
@@ -93,7 +101,10 @@ def test_saved_model_is_found_as_it_was_described(registry):
     model = registry.get_model(NAME, 1)
     assert (model.name, model.version, model.description) == (NAME, 1, "who survives")
     assert (model.framework, registry.get_model(NAME, 2).framework) == ("SKLEARN", "PYTHON")
-    assert {key: float(value) for key, value in model.training_metrics.items()} == {"accuracy": 0.8, "loss": 0.4}
+    assert {key: float(value) for key, value in model.training_metrics.items()} == {
+        "accuracy": 0.8,
+        "loss": 0.4,
+    }
     assert model.created and model.project_name == "tests"
 
 
@@ -166,10 +177,15 @@ def test_address_of_a_model_is_its_page(registry, server):
 def test_registered_version_cannot_be_registered_again(api):
     model = {"name": NAME, "version": 1, "framework": "PYTHON"}
     answer = api("PUT", f"/project/1/modelregistries/1/models/{NAME}_1", json=model)
-    assert (answer.status_code, answer.json()["errorMsg"]) == (400, f"Model {NAME} version 1 is registered already.")
+    assert (answer.status_code, answer.json()["errorMsg"]) == (
+        400,
+        f"Model {NAME} version 1 is registered already.",
+    )
 
 
-@pytest.mark.parametrize("model", [{"name": "..", "version": 1}, {"name": "a/b", "version": 1}, {"name": "x"}])
+@pytest.mark.parametrize(
+    "model", [{"name": "..", "version": 1}, {"name": "a/b", "version": 1}, {"name": "x"}]
+)
 def test_model_of_an_impossible_name_or_version_is_refused(api, model):
     path = f"{model['name'].replace('/', '%2F')}_{model.get('version')}"
     answer = api("PUT", f"/project/1/modelregistries/1/models/{path}", json=model)
@@ -188,13 +204,16 @@ def test_deployment_is_refused_with_what_to_do_instead(registry):
     assert refusal.value.response.status_code == 501
 
 
-# ------------------------------------------------------------------------------------------------ traps of the protocol
+# ------------------------------------------------------------------------------------------------
+# traps of the protocol
 
 
 def test_connection_outlives_the_sleep_inside_save(saved, connection, server):
     assert KEEP_ALIVE_SECONDS > 600
     assert server._http.config.timeout_keep_alive == KEEP_ALIVE_SECONDS
-    status, _ = ask(connection, server.api_key)  # idle since before the models were saved; http.client never reconnects
+    status, _ = ask(
+        connection, server.api_key
+    )  # idle since before the models were saved; http.client never reconnects
     assert status == 200
 
 
@@ -215,7 +234,9 @@ def two_stores(tmp_path):
             files = server.store.dataset("same", "Models/titanic/1/Files")
             files.mkdir(parents=True)
             (files / "model.txt").write_text(f"of the {server.store.home.name}")
-            address = f"{server.address}/hopsworks-api/api/project/1/modelregistries/1/models/titanic_1"
+            address = (
+                f"{server.address}/hopsworks-api/api/project/1/modelregistries/1/models/titanic_1"
+            )
             model = {"name": "titanic", "version": 1, "framework": "PYTHON"}
             headers = {"Authorization": f"ApiKey {server.api_key}"}
             assert requests.put(address, json=model, headers=headers, verify=False, timeout=10).ok
@@ -225,8 +246,15 @@ def two_stores(tmp_path):
 def test_same_version_of_another_store_is_downloaded_afresh(two_stores, run, tmp_path):
     # The SDK keeps what it downloaded in <temp>/hopsworks/models/{project}/{name}/{version}/{id}
     logins = [
-        {"host": "127.0.0.1", "port": server.port, "project": "same", "api_key_value": server.api_key}
+        {
+            "host": "127.0.0.1",
+            "port": server.port,
+            "project": "same",
+            "api_key_value": server.api_key,
+        }
         for server in two_stores
     ]
     result = run(sys.executable, "-c", DOWNLOAD, json.dumps(logins), env={"TMPDIR": str(tmp_path)})
-    assert re.findall("of the .*", result.stdout) == ["of the first", "of the second"], result.stderr
+    assert re.findall("of the .*", result.stdout) == ["of the first", "of the second"], (
+        result.stderr
+    )

@@ -28,26 +28,53 @@ def visitor(browser, server):
 
 @pytest.fixture(scope="module")
 def links(feature_store, project, api, server):
-    """Every link the SDK prints for one object of each kind, by kind; all are called after a script."""
+    """Every link the SDK prints for one object of each kind, by kind; all are called after a
+    script."""
     name = f"t_{secrets.token_hex(4)}"
-    group = feature_store.create_feature_group(name, 1, description=SCRIPT, primary_key=["passenger_id"])
+    group = feature_store.create_feature_group(
+        name, 1, description=SCRIPT, primary_key=["passenger_id"]
+    )
     group.insert(pd.DataFrame({"passenger_id": [1, 2], "fare": [7.25, 71.28]}))
     group.update_feature_description("fare", SCRIPT)
     group.compute_statistics()
-    view = feature_store.create_feature_view(name, group.select_all(), description=SCRIPT, version=1)
-    model = {"name": name, "version": 1, "description": SCRIPT, "framework": "PYTHON", "metrics": {SCRIPT: "0.5"}}
-    assert api("PUT", f"/project/{project.id}/modelregistries/{project.id}/models/{name}_1", json=model).ok
+    view = feature_store.create_feature_view(
+        name, group.select_all(), description=SCRIPT, version=1
+    )
+    model = {
+        "name": name,
+        "version": 1,
+        "description": SCRIPT,
+        "framework": "PYTHON",
+        "metrics": {SCRIPT: "0.5"},
+    }
+    assert api(
+        "PUT", f"/project/{project.id}/modelregistries/{project.id}/models/{name}_1", json=model
+    ).ok
     start = f"{server.address}/p/{project.id}"
     return {
         "project": (start, f"Project {project.name}", name),
-        "feature group": (f"{start}/fs/{project.id}/fg/{group.id}", f"Feature group {name} version 1", "passenger_id"),
-        "feature view": (f"{start}/fs/{project.id}/fv/{view.name}/version/1", f"Feature view {name} version 1", "fare"),
+        "feature group": (
+            f"{start}/fs/{project.id}/fg/{group.id}",
+            f"Feature group {name} version 1",
+            "passenger_id",
+        ),
+        "feature view": (
+            f"{start}/fs/{project.id}/fv/{view.name}/version/1",
+            f"Feature view {name} version 1",
+            "fare",
+        ),
         "model": (f"{start}/models/{name}/1", f"Model {name} version 1", "PYTHON"),
-        "job": (f"{start}/jobs/named/{name}_1_compute_stats/executions", f"Job {name}_1_compute_stats", "Finished"),
+        "job": (
+            f"{start}/jobs/named/{name}_1_compute_stats/executions",
+            f"Job {name}_1_compute_stats",
+            "Finished",
+        ),
     }
 
 
-KINDS = pytest.mark.parametrize("kind", ["project", "feature group", "feature view", "model", "job"])
+KINDS = pytest.mark.parametrize(
+    "kind", ["project", "feature group", "feature view", "model", "job"]
+)
 
 
 @KINDS
@@ -62,7 +89,9 @@ def test_link_opens_a_page_that_shows_the_object(visitor, links, kind):
 def test_what_people_wrote_is_shown_as_text(visitor, links, kind):
     page = visitor.get(links[kind][0], timeout=10)
     assert "<script" not in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]  # nor would a browser run one
+    assert (
+        "default-src 'none'" in page.headers["content-security-policy"]
+    )  # nor would a browser run one
     if kind != "job":
         assert "&lt;script&gt;alert(&#x27;passengers &amp; crew&#x27;)&lt;/script&gt;" in page.text
 
@@ -111,8 +140,12 @@ def test_wrong_token_or_cookie_opens_nothing(browser, links, cookie):
 
 def test_cookie_is_kept_from_scripts_and_other_sites(browser, server):
     answer = browser.get(server.page, timeout=10, allow_redirects=False)
-    assert answer.headers["location"] == "/p/"  # without the token, which would stay in the browser's history
-    assert {"HttpOnly", "SameSite=strict", "Secure"} <= set(answer.headers["set-cookie"].split("; "))
+    assert (
+        answer.headers["location"] == "/p/"
+    )  # without the token, which would stay in the browser's history
+    assert {"HttpOnly", "SameSite=strict", "Secure"} <= set(
+        answer.headers["set-cookie"].split("; ")
+    )
 
 
 def test_api_key_is_not_in_any_page_or_cookie(visitor, server, links):
@@ -122,7 +155,8 @@ def test_api_key_is_not_in_any_page_or_cookie(visitor, server, links):
 
 
 @pytest.mark.parametrize(
-    "path", ["/p/999", "/p/1/fs/1/fg/999", "/p/1/fs/2/fg/1", "/p/1/models/none/1", "/p/x", "/p/a/b/c"]
+    "path",
+    ["/p/999", "/p/1/fs/1/fg/999", "/p/1/fs/2/fg/1", "/p/1/models/none/1", "/p/x", "/p/a/b/c"],
 )
 def test_page_of_something_that_is_not_there_says_so(visitor, server, path):
     page = visitor.get(server.address + path, timeout=10)

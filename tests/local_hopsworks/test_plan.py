@@ -1,4 +1,5 @@
-"""Plans and their SQL without a server: random filters against Python, values that stay values, limits that hold."""
+"""Plans and their SQL without a server: random filters against Python, values that stay values,
+limits that hold."""
 
 import datetime
 import decimal
@@ -14,13 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
-from local_hopsworks.query import run
-from local_hopsworks.query.plan import Column, Filter, Plan, Table
-from local_hopsworks.query.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
-from local_hopsworks.query.sql import to_sql
-from local_hopsworks.rest import queries
+from local_hopsworks.feature_store import queries
+from local_hopsworks.offline import run
+from local_hopsworks.offline.plan import Column, Filter, Plan, Table
+from local_hopsworks.offline.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
+from local_hopsworks.offline.sql import to_sql
 
-TYPES = {"id": "bigint", "n": "bigint", "x": "double", "s": "string", "b": "boolean", "d": "date", "t": "timestamp"}
+TYPES = {
+    "id": "bigint",
+    "n": "bigint",
+    "x": "double",
+    "s": "string",
+    "b": "boolean",
+    "d": "date",
+    "t": "timestamp",
+}
 TYPES |= {"m": "decimal(9,2)"}
 GROUPS = {
     key: {
@@ -29,7 +38,9 @@ GROUPS = {
         "version": 1,
         "location": f"file:///g{key}",
         "eventTime": None,
-        "features": [{"name": name, "type": kind, "primary": name == "id"} for name, kind in TYPES.items()],
+        "features": [
+            {"name": name, "type": kind, "primary": name == "id"} for name, kind in TYPES.items()
+        ],
     }
     for key in (1, 2)
 }
@@ -85,15 +96,26 @@ TABLE = [
 
 @pytest.fixture(scope="module")
 def read(tmp_path_factory):
-    """Run the plan of a query over TABLE, which is in three files, as the query service would; the ids."""
+    """Run the plan of a query over TABLE, which is in three files, as the query service would; the
+    ids."""
     folder = tmp_path_factory.mktemp("store") / "table"
-    types = {"id": pa.int64(), "n": pa.int64(), "x": pa.float64(), "s": pa.string(), "b": pa.bool_()}
-    schema = pa.schema([*types.items(), ("d", pa.date32()), ("t", pa.timestamp("us"))])  # "m" is appended, so missing
+    types = {
+        "id": pa.int64(),
+        "n": pa.int64(),
+        "x": pa.float64(),
+        "s": pa.string(),
+        "b": pa.bool_(),
+    }
+    schema = pa.schema(
+        [*types.items(), ("d", pa.date32()), ("t", pa.timestamp("us"))]
+    )  # "m" is appended, so missing
     for part in (TABLE[4:], TABLE[2:4], TABLE[:2]):  # the newest file is read first
         write_deltalake(folder, pa.Table.from_pylist(part, schema), mode="append")
 
     def run_plan(document):
-        plan = make_plan(document, lambda key: {**GROUPS[key], "location": folder.as_uri()}, "project")
+        plan = make_plan(
+            document, lambda key: {**GROUPS[key], "location": folder.as_uri()}, "project"
+        )
         return run.table(plan)["id"].to_pylist()
 
     return run_plan
@@ -128,12 +150,24 @@ COMPARE = {
     "GREATER_THAN_OR_EQUAL": operator.ge,
 }
 SAMPLES = {
-    "n": st.one_of(st.sampled_from([row["n"] for row in TABLE if row["n"] is not None]), st.integers(-(2**70), 2**70)),
-    "x": st.one_of(st.sampled_from([row["x"] for row in TABLE if row["x"] is not None]), st.floats(allow_nan=False)),
-    "s": st.one_of(st.sampled_from([row["s"] for row in TABLE if row["s"] is not None]), st.text(max_size=6)),
+    "n": st.one_of(
+        st.sampled_from([row["n"] for row in TABLE if row["n"] is not None]),
+        st.integers(-(2**70), 2**70),
+    ),
+    "x": st.one_of(
+        st.sampled_from([row["x"] for row in TABLE if row["x"] is not None]),
+        st.floats(allow_nan=False),
+    ),
+    "s": st.one_of(
+        st.sampled_from([row["s"] for row in TABLE if row["s"] is not None]), st.text(max_size=6)
+    ),
     "b": st.booleans(),
-    "d": st.one_of(st.sampled_from([row["d"] for row in TABLE if row["d"] is not None]), st.dates()),
-    "t": st.one_of(st.sampled_from([row["t"] for row in TABLE if row["t"] is not None]), st.datetimes()),
+    "d": st.one_of(
+        st.sampled_from([row["d"] for row in TABLE if row["d"] is not None]), st.dates()
+    ),
+    "t": st.one_of(
+        st.sampled_from([row["t"] for row in TABLE if row["t"] is not None]), st.datetimes()
+    ),
 }
 
 
@@ -143,7 +177,11 @@ def comparisons(draw):
     condition = draw(st.sampled_from([*COMPARE, "IN", "MISSING"]))
     feature = {"name": name, "featureGroupId": draw(st.sampled_from([1, None]))}
     if condition == "MISSING":
-        return {"feature": feature, "condition": draw(st.sampled_from(["EQUALS", "NOT_EQUALS"])), "value": None}
+        return {
+            "feature": feature,
+            "condition": draw(st.sampled_from(["EQUALS", "NOT_EQUALS"])),
+            "value": None,
+        }
     if condition == "IN":
         listed = draw(st.lists(SAMPLES[name], max_size=3))
         return {"feature": feature, "condition": "IN", "value": json.dumps(listed, default=str)}
@@ -177,12 +215,24 @@ def holds(node, row):
         return (value is None) == (node["condition"] == "EQUALS")
     if node["condition"] == "IN":
         listed = json.loads(node["value"])
-        return False if not listed else None if value is None else any(value == typed(name, str(v)) for v in listed)
+        return (
+            False
+            if not listed
+            else None
+            if value is None
+            else any(value == typed(name, str(v)) for v in listed)
+        )
     return None if value is None else COMPARE[node["condition"]](value, typed(name, node["value"]))
 
 
 def typed(name, text):
-    parse = {"n": int, "x": float, "s": str, "b": lambda t: t == "True", "d": datetime.date.fromisoformat}
+    parse = {
+        "n": int,
+        "x": float,
+        "s": str,
+        "b": lambda t: t == "True",
+        "d": datetime.date.fromisoformat,
+    }
     parse["t"] = datetime.datetime.fromisoformat
     return parse[name](text)
 
@@ -196,9 +246,12 @@ def test_filters_find_what_python_finds(read, where):
 @given(where=trees, kind=st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL"]), other=trees)
 @settings(max_examples=100, deadline=None)
 def test_bounds_leave_out_nothing_that_a_join_returns(read, where, kind, other):
-    """The first table is read within bounds of the filter; without them the result must be the same."""
+    """The first table is read within bounds of the filter; without them the result must be the
+    same."""
     right = {**query(other), "leftFeatureGroup": {"id": 2}}
-    document = query(where, joins=[{"query": right, "on": [{"name": "id"}], "type": kind, "prefix": "r_"}])
+    document = query(
+        where, joins=[{"query": right, "on": [{"name": "id"}], "type": kind, "prefix": "r_"}]
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Plan, "bounds", ())
         expected = read(document)
@@ -216,7 +269,9 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("by", [["n"], ["s"], ["b"], ["d"], ["t"], ["m"], ["n", "d", "s"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "by", [["n"], ["s"], ["b"], ["d"], ["t"], ["m"], ["n", "d", "s"]], ids=" ".join
+)
 def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, by):
     stored = pa.table({name: values for name, (_, values) in PARTS.items()})
     write_deltalake(tmp_path, stored, partition_by=by)
@@ -226,7 +281,9 @@ def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, b
     plan = Plan([table], [(column, name) for name, column in columns.items()])
     assert run.table(plan).sort_by("id").to_pylist() == stored.to_pylist()
     first = PARTS[by[0]][1][0]
-    value = first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first  # as the planner has it
+    value = (
+        first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first
+    )  # as the planner has it
     plan.condition = Filter(columns[by[0]], "EQUALS", value)
     assert run.table(plan)["id"].to_pylist() == [1]
 
@@ -237,10 +294,14 @@ def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, b
 def shape(statement):
     """The statement with every literal replaced."""
     tree = sqlglot.parse_one(statement, dialect="duckdb")
-    return tree.transform(lambda node: sqlglot.exp.Null() if isinstance(node, sqlglot.exp.Literal) else node).sql()
+    return tree.transform(
+        lambda node: sqlglot.exp.Null() if isinstance(node, sqlglot.exp.Literal) else node
+    ).sql()
 
 
-@given(value=st.text(max_size=40) | st.text(alphabet="'\"\\;-/*%$?{}()\n\x00\u2028eEbBxX", max_size=40))
+@given(
+    value=st.text(max_size=40) | st.text(alphabet="'\"\\;-/*%$?{}()\n\x00\u2028eEbBxX", max_size=40)
+)
 @settings(max_examples=300, deadline=None)
 def test_no_text_changes_the_structure_of_the_sql(value):
     for condition, text in (("EQUALS", value), ("LIKE", value), ("IN", json.dumps([value, "z"]))):
@@ -248,7 +309,9 @@ def test_no_text_changes_the_structure_of_the_sql(value):
         harmless = {**node, "value": json.dumps(["y", "z"]) if condition == "IN" else "y"}
         assert shape(sql(query(node))) == shape(sql(query(harmless)))
     duckdb.execute("CREATE OR REPLACE TEMP TABLE fg0 AS SELECT 99 AS id, ? AS s", [value])
-    found = duckdb.execute(sql(query({"feature": {"name": "s"}, "condition": "EQUALS", "value": value}))).fetchall()
+    found = duckdb.execute(
+        sql(query({"feature": {"name": "s"}, "condition": "EQUALS", "value": value}))
+    ).fetchall()
     assert found == [(99,)]
 
 
@@ -267,7 +330,9 @@ def test_only_stored_names_reach_the_sql(name):
 @given(prefix=st.text(min_size=1, max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_a_prefix_is_only_a_name(prefix):
-    statement = sql(query(joins=[{"query": query(), "on": [{"name": "id"}], "type": "INNER", "prefix": prefix}]))
+    statement = sql(
+        query(joins=[{"query": query(), "on": [{"name": "id"}], "type": "INNER", "prefix": prefix}])
+    )
     assert shape(statement).count("SELECT") == 1
     assert sqlglot.parse_one(statement, dialect="duckdb").named_selects == ["id", f"{prefix}id"]
 
@@ -277,17 +342,40 @@ def test_a_prefix_is_only_a_name(prefix):
 REFUSED = {
     "no group": ({**query(), "leftFeatureGroup": {}}, "names no feature group"),
     "no feature": (query(features=[]), "selects no feature"),
-    "same feature twice": (query(features=["id", "id"]), "Two features of the query are called 'id'"),
-    "unknown condition": (query({"feature": {"name": "n"}, "condition": "OR 1=1", "value": "1"}), "no condition"),
+    "same feature twice": (
+        query(features=["id", "id"]),
+        "Two features of the query are called 'id'",
+    ),
+    "unknown condition": (
+        query({"feature": {"name": "n"}, "condition": "OR 1=1", "value": "1"}),
+        "no condition",
+    ),
     "unknown logic": (query({"type": "XOR", "leftFilter": {}}), "joins conditions by AND or OR"),
     "unknown join": (query(joins=[{"query": query(), "type": "SEMI"}]), "no join of type 'SEMI'"),
     "unequal keys": (
-        query(joins=[{"query": query(), "leftOn": [{"name": "id"}], "rightOn": [{"name": "id"}, {"name": "n"}]}]),
+        query(
+            joins=[
+                {
+                    "query": query(),
+                    "leftOn": [{"name": "id"}],
+                    "rightOn": [{"name": "id"}, {"name": "n"}],
+                }
+            ]
+        ),
         "of equal length",
     ),
-    "list without list": (query({"feature": {"name": "n"}, "condition": "IN", "value": "5"}), "needs a list"),
-    "list of lists": (query({"feature": {"name": "n"}, "condition": "IN", "value": "[[1]]"}), "needs a list"),
-    "list nested deeply": (query({"feature": {"name": "n"}, "condition": "IN", "value": "[" * 10**6}), "needs a list"),
+    "list without list": (
+        query({"feature": {"name": "n"}, "condition": "IN", "value": "5"}),
+        "needs a list",
+    ),
+    "list of lists": (
+        query({"feature": {"name": "n"}, "condition": "IN", "value": "[[1]]"}),
+        "needs a list",
+    ),
+    "list nested deeply": (
+        query({"feature": {"name": "n"}, "condition": "IN", "value": "[" * 10**6}),
+        "needs a list",
+    ),
     "limit of text": (query(limit="1; DROP TABLE fg0"), "needs a whole number"),
     "time of text": (query(leftFeatureGroupEndTime="now"), "needs a whole number"),
     "decimal without end": (
@@ -330,7 +418,8 @@ def test_as_deep_a_filter_as_allowed_is_answered(read):
 
 def test_as_many_joins_as_allowed_are_answered():
     beside = [
-        {"query": query(), "on": [{"name": "id"}], "type": "INNER", "prefix": f"p{i}_"} for i in range(MOST_JOINS)
+        {"query": query(), "on": [{"name": "id"}], "type": "INNER", "prefix": f"p{i}_"}
+        for i in range(MOST_JOINS)
     ]
     assert sql(query(joins=beside)).count(" JOIN ") == MOST_JOINS
     assert sql(joined(query(), MOST_JOINS)).count(" JOIN ") == MOST_JOINS

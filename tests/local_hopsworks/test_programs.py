@@ -1,4 +1,5 @@
-"""Programs of the kinds that courses and tutorials teach, each unchanged in a fresh process and a fresh store."""
+"""Programs of the kinds that courses and tutorials teach, each unchanged in a fresh process and a
+fresh store."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ PROGRAMS = Path(__file__).resolve().parent / "programs"
 @pytest.mark.parametrize("program", sorted(path.stem for path in PROGRAMS.glob("*.py")))
 def test_program_runs_to_its_end(program, run, reach, tmp_path):
     source = PROGRAMS / f"{program}.py"
-    needed = [name for name in ("great_expectations", "polars") if f"import {name}" in source.read_text()]
+    needed = [
+        name for name in ("great_expectations", "polars") if f"import {name}" in source.read_text()
+    ]
     command = [
         sys.executable,
         "-m",

@@ -62,7 +62,9 @@ def test_model_leads_back_to_its_view(project, view, model):
     origin = found.get_feature_view(init=False)
     assert (origin.name, origin.version) == ("origin", 1)
     assert names(found.get_feature_view_provenance()) == [("origin", 1)]
-    assert [dataset.version for dataset in found.get_training_dataset_provenance().accessible] == [1]
+    assert [dataset.version for dataset in found.get_training_dataset_provenance().accessible] == [
+        1
+    ]
 
 
 def test_view_of_a_model_scores_batches_at_once(model):

@@ -1,4 +1,5 @@
-"""The fixtures that other projects use: one line, a Hopsworks of one's own, and nothing left behind."""
+"""The fixtures that other projects use: one line, a Hopsworks of one's own, and nothing left
+behind."""
 
 from __future__ import annotations
 
@@ -81,7 +82,12 @@ def test_one_line_gives_a_test_its_own_hopsworks_and_leaves_nothing(run, tmp_pat
         "-x",
         "-rA",
     ]
-    done = run(sys.executable, *command, cwd=project, env={"TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"})
+    done = run(
+        sys.executable,
+        *command,
+        cwd=project,
+        env={"TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     assert "4 passed" in done.stdout, done.stdout[-3000:]
     left = [path for path in scratch.rglob("*") if path.is_file()]
     assert left == [], left
@@ -100,7 +106,9 @@ def test_package_asks_for_the_same_versions_as_requirements():
     block = re.search(r"\ndependencies = \[.*?\n(.*?)\n\]", pyproject, re.DOTALL)
     assert block
     asked = re.findall(r'"([^"]+)"', block[1])
-    pinned = [line.split("#")[0].strip() for line in (root / "requirements.txt").read_text().splitlines()]
+    pinned = [
+        line.split("#")[0].strip() for line in (root / "requirements.txt").read_text().splitlines()
+    ]
     assert len(asked) == 8 and [pin for pin in asked if pin not in pinned] == []
 
 
@@ -124,6 +132,8 @@ def test_wheel_works_in_an_empty_environment(run, tmp_path):
     do(uv, "pip", "install", "--python", python, *tmp_path.glob("*.whl"), "pytest")
     (tmp_path / "their_pipeline.py").write_text(PIPELINE)
     assert "rows 3" in do(python, "-m", "local_hopsworks", "run", "--", python, "their_pipeline.py")
-    assert (tmp_path / ".hopsworks" / "format").is_file()  # beside them, not inside the installed package
+    assert (
+        tmp_path / ".hopsworks" / "format"
+    ).is_file()  # beside them, not inside the installed package
     (tmp_path / "test_theirs.py").write_text(TESTS)
     assert "4 passed" in do(python, "-m", "pytest", "-q", "test_theirs.py")

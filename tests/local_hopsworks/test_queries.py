@@ -1,4 +1,5 @@
-"""Queries: filters on every type, joins, point-in-time joins, time travel; the real SDK asks, the server answers."""
+"""Queries: filters on every type, joins, point-in-time joins, time travel; the real SDK asks, the
+server answers."""
 
 import datetime
 import operator
@@ -11,14 +12,14 @@ import pytest
 from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from hsfs.feature import Feature
 
-from local_hopsworks.query.delta import path
+from local_hopsworks.offline.delta import path
 
 UTC = datetime.timezone.utc
 
 
 def rows(query):
-    """All rows of a query in the order of their keys, as a limit has them. Unlike `read()`, `read_batches()` shows no
-    animation, which would take half a second."""
+    """All rows of a query in the order of their keys, as a limit has them. Unlike `read()`,
+    `read_batches()` shows no animation, which would take half a second."""
     with (query if query._limit is not None else query.limit(1000)).read_batches() as batches:
         return [row for batch in batches for row in batch.to_pylist()]
 
@@ -30,7 +31,9 @@ def column(query, name="id"):
 @pytest.fixture(scope="module")
 def make_group(feature_store):
     def make(name, data, **options):
-        group = feature_store.get_or_create_feature_group(name=name, version=1, **{"primary_key": ["id"], **options})
+        group = feature_store.get_or_create_feature_group(
+            name=name, version=1, **{"primary_key": ["id"], **options}
+        )
         frame = pd.DataFrame(data)
         for timed in frame.select_dtypes(["datetime", "datetimetz"]):
             frame[timed] = frame[timed].dt.as_unit("us")  # the SDK warns of nanoseconds
@@ -95,7 +98,9 @@ def test_stored_types_come_back_as_they_went_in(typed):
         assert got[5] is None
 
 
-@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"moment"}))  # there the SDK itself fails on None
+@pytest.mark.parametrize(
+    "name", sorted(VALUES.keys() - {"moment"})
+)  # there the SDK itself fails on None
 def test_filter_by_none_tells_missing_from_present(typed, name):
     feature = typed.get_feature(name)
     assert column(typed.select(["id"]).filter(feature == None)) == [6]  # noqa: E711
@@ -110,12 +115,17 @@ def test_isin_finds_the_listed_values(typed, name):
 
 
 def test_isin_of_dates_and_of_nothing(typed):
-    assert column(typed.select(["id"]).filter(typed.day.isin([str(DAYS[0]), str(DAYS[3])]))) == [1, 4]
+    assert column(typed.select(["id"]).filter(typed.day.isin([str(DAYS[0]), str(DAYS[3])]))) == [
+        1,
+        4,
+    ]
     assert column(typed.select(["id"]).filter(typed.moment.isin([str(MOMENTS[1])]))) == [2]
     assert rows(typed.filter(typed.word.isin([]))) == []
 
 
-@pytest.mark.parametrize(("pattern", "expected"), [("a%", [1]), ("%文%", [3]), ("_", [1]), ("%'%", [2]), ("", [5])])
+@pytest.mark.parametrize(
+    ("pattern", "expected"), [("a%", [1]), ("%文%", [3]), ("_", [1]), ("%'%", [2]), ("", [5])]
+)
 def test_like_matches_patterns(typed, pattern, expected):
     assert column(typed.select(["id"]).filter(typed.word.like(pattern))) == expected
 
@@ -129,20 +139,26 @@ def test_chained_filters_all_hold(typed):
     assert column(typed.select(["id"]).filter(typed.whole >= 0).filter(typed.flag == False)) == [4]  # noqa: E712
 
 
-@pytest.mark.parametrize("bound", ["2024-01-03 12:30:00", "2024-01-03T12:30:00Z", MOMENTS[2], 1704285000000])
+@pytest.mark.parametrize(
+    "bound", ["2024-01-03 12:30:00", "2024-01-03T12:30:00Z", MOMENTS[2], 1704285000000]
+)
 def test_times_may_be_text_datetime_or_milliseconds(typed, bound):
     assert column(typed.select(["id"]).filter(typed.moment >= bound)) == [3, 4, 5]
 
 
 @pytest.mark.parametrize("zone", [None, UTC])
 def test_a_window_of_time_reads_only_the_files_it_lies_in(make_group, name, zone):
-    old, new = ([datetime.datetime(year, 1, day, tzinfo=zone) for day in (1, 2)] for year in (2024, 2025))
+    old, new = (
+        [datetime.datetime(year, 1, day, tzinfo=zone) for day in (1, 2)] for year in (2024, 2025)
+    )
     group = make_group(name, {"id": [1, 2], "moment": old}, statistics_config=False)
     (of_old,) = path(group.location).glob("*.parquet")
     frame = pd.DataFrame({"id": [3, 4], "moment": pd.Series(new).dt.as_unit("us")})
     group.insert(frame, operation="insert")
     of_old.write_bytes(b"whoever reads this fails")
-    an_hour_east = datetime.datetime(2025, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+    an_hour_east = datetime.datetime(
+        2025, 1, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+    )
     for bound in (new[0], "2025-01-01", an_hour_east):
         assert column(group.filter(group["moment"] >= bound)) == [3, 4]
 
@@ -169,10 +185,15 @@ def test_within_bounds_only_the_pages_that_may_hold_such_rows_are_read(make_grou
 
 
 def test_rows_are_read_in_one_order_however_many_there_are(make_group, name):
-    """Of a file of over ten megabytes an engine with more than one thread would read parts as they come."""
-    group = make_group(name, {"id": np.arange(1_500_000), "x": np.random.default_rng(0).random(1_500_000)})
+    """Of a file of over ten megabytes an engine with more than one thread would read parts as they
+    come."""
+    group = make_group(
+        name, {"id": np.arange(1_500_000), "x": np.random.default_rng(0).random(1_500_000)}
+    )
     with group.select(["id"]).read_batches() as batches:
-        assert np.array_equal(np.concatenate([batch["id"].to_numpy() for batch in batches]), np.arange(1_500_000))
+        assert np.array_equal(
+            np.concatenate([batch["id"].to_numpy() for batch in batches]), np.arange(1_500_000)
+        )
 
 
 def test_a_feature_that_was_appended_bounds_the_rows_that_have_it(make_group, name):
@@ -197,9 +218,13 @@ def test_a_whole_number_compares_with_any_number(typed, bound):
     assert column(typed.select(["id"]).filter(typed.big > bound)) == expected
 
 
-@pytest.mark.parametrize(("name", "bound"), [("big", "seven"), ("big", "NaN"), ("flag", "maybe"), ("day", "x")])
+@pytest.mark.parametrize(
+    ("name", "bound"), [("big", "seven"), ("big", "NaN"), ("flag", "maybe"), ("day", "x")]
+)
 def test_a_value_of_another_type_is_refused_with_a_sentence(typed, name, bound):
-    with pytest.raises(RestAPIError, match=rf"'{bound}' is no \w+, which '{name}' is compared with"):
+    with pytest.raises(
+        RestAPIError, match=rf"'{bound}' is no \w+, which '{name}' is compared with"
+    ):
         rows(typed.filter(typed.get_feature(name) == bound))
 
 
@@ -223,7 +248,9 @@ def test_hostile_values_are_only_values(make_group):
         assert column(group.filter(group.word.isin([value, "no such"]))) == [i], value
 
 
-@pytest.mark.parametrize("evil", ['id";drop/**/table/**/fg0;--', "id,(select/**/1)", "*", "naïve", "", "fg0.id"])
+@pytest.mark.parametrize(
+    "evil", ['id";drop/**/table/**/fg0;--', "id,(select/**/1)", "*", "naïve", "", "fg0.id"]
+)
 def test_hostile_names_are_refused_with_a_sentence(typed, evil):
     with pytest.raises(RestAPIError, match="has no feature"):
         rows(typed.select(["id", evil]))
@@ -232,7 +259,11 @@ def test_hostile_names_are_refused_with_a_sentence(typed, evil):
 def test_limit_and_show_return_the_first_rows(typed):
     assert column(typed.select(["id"]).limit(2)) == [1, 2]
     assert rows(typed.select(["id"]).limit(0)) == []
-    assert typed.select(["id"]).filter(typed.get_feature("id") > 2).show(3)["id"].tolist() == [3, 4, 5]
+    assert typed.select(["id"]).filter(typed.get_feature("id") > 2).show(3)["id"].tolist() == [
+        3,
+        4,
+        5,
+    ]
 
 
 def test_read_gives_a_pandas_frame_even_of_no_rows(typed):
@@ -240,7 +271,9 @@ def test_read_gives_a_pandas_frame_even_of_no_rows(typed):
     assert list(frame.columns) == ["id", *VALUES] and len(frame) == 0
 
 
-def test_rows_that_are_being_overwritten_are_read_until_the_new_ones_are_there(make_group, api, name):
+def test_rows_that_are_being_overwritten_are_read_until_the_new_ones_are_there(
+    make_group, api, name
+):
     """As after a program that was stopped within `insert(overwrite=True)`."""
     group = make_group(name, {"id": [1]})
     assert api("POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear").ok
@@ -292,8 +325,13 @@ def test_keys_are_returned_once(left, right):
 
 def test_left_on_and_right_on_keep_both_keys(left, make_group):
     other = make_group("other_key", {"key": [1, 3], "z": [0.5, 1.5]}, primary_key=["key"])
-    query = left.select_all().join(other.select_all(), left_on=["id"], right_on=["key"], join_type="inner")
-    assert rows(query) == [{"id": 1, "x": 10, "key": 1, "z": 0.5}, {"id": 3, "x": 30, "key": 3, "z": 1.5}]
+    query = left.select_all().join(
+        other.select_all(), left_on=["id"], right_on=["key"], join_type="inner"
+    )
+    assert rows(query) == [
+        {"id": 1, "x": 10, "key": 1, "z": 0.5},
+        {"id": 3, "x": 30, "key": 3, "z": 1.5},
+    ]
 
 
 def test_prefix_names_the_right_side(left, right):
@@ -306,7 +344,9 @@ def test_point_in_time_join_of_many_rows_is_no_nested_loop(make_group):
     """With one it would take minutes, and the test run out of time."""
     ids, start = list(range(200_000)), pd.Timestamp("2024-01-01").as_unit("us")
     early = make_group("many_early", {"id": ids, "at": start, "x": ids}, event_time="at")
-    late = make_group("many_late", {"id": ids, "at": start + pd.Timedelta(1, "h").as_unit("us")}, event_time="at")
+    late = make_group(
+        "many_late", {"id": ids, "at": start + pd.Timedelta(1, "h").as_unit("us")}, event_time="at"
+    )
     found = late.select(["id"]).join(early.select(["x"]), on=["id"]).read()
     assert len(found) == len(ids) and (found["id"] == found["x"]).all()
 
@@ -320,14 +360,22 @@ def test_names_that_collide_get_the_name_of_their_feature_group(left, make_group
 
 def test_names_that_collide_in_spite_of_their_prefix_are_refused_with_a_sentence(left, make_group):
     twin = make_group("twin", LEFT)
-    twice = left.select(["x"]).join(twin.select(["x"]), prefix="t_").join(twin.select(["x"]), prefix="t_")
-    with pytest.raises(RestAPIError, match="Two features of the query are called 't_x'; give a join a prefix"):
+    twice = (
+        left.select(["x"])
+        .join(twin.select(["x"]), prefix="t_")
+        .join(twin.select(["x"]), prefix="t_")
+    )
+    with pytest.raises(
+        RestAPIError, match="Two features of the query are called 't_x'; give a join a prefix"
+    ):
         rows(twice)
 
 
 def test_groups_that_share_no_key_are_refused_with_a_sentence(left, make_group):
     stranger = make_group("stranger", {"key": [1]}, primary_key=["key"])
-    with pytest.raises(RestAPIError, match="left_group and stranger share no primary key to join on") as caught:
+    with pytest.raises(
+        RestAPIError, match="left_group and stranger share no primary key to join on"
+    ) as caught:
         rows(left.select_all().join(stranger.select_all()))
     assert caught.value.response.json()["errorCode"] == 270096
 
@@ -365,7 +413,9 @@ def test_a_limit_inside_a_join_is_refused_with_a_sentence(left, right):
 EPOCH = pd.Timestamp("2024-01-01")
 UNITS = {
     "timestamp": lambda days: EPOCH + pd.to_timedelta(days, unit="D"),
-    "date": lambda days: pd.Series((EPOCH + pd.to_timedelta(days, unit="D")).dt.date, dtype="object"),
+    "date": lambda days: pd.Series(
+        (EPOCH + pd.to_timedelta(days, unit="D")).dt.date, dtype="object"
+    ),
     "seconds": lambda days: 1_704_067_200 + days * 86_400,
     "milliseconds": lambda days: 1_704_067_200_000 + days * 86_400_000,
 }
@@ -403,7 +453,9 @@ def as_of(*others, kind="left"):
 @pytest.mark.parametrize("unit", UNITS)
 def test_point_in_time_join_of_two_groups(make_group, unit, kind):
     labels, first = timed(make_group, LABELS, "label", unit), timed(make_group, FIRST, "a", unit)
-    assert rows(labels.select(["label"]).join(first.select(["a"]), join_type=kind)) == as_of(FIRST, kind=kind)
+    assert rows(labels.select(["label"]).join(first.select(["a"]), join_type=kind)) == as_of(
+        FIRST, kind=kind
+    )
 
 
 @pytest.mark.parametrize(
@@ -416,13 +468,19 @@ def test_point_in_time_join_of_two_groups(make_group, unit, kind):
 )
 def test_point_in_time_join_of_three_groups(make_group, unit, others):
     labels = timed(make_group, LABELS, "label", unit)
-    first, second = timed(make_group, FIRST, "a", others[0]), timed(make_group, SECOND, "b", others[1])
+    first, second = (
+        timed(make_group, FIRST, "a", others[0]),
+        timed(make_group, SECOND, "b", others[1]),
+    )
     query = labels.select(["label"]).join(first.select(["a"])).join(second.select(["b"]))
     assert rows(query) == as_of(FIRST, SECOND)
 
 
 def test_point_in_time_join_returns_key_and_event_time_of_the_left(make_group):
-    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    labels, first = (
+        timed(make_group, LABELS, "label", "timestamp"),
+        timed(make_group, FIRST, "a", "timestamp"),
+    )
     found = rows(labels.select_all().join(first.select_all()))
     assert list(found[0]) == ["id", "event_time", "label", "a"]
     times = (LABELS.sort_values(["id", "days"])["days"]).tolist()
@@ -430,15 +488,23 @@ def test_point_in_time_join_returns_key_and_event_time_of_the_left(make_group):
 
 
 def test_filter_of_the_right_side_chooses_before_the_latest_is_taken(make_group):
-    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    labels, first = (
+        timed(make_group, LABELS, "label", "timestamp"),
+        timed(make_group, FIRST, "a", "timestamp"),
+    )
     query = labels.select(["label"]).join(first.select(["a"]).filter(first.a < 10))
     expected = [row for row in as_of(FIRST[FIRST["a"] < 10]) if row["a"] is not None]
     assert rows(query) == expected
-    assert expected != [row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10]  # it matters
+    assert expected != [
+        row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10
+    ]  # it matters
 
 
 def test_filter_of_the_whole_query_holds_after_the_latest_is_taken(make_group):
-    labels, first = timed(make_group, LABELS, "label", "timestamp"), timed(make_group, FIRST, "a", "timestamp")
+    labels, first = (
+        timed(make_group, LABELS, "label", "timestamp"),
+        timed(make_group, FIRST, "a", "timestamp"),
+    )
     query = labels.select(["label"]).join(first.select(["a"])).filter(first.a < 10)
     assert rows(query) == [row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10]
 
@@ -448,9 +514,14 @@ def test_filter_of_the_whole_query_holds_after_the_latest_is_taken(make_group):
 
 @pytest.fixture(scope="module")
 def travelled(make_group):
-    """A group of three commits (insert 1-3; change 2, insert 4; insert 5) and the ms at which each was done."""
+    """A group of three commits (insert 1-3; change 2, insert 4; insert 5) and the ms at which each
+    was done."""
     done = []
-    for data in ({"id": [1, 2, 3], "x": [1, 2, 3]}, {"id": [2, 4], "x": [22, 4]}, {"id": [5], "x": [5]}):
+    for data in (
+        {"id": [1, 2, 3], "x": [1, 2, 3]},
+        {"id": [2, 4], "x": [22, 4]},
+        {"id": [5], "x": [5]},
+    ):
         group = make_group("travelled", data)
         done.append(max(group.commit_details(limit=1)))
         time.sleep(0.02)  # commits are told apart by milliseconds
@@ -469,12 +540,20 @@ def test_as_of_reads_the_rows_of_that_time(travelled):
     group, done = travelled
     assert values(group.select_all().as_of(moment(done[0]))) == {1: 1, 2: 2, 3: 3}
     assert values(group.select_all().as_of(moment(done[1]))) == {1: 1, 2: 22, 3: 3, 4: 4}
-    assert values(group.select_all().as_of(moment(done[2] + 60_000))) == {1: 1, 2: 22, 3: 3, 4: 4, 5: 5}
+    assert values(group.select_all().as_of(moment(done[2] + 60_000))) == {
+        1: 1,
+        2: 22,
+        3: 3,
+        4: 4,
+        5: 5,
+    }
 
 
 def test_as_of_a_time_before_the_first_commit_says_so(travelled):
     group, done = travelled
-    with pytest.raises(FeatureStoreException, match="No commits found for featuregroup travelled_1 up to 20"):
+    with pytest.raises(
+        FeatureStoreException, match="No commits found for featuregroup travelled_1 up to 20"
+    ):
         group.select_all().as_of(moment(done[0] - 1)).read()
 
 
@@ -505,7 +584,8 @@ def test_limited_rows_are_the_first_by_key_however_they_were_merged(make_group, 
 
 
 def test_the_query_service_is_on_a_port_of_its_own_and_tickets_are_ascii(server, typed):
-    """The SDK appends ":5005" to the variable; the slash makes that a path. And it encodes tickets as ASCII."""
+    """The SDK appends ":5005" to the variable; the slash makes that a path. And it encodes tickets
+    as ASCII."""
     from hsfs.core import arrow_flight_client
 
     assert column(typed.filter(typed.word == VALUES["word"][2])) == [3]
@@ -517,8 +597,12 @@ def test_the_query_service_is_on_a_port_of_its_own_and_tickets_are_ascii(server,
 def test_a_ticket_of_another_signature_is_refused(typed):
     from hsfs.core import arrow_flight_client, query_constructor_api
 
-    query = query_constructor_api.QueryConstructorApi()._construct_query(typed.select_all(), hqs=True)
+    query = query_constructor_api.QueryConstructorApi()._construct_query(
+        typed.select_all(), hqs=True
+    )
     query._hqs_payload = query.hqs_payload.replace('"id"', '"big"')
-    with pytest.raises(FeatureStoreException, match="Could not read data using Hopsworks Query Service") as caught:
+    with pytest.raises(
+        FeatureStoreException, match="Could not read data using Hopsworks Query Service"
+    ) as caught:
         arrow_flight_client._get_instance()._read_query(query, {}, "pandas")
     assert "was not signed by this Hopsworks" in str(caught.value.__cause__)

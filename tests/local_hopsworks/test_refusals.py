@@ -1,4 +1,5 @@
-"""What the embedded Hopsworks does not do, it says by name: no call of the SDK gets an empty success for it."""
+"""What the embedded Hopsworks does not do, it says by name: no call of the SDK gets an empty
+success for it."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ def group(feature_store, name):
         (lambda p: p.get_members(), "members of a project"),
         (lambda p: p.get_app_api().get_apps(), "Python apps"),
         (lambda p: p.get_feature_store().get_data_source("warehouse"), "storage connectors"),
-        (lambda p: p.get_feature_store().get_online_storage_connector(), "the online feature store"),
+        (
+            lambda p: p.get_feature_store().get_online_storage_connector(),
+            "the online feature store",
+        ),
         (lambda p: p.get_feature_store().get_charts(), "charts and dashboards"),
         (lambda p: p.get_feature_store().share(p.name), "sharing"),
         (lambda p: p.get_dataset_api().get_tags("Resources"), "tags on files"),
@@ -74,7 +78,9 @@ def test_deployment_is_refused_by_its_name(project, name, tmp_path):
     model = project.get_model_registry().python.create_model(name)
     with pytest.warns(Warning, match="Model schema"):
         model.save(str(tmp_path))
-    script = project.get_dataset_api().upload(str(tmp_path / "predict.py"), "Resources", overwrite=True)
+    script = project.get_dataset_api().upload(
+        str(tmp_path / "predict.py"), "Resources", overwrite=True
+    )
     with pytest.raises(RestAPIError, match="model deployments"):
         model.deploy(name.replace("_", ""), script_file=script)
 
@@ -89,9 +95,13 @@ def test_keywords_are_kept_and_found(group, feature_store):
 
 
 def test_parents_of_a_group_are_known_even_when_they_are_gone(feature_store, group, name):
-    child = feature_store.get_or_create_feature_group(f"{name}_child", 1, primary_key=["id"], parents=[group])
+    child = feature_store.get_or_create_feature_group(
+        f"{name}_child", 1, primary_key=["id"], parents=[group]
+    )
     child.insert(pd.DataFrame({"id": [1]}))
     assert [parent.name for parent in child.get_parent_feature_groups().accessible] == [name]
-    assert [made.name for made in group.get_generated_feature_groups().accessible] == [f"{name}_child"]
+    assert [made.name for made in group.get_generated_feature_groups().accessible] == [
+        f"{name}_child"
+    ]
     group.delete()
     assert [parent.name for parent in child.get_parent_feature_groups().deleted] == [name]

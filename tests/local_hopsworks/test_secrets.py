@@ -64,10 +64,20 @@ def test_only_a_secret_shared_with_a_project_is_found_through_its_owner(secrets_
     assert secrets_api.get_secret(f"{name}_shared", owner="local").value == VALUE
 
 
-@pytest.mark.parametrize("bad", [{"name": ""}, {"name": "a/b"}, {"secret": ""}, {"secret": "x" * 9001}])
+@pytest.mark.parametrize(
+    "bad", [{"name": ""}, {"name": "a/b"}, {"secret": ""}, {"secret": "x" * 9001}]
+)
 def test_impossible_name_or_value_is_refused_with_a_sentence(api, name, bad):
-    answer = api("POST", "/users/secrets", json={"name": name, "secret": VALUE, "visibility": "PRIVATE", **bad})
-    assert answer.status_code == 400 and VALUE not in answer.text and len(answer.json()["errorMsg"]) < 300
+    answer = api(
+        "POST",
+        "/users/secrets",
+        json={"name": name, "secret": VALUE, "visibility": "PRIVATE", **bad},
+    )
+    assert (
+        answer.status_code == 400
+        and VALUE not in answer.text
+        and len(answer.json()["errorMsg"]) < 300
+    )
 
 
 @pytest.mark.parametrize("path", ["/users/secrets", "/users/secrets/anything"])

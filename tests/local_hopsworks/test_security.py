@@ -1,4 +1,5 @@
-"""Who is let in, and what nobody can reach: keys, certificates, signed tickets, hostile paths, unknown calls."""
+"""Who is let in, and what nobody can reach: keys, certificates, signed tickets, hostile paths,
+unknown calls."""
 
 import http.client
 import json
@@ -13,11 +14,12 @@ import requests
 
 from local_hopsworks import Server
 from local_hopsworks.errors import INVALID_API_KEY
-from local_hopsworks.rest.app import create_app
-from local_hopsworks.rest.routing import API
+from local_hopsworks.http.app import create_app
+from local_hopsworks.http.routing import API
 from local_hopsworks.security import QUERY_SERVICE_NAME
 
-# ------------------------------------------------------------------------------------------------------------- API key
+# -------------------------------------------------------------------------------------------------------------
+# API key
 
 
 @pytest.fixture
@@ -44,16 +46,26 @@ def test_no_route_answers_without_the_key(stranger, server, headers):
         answer = stranger.request(method, address, headers=headers, timeout=10)
         assert answer.status_code == 401, (method, address)
         if address.startswith(server.address + API):
-            assert answer.json()["errorCode"] == INVALID_API_KEY and "API key" in answer.json()["errorMsg"]
+            assert (
+                answer.json()["errorCode"] == INVALID_API_KEY
+                and "API key" in answer.json()["errorMsg"]
+            )
 
 
-@pytest.mark.parametrize("header", ["", "ApiKey", "ApiKey ", "ApiKey é", "Bearer {key}", "{key}", "ApiKey {key}x"])
+@pytest.mark.parametrize(
+    "header", ["", "ApiKey", "ApiKey ", "ApiKey é", "Bearer {key}", "{key}", "ApiKey {key}x"]
+)
 def test_key_must_be_exact(stranger, server, header):
     headers = {"Authorization": header.format(key=server.api_key).encode()}
-    assert stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code == 401
+    assert (
+        stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code
+        == 401
+    )
 
 
-@pytest.mark.parametrize("path", ["/", "/p", "/project", "/px", API, f"{API}/nothing", "/hopsworks-api", "//p/", "/P/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/p", "/project", "/px", API, f"{API}/nothing", "/hopsworks-api", "//p/", "/P/"]
+)
 def test_stranger_does_not_learn_which_calls_there_are(stranger, server, path):
     answer = stranger.get(server.address + path, allow_redirects=False, timeout=10)
     assert answer.status_code == 401
@@ -62,13 +74,19 @@ def test_stranger_does_not_learn_which_calls_there_are(stranger, server, path):
 def test_key_of_another_store_opens_nothing(stranger, server, tmp_path):
     with Server(tmp_path) as other:
         headers = {"Authorization": f"ApiKey {other.api_key}"}
-        assert stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code == 401
+        assert (
+            stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code
+            == 401
+        )
 
 
 def test_token_of_the_pages_is_no_api_key(stranger, server):
     token = server.page.partition("token=")[2]
     headers = {"Authorization": f"ApiKey {token}"}
-    assert stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code == 401
+    assert (
+        stranger.get(f"{server.address}{API}/project", headers=headers, timeout=10).status_code
+        == 401
+    )
 
 
 def test_without_tls_nothing_is_answered(server):
@@ -76,7 +94,8 @@ def test_without_tls_nothing_is_answered(server):
         requests.get(server.address.replace("https", "http"), timeout=5)
 
 
-# -------------------------------------------------------------------------------------------------------- calls unknown
+# --------------------------------------------------------------------------------------------------------
+# calls unknown
 
 
 @pytest.mark.parametrize(
@@ -91,23 +110,35 @@ def test_unknown_call_is_refused_by_its_name(api, method, path):
     answer = api(method, path)
     assert (answer.status_code, answer.json()["errorCode"]) == (501, 120002)
     sentence = answer.json()["usrMsg"]
-    assert sentence.startswith("The embedded Hopsworks does not do this: ") and f"{method} {path}" in sentence
+    assert (
+        sentence.startswith("The embedded Hopsworks does not do this: ")
+        and f"{method} {path}" in sentence
+    )
 
 
 def test_unknown_option_is_refused_by_its_name(api):
     answer = api("GET", "/project/1/featurestores/1/featuregroups", params={"storage": "online"})
     assert answer.status_code == 501
-    assert "the option 'storage' of GET /project/1/featurestores/1/featuregroups." in answer.json()["errorMsg"]
+    assert (
+        "the option 'storage' of GET /project/1/featurestores/1/featuregroups."
+        in answer.json()["errorMsg"]
+    )
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b'"text"', b"[]", b"null", b""])
+@pytest.mark.parametrize(
+    "body", [b"{", b"\xff\xfe", b"[" * 100_000, b'"text"', b"[]", b"null", b""]
+)
 def test_body_that_is_no_json_object_is_one_sentence(api, body):
     answer = api("POST", "/project/1/featurestores/1/featuregroups", data=body)
     assert answer.status_code == 400
-    assert answer.json()["errorMsg"] in ("The body is not JSON.", "This call needs a JSON object as its body.")
+    assert answer.json()["errorMsg"] in (
+        "The body is not JSON.",
+        "This call needs a JSON object as its body.",
+    )
 
 
-# ------------------------------------------------------------------------------------------------------- query service
+# -------------------------------------------------------------------------------------------------------
+# query service
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +166,11 @@ def question(feature_store, api):
     group = feature_store.get_or_create_feature_group("security", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [1, 2]}))
     query = group.select_all().to_dict()
-    answer = api("PUT", "/project/1/featurestores/query", data=json.dumps(query, default=lambda value: value.to_dict()))
+    answer = api(
+        "PUT",
+        "/project/1/featurestores/query",
+        data=json.dumps(query, default=lambda value: value.to_dict()),
+    )
     return answer.json()["hqsPayload"], answer.json()["hqsPayloadSignature"]
 
 
@@ -194,16 +229,22 @@ def test_question_signed_by_another_store_is_refused(connect, server, question, 
         read(client, question[0], other._security.sign(question[0]))
 
 
-@pytest.mark.parametrize("path", ["/Projects/tests/../../metadata.db", "../../security/api_key", "Resources/\0", ".."])
+@pytest.mark.parametrize(
+    "path", ["/Projects/tests/../../metadata.db", "../../security/api_key", "Resources/\0", ".."]
+)
 def test_query_service_reads_no_file_outside_the_project(connect, server, path):
     with (
         connect(server.store.security) as client,
         pytest.raises(flight.FlightServerError, match="cannot be the name of"),
     ):
-        client.do_get(flight.Ticket(json.dumps({"path": path})), flight.FlightCallOptions(timeout=10)).read_all()
+        client.do_get(
+            flight.Ticket(json.dumps({"path": path})), flight.FlightCallOptions(timeout=10)
+        ).read_all()
 
 
-@pytest.mark.parametrize("ticket", [b"", b"{}", b"5", b"[]", b"\xff", b'{"query": 1}', b'{"path": 1}'])
+@pytest.mark.parametrize(
+    "ticket", [b"", b"{}", b"5", b"[]", b"\xff", b'{"query": 1}', b'{"path": 1}']
+)
 def test_query_service_outlives_a_ticket_that_makes_no_sense(connect, server, question, ticket):
     with connect(server.store.security) as client:
         with pytest.raises(flight.FlightError):
@@ -211,7 +252,8 @@ def test_query_service_outlives_a_ticket_that_makes_no_sense(connect, server, qu
         assert len(read(client, *question)) == 2
 
 
-# -------------------------------------------------------------------------------------------------------- hostile paths
+# --------------------------------------------------------------------------------------------------------
+# hostile paths
 
 HOSTILE = {
     "parent": "..",
@@ -230,9 +272,7 @@ HOSTILE = {
     "long path": "Resources/" + "long/" * 2000,
 }
 
-REFUSALS = (
-    r"^'.*' cannot be the name of a file or folder\.$|leads out of the project tests\.$|is longer than the \d+ bytes"
-)
+REFUSALS = r"^'.*' cannot be the name of a file or folder\.$|leads out of the project tests\.$|is longer than the \d+ bytes"
 
 
 @pytest.fixture(scope="module")
@@ -250,8 +290,13 @@ def fortress(tmp_path_factory):
 
 
 def everything(server):
-    """All files and folders of a store and its neighbours, with their contents; not what SQLite does for itself."""
-    paths = sorted(path for path in server.store.home.parent.rglob("*") if not path.name.startswith("metadata.db"))
+    """All files and folders of a store and its neighbours, with their contents; not what SQLite
+    does for itself."""
+    paths = sorted(
+        path
+        for path in server.store.home.parent.rglob("*")
+        if not path.name.startswith("metadata.db")
+    )
     return {path: path.read_bytes() if path.is_file() else None for path in paths}
 
 
@@ -260,7 +305,9 @@ def raw(server, method, path, body=None, headers=None):
     context = ssl.create_default_context(cafile=server.store.security / "ca.pem")
     connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
     authorization = {"Authorization": f"ApiKey {server.api_key}"}
-    connection.request(method, f"{API}/project/1/dataset{path}", body, {**authorization, **(headers or {})})
+    connection.request(
+        method, f"{API}/project/1/dataset{path}", body, {**authorization, **(headers or {})}
+    )
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -269,9 +316,23 @@ def raw(server, method, path, body=None, headers=None):
 
 def upload(server, folder, name):
     """The only chunk of a file's upload."""
-    form = {"flowChunkNumber": 1, "flowChunkSize": 9, "flowTotalSize": 1, "flowTotalChunks": 1, "flowFilename": name}
-    request = requests.Request("POST", "https://x", data=form, files={"file": ("file", b"!")}).prepare()
-    return raw(server, "POST", f"/upload/{folder}", request.body, {"Content-Type": request.headers["Content-Type"]})
+    form = {
+        "flowChunkNumber": 1,
+        "flowChunkSize": 9,
+        "flowTotalSize": 1,
+        "flowTotalChunks": 1,
+        "flowFilename": name,
+    }
+    request = requests.Request(
+        "POST", "https://x", data=form, files={"file": ("file", b"!")}
+    ).prepare()
+    return raw(
+        server,
+        "POST",
+        f"/upload/{folder}",
+        request.body,
+        {"Content-Type": request.headers["Content-Type"]},
+    )
 
 
 CALLS = {
@@ -280,10 +341,18 @@ CALLS = {
     "download": lambda server, path: raw(server, "GET", f"/download/with_auth/{path}"),
     "remove": lambda server, path: raw(server, "DELETE", f"/{path}"),
     "make": lambda server, path: raw(server, "POST", f"/{path}?action=create"),
-    "copy from": lambda server, path: raw(server, "POST", f"/{path}?action=copy&destination_path=Resources/c"),
-    "move from": lambda server, path: raw(server, "POST", f"/{path}?action=move&destination_path=Resources/c"),
-    "copy to": lambda server, path: raw(server, "POST", f"/Resources/innocent.txt?action=copy&destination_path={path}"),
-    "move to": lambda server, path: raw(server, "POST", f"/Resources/innocent.txt?action=move&destination_path={path}"),
+    "copy from": lambda server, path: raw(
+        server, "POST", f"/{path}?action=copy&destination_path=Resources/c"
+    ),
+    "move from": lambda server, path: raw(
+        server, "POST", f"/{path}?action=move&destination_path=Resources/c"
+    ),
+    "copy to": lambda server, path: raw(
+        server, "POST", f"/Resources/innocent.txt?action=copy&destination_path={path}"
+    ),
+    "move to": lambda server, path: raw(
+        server, "POST", f"/Resources/innocent.txt?action=move&destination_path={path}"
+    ),
     "upload into": lambda server, path: upload(server, path, "file.txt"),
 }
 
@@ -298,11 +367,16 @@ def test_hostile_path_is_refused_with_a_sentence_and_changes_nothing(fortress, c
     assert everything(fortress) == before
 
 
-@pytest.mark.parametrize("name", ["../up", "..", ".", "", "a/b", "a\\b", "a\0b", "x" * 256, "/etc/passwd"])
+@pytest.mark.parametrize(
+    "name", ["../up", "..", ".", "", "a/b", "a\\b", "a\0b", "x" * 256, "/etc/passwd"]
+)
 def test_hostile_name_of_an_uploaded_file_is_refused(fortress, name):
     before = everything(fortress)
     status, content = upload(fortress, "Resources", name)
-    assert status == 400 and "cannot be the name of a file or folder." in json.loads(content)["errorMsg"]
+    assert (
+        status == 400
+        and "cannot be the name of a file or folder." in json.loads(content)["errorMsg"]
+    )
     assert everything(fortress) == before
 
 

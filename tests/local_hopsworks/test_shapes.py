@@ -1,4 +1,5 @@
-"""Our answers beside the SDK's own parsers: each is taken by its parser and has no field that the parser would drop."""
+"""Our answers beside the SDK's own parsers: each is taken by its parser and has no field that the
+parser would drop."""
 
 import inspect
 import json
@@ -27,7 +28,8 @@ from hsml.model import Model
 
 NAME = "shapes"
 STORE = "/project/1/featurestores/1"
-# What its parsers do not name, but the SDK reads elsewhere, Hopsworks shows on its pages, or clients of Java need
+# What its parsers do not name, but the SDK reads elsewhere, Hopsworks shows on its pages, or
+# clients of Java need
 BESIDE = {"href", "type", "items", "count"}
 BESIDE_OF = {
     "feature view": {"features", "created", "creator"},
@@ -40,9 +42,17 @@ BESIDE_OF = {
 @pytest.fixture(scope="module")
 def answers(project, feature_store, api, tmp_path_factory):
     """Paths of the REST interface, and what they answer once something of every kind is stored."""
-    group = feature_store.get_or_create_feature_group(NAME, 1, primary_key=["id"], event_time="at", description="d")
+    group = feature_store.get_or_create_feature_group(
+        NAME, 1, primary_key=["id"], event_time="at", description="d"
+    )
     group.insert(
-        pd.DataFrame({"id": [1, 2, 3, 4], "at": pd.Timestamp("2024-01-01").as_unit("us"), "x": [1.0, 2, 3, 4]})
+        pd.DataFrame(
+            {
+                "id": [1, 2, 3, 4],
+                "at": pd.Timestamp("2024-01-01").as_unit("us"),
+                "x": [1.0, 2, 3, 4],
+            }
+        )
     )
     other = feature_store.get_or_create_feature_group(f"{NAME}_other", 1, primary_key=["id"])
     other.insert(pd.DataFrame({"id": [1, 2], "y": [0, 1]}))
@@ -53,13 +63,15 @@ def answers(project, feature_store, api, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
     (folder / "work.py").write_text("print('done')")
     script = project.get_dataset_api().upload(str(folder / "work.py"), "Resources", overwrite=True)
-    job = project.get_job_api().create_job(NAME, {"type": "pythonJobConfiguration", "appPath": script})
+    job = project.get_job_api().create_job(
+        NAME, {"type": "pythonJobConfiguration", "appPath": script}
+    )
     job.run(await_termination=False)
     job.schedule("0 0 6 ? * * *")
     registry = project.get_model_registry()
-    registry.python.create_model(NAME, metrics={"a": 1}, feature_view=view, training_dataset_version=1).save(
-        str(folder / "work.py")
-    )
+    registry.python.create_model(
+        NAME, metrics={"a": 1}, feature_view=view, training_dataset_version=1
+    ).save(str(folder / "work.py"))
     secret = "a secret"
     api("POST", "/users/secrets", json={"name": NAME, "secret": secret, "visibility": "PRIVATE"})
     plan = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "x"}]}
@@ -122,5 +134,7 @@ def test_the_sdk_knows_every_field_and_takes_the_answer(answers, part):
     assert set(humps.decamelize(answer)) - known == set()
     more = {"job": Job.from_response_json(answers["job"])} if parser is Execution else {}
     parsed = parser.from_response_json(answer, **more)
-    assert all(isinstance(one, parser) for one in (parsed if isinstance(parsed, list) else [parsed]))
+    assert all(
+        isinstance(one, parser) for one in (parsed if isinstance(parsed, list) else [parsed])
+    )
     assert parsed != []

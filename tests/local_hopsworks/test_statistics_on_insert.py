@@ -1,4 +1,5 @@
-"""Statistics of feature groups: there after every insert, though computed only when somebody looks."""
+"""Statistics of feature groups: there after every insert, though computed only when somebody
+looks."""
 
 from __future__ import annotations
 
@@ -31,7 +32,11 @@ def of(statistics):
 def test_statistics_describe_the_rows_after_each_insert(make):
     group = make(fares(10, 20, 30))
     first = group.get_statistics()
-    assert (of(first)["fare"].mean, of(first)["fare"].max, of(first)["fare"].count) == (20.0, 30.0, 3)
+    assert (of(first)["fare"].mean, of(first)["fare"].max, of(first)["fare"].count) == (
+        20.0,
+        30.0,
+        3,
+    )
     assert of(first)["port"].approx_num_distinct_values == 2
     group.insert(fares(10, 20, 30, 100))
     second = group.get_statistics()
@@ -81,18 +86,31 @@ def test_statistics_of_no_rows_count_none(feature_store, name):
 
 
 def test_configuration_says_which_columns_and_what_more(make):
-    config = {"enabled": True, "columns": ["fare", "port"], "histograms": True, "correlations": True}
+    config = {
+        "enabled": True,
+        "columns": ["fare", "port"],
+        "histograms": True,
+        "correlations": True,
+    }
     group = make(fares(1, 2, 2, 4), statistics_config={**config, "exact_uniqueness": True})
     found = of(group.get_statistics())
     assert set(found) == {"fare", "port"}
-    histogram = {bin_["value"]: bin_["count"] for bin_ in found["port"].extended_statistics["histogram"]}
+    histogram = {
+        bin_["value"]: bin_["count"] for bin_ in found["port"].extended_statistics["histogram"]
+    }
     assert histogram == {"S": 2, "C": 1, "Q": 1}
-    assert found["fare"].uniqueness == 0.5 and found["fare"].entropy == pytest.approx(1.0397, abs=1e-4)
-    assert found["fare"].extended_statistics["correlations"] == [{"column": "fare", "correlation": 1.0}]
+    assert found["fare"].uniqueness == 0.5 and found["fare"].entropy == pytest.approx(
+        1.0397, abs=1e-4
+    )
+    assert found["fare"].extended_statistics["correlations"] == [
+        {"column": "fare", "correlation": 1.0}
+    ]
 
 
 def test_histogram_of_many_numbers_has_equal_bins(feature_store, name):
-    group = feature_store.create_feature_group(name, 1, primary_key=["id"], statistics_config={"histograms": True})
+    group = feature_store.create_feature_group(
+        name, 1, primary_key=["id"], statistics_config={"histograms": True}
+    )
     group.insert(pd.DataFrame({"id": range(100)}))
     histogram = of(group.get_statistics())["id"].extended_statistics["histogram"]
     assert [bin_["count"] for bin_ in histogram] == [5] * 20

@@ -1,4 +1,5 @@
-"""The store as a whole: who made it, who may use it, in what state it can be used, and several servers over one."""
+"""The store as a whole: who made it, who may use it, in what state it can be used, and several
+servers over one."""
 
 import shutil
 import subprocess
@@ -45,20 +46,25 @@ def call(server, method, path, **options):
         return session.request(method, address, headers=headers, timeout=30, **options)
 
 
-# --------------------------------------------------------------------------------------- stores that cannot be used
+# --------------------------------------------------------------------------------------- stores
+# that cannot be used
 
 
 def test_store_of_a_newer_format_is_refused_and_left_alone(home):
     (home / "format").write_text("3\n")
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
-    with pytest.raises(StoreError, match="has format '3'; this version of local_hopsworks reads format 2"):
+    with pytest.raises(
+        StoreError, match="has format '3'; this version of local_hopsworks reads format 2"
+    ):
         Server(home)
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 
 
 def test_store_below_a_file_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"^The store .*/file/store cannot be written: Not a directory\.$"):
+    with pytest.raises(
+        StoreError, match=r"^The store .*/file/store cannot be written: Not a directory\.$"
+    ):
         Server(tmp_path / "file" / "store")
 
 
@@ -81,7 +87,10 @@ def public():
 def test_folder_that_cannot_be_written_is_one_sentence(stranger, public):
     public.chmod(0o555)
     result = stranger(public / "store")
-    assert f"StoreError: The store {public / 'store'} cannot be written: Permission denied." in result.stderr
+    assert (
+        f"StoreError: The store {public / 'store'} cannot be written: Permission denied."
+        in result.stderr
+    )
 
 
 @pytest.mark.parametrize("locked", ["metadata.db", "security", "security/api_key"])
@@ -93,17 +102,22 @@ def test_store_of_another_user_is_one_sentence(stranger, public, locked):
     (public / "store" / locked).chmod(0)
     result = stranger(public / "store")
     assert result.returncode == 1, result.stdout
-    assert result.stderr.splitlines()[-1].startswith("local_hopsworks.store.StoreError: The "), result.stderr
+    assert result.stderr.splitlines()[-1].startswith("local_hopsworks.store.StoreError: The "), (
+        result.stderr
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database at all, but long enough to be looked at" * 100])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a database at all, but long enough to be looked at" * 100]
+)
 def test_damaged_metadata_is_one_sentence(home, content):
     for leftover in home.glob("metadata.db-*"):
         leftover.unlink()
     (home / "metadata.db").write_bytes(content)
     if content:
         with pytest.raises(
-            StoreError, match=r"The metadata in .*metadata\.db cannot be used: file is not a database\.$"
+            StoreError,
+            match=r"The metadata in .*metadata\.db cannot be used: file is not a database\.$",
         ):
             Server(home)
     else:  # an empty file is an empty database, as SQLite sees it
@@ -113,7 +127,9 @@ def test_damaged_metadata_is_one_sentence(home, content):
 
 def test_missing_key_is_one_sentence(home):
     (home / "security" / "client.key").unlink()
-    with pytest.raises(StoreError, match=r"lacks client\.key; delete that folder and new keys are made\.$"):
+    with pytest.raises(
+        StoreError, match=r"lacks client\.key; delete that folder and new keys are made\.$"
+    ):
         Server(home)
 
 
@@ -127,30 +143,47 @@ def test_new_keys_are_made_where_the_folder_was_deleted(home):
 
 @pytest.mark.parametrize("project", ["", "../up", "a/b", "x" * 65, "ümlaut", "_x"])
 def test_impossible_project_is_one_sentence(tmp_path, project):
-    with pytest.raises(StoreError, match="A project's name is 1 to 64 letters, digits or underscores"):
+    with pytest.raises(
+        StoreError, match="A project's name is 1 to 64 letters, digits or underscores"
+    ):
         Server(tmp_path / "store", project=project)
 
 
 def test_port_in_use_is_one_sentence(home):
-    with Server(home) as server, pytest.raises(StoreError, match=f"Port {server.port} of 127.0.0.1 cannot be used"):
+    with (
+        Server(home) as server,
+        pytest.raises(StoreError, match=f"Port {server.port} of 127.0.0.1 cannot be used"),
+    ):
         Server(home, port=server.port)
 
 
-# ------------------------------------------------------------------------------------------------------ what is kept
+# ------------------------------------------------------------------------------------------------------
+# what is kept
 
 
 def test_keys_can_be_read_by_their_owner_only(home):
     keys = sorted((home / "security").iterdir())
     assert {oct(path.stat().st_mode & 0o777) for path in keys} == {"0o600"}
-    assert oct((home / "security").stat().st_mode & 0o777) == oct(home.stat().st_mode & 0o777) == "0o700"
+    assert (
+        oct((home / "security").stat().st_mode & 0o777)
+        == oct(home.stat().st_mode & 0o777)
+        == "0o700"
+    )
 
 
 def test_server_started_again_is_the_same_to_its_clients(home):
     with Server(home) as first:
-        certificate, key, page = (home / "security" / "server.pem").read_bytes(), first.api_key, first.page
+        certificate, key, page = (
+            (home / "security" / "server.pem").read_bytes(),
+            first.api_key,
+            first.page,
+        )
     with Server(home) as second:
         assert (home / "security" / "server.pem").read_bytes() == certificate
-        assert (second.api_key, second.page) == (key, page)  # the port too: links printed yesterday open today
+        assert (second.api_key, second.page) == (
+            key,
+            page,
+        )  # the port too: links printed yesterday open today
 
 
 def test_two_stores_share_no_key(tmp_path):
@@ -169,7 +202,8 @@ def test_opening_a_store_makes_no_stray_files(tmp_path):
     }  # fmt: skip
 
 
-# ---------------------------------------------------------------------------------------------- several over one store
+# ----------------------------------------------------------------------------------------------
+# several over one store
 
 TOGETHER = """
 import sys
@@ -194,7 +228,9 @@ def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path)
         program.stdin.write("go\n")
         program.stdin.flush()
     results = [(*program.communicate(timeout=60), program.returncode) for program in programs]
-    assert [status for _, _, status in results] == [0] * 8, [errors[-500:] for _, errors, _ in results]
+    assert [status for _, _, status in results] == [0] * 8, [
+        errors[-500:] for _, errors, _ in results
+    ]
     assert len({key for key, _, _ in results}) == 1
     with Server(tmp_path / "store", project="p0") as server:
         names = {entry["project"]["name"] for entry in call(server, "GET", "/project").json()}
@@ -227,7 +263,11 @@ def test_what_one_server_was_told_the_other_knows(two):
 def test_versions_given_out_by_two_servers_at_once_are_all_different(two):
     path = "/project/1/featurestores/1/featuregroups"
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda turn: call(two[turn % 2], "POST", path, json=group("counted")), range(16)))
+        answers = list(
+            pool.map(
+                lambda turn: call(two[turn % 2], "POST", path, json=group("counted")), range(16)
+            )
+        )
     assert sorted(answer.json()["version"] for answer in answers) == list(range(1, 17))
 
 

@@ -1,4 +1,5 @@
-"""Training data: in memory and as files, whole or split at random or by time, and the same again by its version."""
+"""Training data: in memory and as files, whole or split at random or by time, and the same again by
+its version."""
 
 import datetime
 import sys
@@ -49,7 +50,9 @@ def newest(view):
 
 def same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
-        pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True), check_dtype=False)
+        pd.testing.assert_frame_equal(
+            a.reset_index(drop=True), b.reset_index(drop=True), check_dtype=False
+        )
 
 
 def total(*frames):
@@ -63,12 +66,17 @@ def total(*frames):
 def test_training_data_is_features_and_label(view):
     features, label = view.training_data()
     assert list(features.columns) == ["x", "colour"] and list(label.columns) == ["label"]
-    assert features["x"].tolist() == ROWS["x"].tolist() and label["label"].tolist() == ROWS["label"].tolist()
+    assert (
+        features["x"].tolist() == ROWS["x"].tolist()
+        and label["label"].tolist() == ROWS["label"].tolist()
+    )
     same(view.get_training_data(newest(view)), (features, label))
 
 
 def test_training_data_with_keys_event_time_and_helpers(view):
-    features, _ = view.training_data(primary_key=True, event_time=True, training_helper_columns=True)
+    features, _ = view.training_data(
+        primary_key=True, event_time=True, training_helper_columns=True
+    )
     assert list(features.columns) == [
         "x", "colour", "weight", "tests_training_root_1_key", "tests_training_root_1_event_time",
     ]  # fmt: skip
@@ -122,7 +130,9 @@ def test_features_and_labels_of_a_split_belong_together(view):
 
 
 def test_split_by_time(view):
-    split = view.train_test_split(train_end="2024-01-21", test_start="2024-01-21", test_end="2024-02-01")
+    split = view.train_test_split(
+        train_end="2024-01-21", test_start="2024-01-21", test_end="2024-02-01"
+    )
     assert split[0]["x"].tolist() == ROWS["x"][:20].tolist()
     assert split[1]["x"].tolist() == ROWS["x"][20:31].tolist()
     assert list(split[0].columns) == ["x", "colour"]
@@ -131,7 +141,10 @@ def test_split_by_time(view):
 
 def test_split_of_three_by_time(view):
     split = view.train_validation_test_split(
-        train_end="2024-01-11", validation_start="2024-01-11", validation_end="2024-01-21", test_start="2024-01-21"
+        train_end="2024-01-11",
+        validation_start="2024-01-11",
+        validation_end="2024-01-21",
+        test_start="2024-01-21",
     )
     assert [len(part) for part in split[:3]] == [10, 10, 20]
     same(view.get_train_validation_test_split(newest(view)), split)
@@ -144,7 +157,9 @@ def test_the_wrong_getter_names_the_right_one(view):
 
 
 def test_a_missing_version_is_refused_with_a_sentence(view):
-    with pytest.raises(RestAPIError, match="version 1 has no training dataset version 9999") as caught:
+    with pytest.raises(
+        RestAPIError, match="version 1 has no training dataset version 9999"
+    ) as caught:
         view.get_training_data(9999)
     assert caught.value.response.json()["errorCode"] == 270012
 
@@ -179,11 +194,16 @@ def test_split_is_the_same_in_a_fresh_process_and_in_a_fresh_store(
 ):
     train = make_view(feature_store, group, name).train_test_split(test_size=0.3)[0]["x"].tolist()
     script = SPLIT_ELSEWHERE.format(
-        tests=str(request.path.parent), home=str(server.store.home), name=name, fresh=str(tmp_path / "fresh")
+        tests=str(request.path.parent),
+        home=str(server.store.home),
+        name=name,
+        fresh=str(tmp_path / "fresh"),
     )
     done = run(sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [line for line in done.stdout.splitlines() if line.startswith("TRAIN")] == [f"TRAIN {train}"] * 2
+    assert [line for line in done.stdout.splitlines() if line.startswith("TRAIN")] == [
+        f"TRAIN {train}"
+    ] * 2
 
 
 # As files
@@ -194,7 +214,10 @@ def test_training_data_as_files(view, data_format):
     version, _ = view.create_training_data(data_format=data_format)
     features, label = view.get_training_data(version)
     assert list(features.columns) == ["x", "colour"]
-    assert features["x"].tolist() == ROWS["x"].tolist() and features["colour"].tolist() == ROWS["colour"].tolist()
+    assert (
+        features["x"].tolist() == ROWS["x"].tolist()
+        and features["colour"].tolist() == ROWS["colour"].tolist()
+    )
     assert label["label"].tolist() == ROWS["label"].tolist()
 
 
@@ -210,7 +233,10 @@ def test_random_splits_as_files(view, data_format):
 
 def test_split_of_three_as_files_by_time(view):
     version, _ = view.create_train_validation_test_split(
-        train_end="2024-01-11", validation_start="2024-01-11", validation_end="2024-01-21", test_start="2024-01-21"
+        train_end="2024-01-11",
+        validation_start="2024-01-11",
+        validation_end="2024-01-21",
+        test_start="2024-01-21",
     )
     split = view.get_train_validation_test_split(version)
     assert [part["x"].tolist() for part in split[:3]] == [
@@ -219,9 +245,13 @@ def test_split_of_three_as_files_by_time(view):
 
 
 def test_split_of_three_as_files_at_random(view):
-    version, _ = view.create_train_validation_test_split(validation_size=0.25, test_size=0.25, data_format="csv")
+    version, _ = view.create_train_validation_test_split(
+        validation_size=0.25, test_size=0.25, data_format="csv"
+    )
     split = view.get_train_validation_test_split(version)
-    assert [len(part) for part in split[:3]] == [20, 10, 10] and total(*split[:3]) == ROWS["x"].tolist()
+    assert [len(part) for part in split[:3]] == [20, 10, 10] and total(*split[:3]) == ROWS[
+        "x"
+    ].tolist()
 
 
 def test_files_of_a_time_window_and_an_extra_filter(view, group):
@@ -268,13 +298,17 @@ def test_deleting_a_view_deletes_its_training_data(feature_store, group, name, s
     view = make_view(feature_store, group, name)
     version, _ = view.create_training_data()
     view.delete()
-    assert not (server.store.project("tests") / "tests_Training_Datasets" / f"{name}_1_{version}").exists()
+    assert not (
+        server.store.project("tests") / "tests_Training_Datasets" / f"{name}_1_{version}"
+    ).exists()
     assert make_view(feature_store, group, name).get_training_datasets() == []
 
 
 @pytest.mark.parametrize("data_format", ["tfrecord", "avro", "orc"])
 def test_unknown_formats_are_refused_with_a_sentence(view, data_format):
-    with pytest.raises(RestAPIError, match=f"written as parquet, csv or tsv here, not as '{data_format}'"):
+    with pytest.raises(
+        RestAPIError, match=f"written as parquet, csv or tsv here, not as '{data_format}'"
+    ):
         view.create_training_data(data_format=data_format)
 
 
@@ -313,7 +347,9 @@ def test_statistics_of_training_data(view):
 
 
 def test_listed_training_data_says_what_was_asked_for(view):
-    version, _ = view.create_train_test_split(test_size=0.2, data_format="csv", seed=7, description="mine")
+    version, _ = view.create_train_test_split(
+        test_size=0.2, data_format="csv", seed=7, description="mine"
+    )
     found = next(dataset for dataset in view.get_training_datasets() if dataset.version == version)
     assert (found.description, found.data_format, found.seed) == ("mine", "csv", 7)
     assert {split.name: split.percentage for split in found.splits} == {"train": 0.8, "test": 0.2}

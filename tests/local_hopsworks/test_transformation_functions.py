@@ -1,11 +1,18 @@
-"""Transformation functions: built in, written by the user, saved and fetched; always run by the client."""
+"""Transformation functions: built in, written by the user, saved and fetched; always run by the
+client."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hopsworks import udf
 from hopsworks.client.exceptions import RestAPIError
-from hsfs.builtin_transformations import label_encoder, min_max_scaler, one_hot_encoder, robust_scaler, standard_scaler
+from hsfs.builtin_transformations import (
+    label_encoder,
+    min_max_scaler,
+    one_hot_encoder,
+    robust_scaler,
+    standard_scaler,
+)
 
 ROWS = pd.DataFrame({
     "key": range(20), "x": np.arange(20) * 1.5 - 4, "colour": ["red", "green", "blue", "green"] * 5,
@@ -36,7 +43,9 @@ def shouted(x, context):
 
 @pytest.fixture(scope="module")
 def group(feature_store):
-    group = feature_store.get_or_create_feature_group(name="transformed", version=1, primary_key=["key"])
+    group = feature_store.get_or_create_feature_group(
+        name="transformed", version=1, primary_key=["key"]
+    )
     group.insert(ROWS)
     return group
 
@@ -46,7 +55,11 @@ def view(feature_store, group, name):
     def make(*functions, query=None):
         query = query or group.select(["x", "colour", "label"])
         return feature_store.create_feature_view(
-            name=name, version=1, query=query, labels=["label"], transformation_functions=list(functions)
+            name=name,
+            version=1,
+            query=query,
+            labels=["label"],
+            transformation_functions=list(functions),
         )
 
     return make
@@ -77,7 +90,9 @@ def test_robust_scaler(view):
 def test_label_encoder(view):
     features, _ = view(label_encoder("colour")).training_data()
     codes = {"blue": 0, "green": 1, "red": 2}
-    assert features["label_encoder_colour_"].tolist() == [codes[colour] for colour in ROWS["colour"]]
+    assert features["label_encoder_colour_"].tolist() == [
+        codes[colour] for colour in ROWS["colour"]
+    ]
 
 
 def test_one_hot_encoder(view):
@@ -95,7 +110,10 @@ def test_user_defined_function(view):
 def test_functions_are_kept_with_the_view(view, feature_store, name):
     view(doubled("x"), label_encoder("colour"))
     found = feature_store.get_feature_view(name, version=1)
-    assert [f.hopsworks_udf.function_name for f in found.transformation_functions] == ["doubled", "label_encoder"]
+    assert [f.hopsworks_udf.function_name for f in found.transformation_functions] == [
+        "doubled",
+        "label_encoder",
+    ]
     assert found.get_batch_data.__name__ and list(found.training_data()[0].columns) == [
         "doubled_x_",
         "label_encoder_colour_",
@@ -104,7 +122,9 @@ def test_functions_are_kept_with_the_view(view, feature_store, name):
 
 def test_function_of_several_outputs(view):
     features, _ = view(low_and_high("x")).training_data()
-    assert (features["low_and_high_x_0"] + features["low_and_high_x_1"]).tolist() == ROWS["x"].tolist()
+    assert (features["low_and_high_x_0"] + features["low_and_high_x_1"]).tolist() == ROWS[
+        "x"
+    ].tolist()
 
 
 def test_function_with_context(view):
@@ -122,8 +142,11 @@ def test_split_is_transformed_by_statistics_of_its_train_part(view):
 # Batch data
 
 
-def test_batch_data_is_transformed_by_the_statistics_of_its_training_data(view, feature_store, group, name):
-    """The statistics of before the transformation are the ones to be found among those of the version."""
+def test_batch_data_is_transformed_by_the_statistics_of_its_training_data(
+    view, feature_store, group, name
+):
+    """The statistics of before the transformation are the ones to be found among those of the
+    version."""
     trained = view(min_max_scaler("x"), label_encoder("colour"))
     trained.training_data(extra_filter=group.x <= 5)
     fresh = feature_store.get_feature_view(name, version=1)
@@ -147,7 +170,10 @@ def test_files_through_functions_are_refused_with_a_sentence(view):
 
 def test_on_demand_function_of_a_group_runs_on_insert(feature_store, name):
     group = feature_store.get_or_create_feature_group(
-        name=name, version=1, primary_key=["key"], transformation_functions=[plus_one("label").alias("next_label")]
+        name=name,
+        version=1,
+        primary_key=["key"],
+        transformation_functions=[plus_one("label").alias("next_label")],
     )
     group.insert(ROWS)
     found = feature_store.get_feature_group(name, 1)
@@ -164,7 +190,10 @@ def test_saved_function_is_found_and_runs(feature_store, view):
     feature_store.create_transformation_function(plus_one, version=3).save()
     found = feature_store.get_transformation_function("plus_one", version=3)
     assert (found.version, found.hopsworks_udf.function_name) == (3, "plus_one")
-    assert view(found("label")).training_data()[1]["plus_one_label_"].tolist() == (ROWS["label"] + 1).tolist()
+    assert (
+        view(found("label")).training_data()[1]["plus_one_label_"].tolist()
+        == (ROWS["label"] + 1).tolist()
+    )
 
 
 def test_without_a_version_the_first_is_found(feature_store):
@@ -176,7 +205,9 @@ def test_without_a_version_the_first_is_found(feature_store):
 
 def test_a_version_cannot_be_saved_twice(feature_store):
     feature_store.create_transformation_function(shouted, version=1).save()
-    with pytest.raises(RestAPIError, match="Transformation function shouted version 1 exists already"):
+    with pytest.raises(
+        RestAPIError, match="Transformation function shouted version 1 exists already"
+    ):
         feature_store.create_transformation_function(shouted, version=1).save()
 
 

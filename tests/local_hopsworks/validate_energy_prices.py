@@ -1,4 +1,5 @@
-"""What a program with Great Expectations sees: run by test_expectations.py in a process that has it; prints JSON."""
+"""What a program with Great Expectations sees: run by test_expectations.py in a process that has
+it; prints JSON."""
 
 from __future__ import annotations
 
@@ -39,8 +40,14 @@ facts["always: report"], facts["always: rows"] = report.success, stored(group)
 
 found = store.get_feature_group("energy_prices", 1)
 attached = found.get_expectation_suite(ge_type=False)
-facts["suite"] = [attached.expectation_suite_name, attached.validation_ingestion_policy, len(attached.expectations)]
-found.save_expectation_suite(suite, run_validation=True, validation_ingestion_policy="STRICT", overwrite=True)
+facts["suite"] = [
+    attached.expectation_suite_name,
+    attached.validation_ingestion_policy,
+    len(attached.expectations),
+]
+found.save_expectation_suite(
+    suite, run_validation=True, validation_ingestion_policy="STRICT", overwrite=True
+)
 strict = found.get_expectation_suite(ge_type=False)
 facts["replaced suite"] = [strict.validation_ingestion_policy, strict.id != attached.id]
 try:
@@ -57,24 +64,35 @@ facts["latest report"] = found.get_latest_validation_report().success
 expectation = strict.expectations[0]
 history = found.get_validation_history(expectation.id, ge_type=False)
 facts["history"] = [[result.success, result.ingestion_result] for result in history]
-facts["history of rejected"] = len(found.get_validation_history(expectation.id, filter_by=["REJECTED"]))
-facts["history from the future"] = len(found.get_validation_history(expectation.id, start_validation_time="2100-01-01"))
+facts["history of rejected"] = len(
+    found.get_validation_history(expectation.id, filter_by=["REJECTED"])
+)
+facts["history from the future"] = len(
+    found.get_validation_history(expectation.id, start_validation_time="2100-01-01")
+)
 
 added = strict.add_expectation(
-    ExpectationConfiguration(type="expect_column_to_exist", kwargs={"column": "price"}), ge_type=False
+    ExpectationConfiguration(type="expect_column_to_exist", kwargs={"column": "price"}),
+    ge_type=False,
 )
-facts["added"] = [e.expectation_type for e in found.get_expectation_suite(ge_type=False).expectations]
+facts["added"] = [
+    e.expectation_type for e in found.get_expectation_suite(ge_type=False).expectations
+]
 changed = strict.get_expectation(expectation.id, ge_type=False)
 changed.kwargs = {**changed.kwargs, "max_value": 50}
 strict.replace_expectation(changed, ge_type=False)
-facts["changed"] = found.get_expectation_suite(ge_type=False).get_expectation(expectation.id, ge_type=False).kwargs
+facts["changed"] = (
+    found.get_expectation_suite(ge_type=False).get_expectation(expectation.id, ge_type=False).kwargs
+)
 changed.kwargs = {**changed.kwargs, "column": "hour"}
 try:
     strict.replace_expectation(changed, ge_type=False)
 except Exception as error:
     facts["other column"] = error.response.json()["errorCode"]
 strict.remove_expectation(added.id)
-facts["removed"] = [e.expectation_type for e in found.get_expectation_suite(ge_type=False).expectations]
+facts["removed"] = [
+    e.expectation_type for e in found.get_expectation_suite(ge_type=False).expectations
+]
 facts["validated only"] = found.validate(prices(1, 2), save_report=False).success
 found.insert(prices(1, 2), validation_options={"run_validation": False})
 facts["reports unless run"] = len(found.get_all_validation_reports(ge_type=False))

@@ -1,6 +1,8 @@
-"""No test talks to any machine but this one: an audit hook stops every other connection and look-up.
+"""No test talks to any machine but this one: an audit hook stops every other connection and
+look-up.
 
-Python imports this file at start-up where this folder is on PYTHONPATH, so programs that the tests start obey it too.
+Python imports this file at start-up where this folder is on PYTHONPATH, so programs that the tests
+start obey it too.
 """
 
 import ipaddress
@@ -23,10 +25,16 @@ def _is_this_machine(host: object) -> bool:
 def _guard(event: str, arguments: tuple) -> None:
     if event == "socket.connect":
         address = arguments[1]
-        if isinstance(address, tuple) and not _is_this_machine(address[0]):  # a str is a Unix socket
-            raise PermissionError(f"Tests stay on this machine, but something connects to {address[0]}.")
+        if isinstance(address, tuple) and not _is_this_machine(
+            address[0]
+        ):  # a str is a Unix socket
+            raise PermissionError(
+                f"Tests stay on this machine, but something connects to {address[0]}."
+            )
     elif event == "socket.getaddrinfo" and not _is_this_machine(arguments[0]):
-        raise PermissionError(f"Tests stay on this machine, but something looks up {arguments[0]!r}.")
+        raise PermissionError(
+            f"Tests stay on this machine, but something looks up {arguments[0]!r}."
+        )
 
 
 sys.addaudithook(_guard)

@@ -1,4 +1,5 @@
-"""What the tests of reliability count: the table that `make test-reliability` ends with and README.md quotes."""
+"""What the tests of reliability count: the table that `make test-reliability` ends with and
+README.md quotes."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local_hopsworks.rest.routing import API
+from local_hopsworks.http.routing import API
 from tests.reliability.siege import Request
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
@@ -23,7 +24,8 @@ COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Add to the totals: `record(faults_injected=1)` before a fault, `record(survived=1)` when all was well after it.
+    """Add to the totals: `record(faults_injected=1)` before a fault, `record(survived=1)` when all
+    was well after it.
 
     What a test counts must not depend on chance or on the machine: README.md quotes the totals.
     """
@@ -31,7 +33,9 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
     def add(**counts: int) -> None:
         if unknown := set(counts) - set(COUNTED):
             raise TypeError(f"{min(unknown)} is not counted, only {', '.join(COUNTED)}")
-        plain = {name: int(count) for name, count in counts.items()}  # pytest-xdist brings no numpy from its workers
+        plain = {
+            name: int(count) for name, count in counts.items()
+        }  # pytest-xdist brings no numpy from its workers
         request.node.user_properties.append(("reliability", plain))
 
     return add
@@ -39,8 +43,8 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNamespace:
-    """A store (`home`) in which everything was used once, the requests that the SDK `sent` for it, and all that was
-    logged (`log`)."""
+    """A store (`home`) in which everything was used once, the requests that the SDK `sent` for it,
+    and all that was logged (`log`)."""
     base = tmp_path_factory.mktemp("used")
     program, home = Path(__file__).with_name("every_request.py"), base / "store"
     made = run(sys.executable, program, base / "sent.json", env={"LOCAL_HOPSWORKS_HOME": str(home)})
@@ -48,16 +52,22 @@ def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNa
     sent = []
     for entry in json.loads((base / "sent.json").read_text()):
         target = urllib.parse.urlsplit(entry["target"])
-        query = tuple((name, value) for name, _, value in (pair.partition("=") for pair in target.query.split("&")))
+        query = tuple(
+            (name, value)
+            for name, _, value in (pair.partition("=") for pair in target.query.split("&"))
+        )
         body = base64.b64decode(entry["body"]) if entry["body"] else None
         options = query if target.query else ()
-        sent.append(Request(entry["method"], API + target.path, options, body, entry["content_type"]))
+        sent.append(
+            Request(entry["method"], API + target.path, options, body, entry["content_type"])
+        )
     return SimpleNamespace(home=home, sent=sent, log=made.stderr)
 
 
 @pytest.fixture
 def kill(run: Any, record: Any, tmp_path: Path) -> Any:
-    """Strike operations at their steps; every step must leave the store as it was before the operation or after."""
+    """Strike operations at their steps; every step must leave the store as it was before the
+    operation or after."""
 
     def strike(who: str, signal: str, *operations: str) -> None:
         done = run(
@@ -70,7 +80,9 @@ def kill(run: Any, record: Any, tmp_path: Path) -> Any:
         record(faults_injected=len(results), survived=len(survived))
         lost = [result for result in results if result not in survived]
         assert results and not lost, json.dumps(lost, indent=1)
-        assert {result["operation"] for result in results} == {name.partition("@")[0] for name in operations}
+        assert {result["operation"] for result in results} == {
+            name.partition("@")[0] for name in operations
+        }
 
     return strike
 
@@ -85,17 +97,27 @@ def _table(reports: list[Any]) -> str:
     ]
     totals = [sum(found.get(name, 0) for found in counts) for name in COUNTED]
     head = " | ".join(name.replace("_", " ") for name in COUNTED)
-    return f"| {head} |\n{'|---' * len(COUNTED)}|\n| {' | '.join(f'{total:,}' for total in totals)} |"
+    return (
+        f"| {head} |\n{'|---' * len(COUNTED)}|\n| {' | '.join(f'{total:,}' for total in totals)} |"
+    )
 
 
 def _reports(config: pytest.Config) -> list[Any]:
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    return [report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, [])]
+    return [
+        report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, [])
+    ]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     terminalreporter.section("reliability")
     terminalreporter.write_line(table := _table(_reports(config)))
-    whole = config.args == ["tests/reliability"] and not config.option.markexpr and not config.option.keyword
-    if whole and table not in README.read_text():  # another SQLite or SDK may take other steps: no fault of the store
+    whole = (
+        config.args == ["tests/reliability"]
+        and not config.option.markexpr
+        and not config.option.keyword
+    )
+    if (
+        whole and table not in README.read_text()
+    ):  # another SQLite or SDK may take other steps: no fault of the store
         terminalreporter.write_line("README.md quotes another table.")

@@ -1,6 +1,8 @@
-"""A program that uses a call or more of the SDK for every service of the server, and writes down what was sent.
+"""A program that uses a call or more of the SDK for every service of the server, and writes down
+what was sent.
 
-What the SDK sends only after five seconds of sleep, or with packages that are not installed, is sent by hand.
+What the SDK sends only after five seconds of sleep, or with packages that are not installed, is
+sent by hand.
 """
 
 from __future__ import annotations
@@ -19,16 +21,26 @@ from hopsworks_common import client
 from hsfs.feature import Feature
 
 from local_hopsworks import login
-from local_hopsworks.rest.routing import API
+from local_hopsworks.http.routing import API
 
 NAME = "thing"  # of everything that can have a name
 
 
 def by_sdk(project: Any, folder: Path) -> None:
     store, files = project.get_feature_store(), project.get_dataset_api()
-    left = store.create_feature_group(NAME, 1, description="the left", primary_key=["id"], event_time="at")
+    left = store.create_feature_group(
+        NAME, 1, description="the left", primary_key=["id"], event_time="at"
+    )
     times = pd.date_range("2026-01-01", periods=20).as_unit("us")
-    rows = pd.DataFrame({"id": range(20), "at": times, "x": 0.5, "y": [0, 1] * 10, "s": list("abcdefghijklmnopqrst")})
+    rows = pd.DataFrame(
+        {
+            "id": range(20),
+            "at": times,
+            "x": 0.5,
+            "y": [0, 1] * 10,
+            "s": list("abcdefghijklmnopqrst"),
+        }
+    )
     left.insert(rows)
     right = store.create_feature_group(f"{NAME}_right", 1, primary_key=["id"], parents=[left])
     right.insert(pd.DataFrame({"id": range(20), "x": range(20), "z": "z"}))
@@ -43,11 +55,15 @@ def by_sdk(project: Any, folder: Path) -> None:
     left.get_generated_feature_views()
     store.get_feature_groups()
     condition = ((left.x > 0) & (left.s.like("%a%"))) | left.y.isin([1, 2, 3])
-    query = left.select(["id", "x", "y"]).join(right.select(["z"]), on=["id"], prefix="right_", join_type="left")
+    query = left.select(["id", "x", "y"]).join(
+        right.select(["z"]), on=["id"], prefix="right_", join_type="left"
+    )
     query.filter(condition).read()
     left.select_all().as_of("2099-01-01").read()
     left.select_all().show(2)
-    view = store.create_feature_view(NAME, query.filter(left.y == 1), version=1, labels=["y"], description="a view")
+    view = store.create_feature_view(
+        NAME, query.filter(left.y == 1), version=1, labels=["y"], description="a view"
+    )
     view.description = "changed"
     view.update()
     view.add_tag("colour", "red")
@@ -80,14 +96,33 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         "name": NAME, "version": 1, "description": "a model", "framework": "PYTHON", "metrics": {"accuracy": "0.5"},
         "featureView": view, "trainingDatasetVersion": 1, "program": None, "environment": None, "tags": None,
     }  # fmt: skip
-    expectation = {"expectationType": "expect_column_max_to_be_between", "kwargs": '{"column": "x"}', "meta": "{}"}
+    expectation = {
+        "expectationType": "expect_column_max_to_be_between",
+        "kwargs": '{"column": "x"}',
+        "meta": "{}",
+    }
     suite = {
         "expectationSuiteName": NAME, "expectations": [expectation], "meta": "{}", "runValidation": True,
         "validationIngestionPolicy": "ALWAYS", "dataAssetType": None,
     }  # fmt: skip
-    result = {"success": True, "expectationConfig": json.dumps({"meta": {"expectationId": 1}}), "result": "{}"}
-    report = {"success": True, "results": [result], "statistics": "{}", "meta": "{}", "ingestionResult": "INGESTED"}
-    udf = {"name": NAME, "sourceCode": "def f(x): return x", "outputTypes": ["double"], "transformationFeatures": []}
+    result = {
+        "success": True,
+        "expectationConfig": json.dumps({"meta": {"expectationId": 1}}),
+        "result": "{}",
+    }
+    report = {
+        "success": True,
+        "results": [result],
+        "statistics": "{}",
+        "meta": "{}",
+        "ingestionResult": "INGESTED",
+    }
+    udf = {
+        "name": NAME,
+        "sourceCode": "def f(x): return x",
+        "outputTypes": ["double"],
+        "transformationFeatures": [],
+    }
     return [
         ("PUT", f"{models}/{NAME}_1", model),
         ("PATCH", f"{models}/{NAME}_1", {"description": "changed"}),
@@ -100,8 +135,16 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         ("PUT", f"{group}/validationreport", report),
         ("POST", f"{store}/transformationfunctions", {"version": 1, "hopsworksUdf": udf}),
         ("POST", f"{group}/keywords", {"keywords": ["red", "blue"]}),
-        ("POST", "/users/secrets", {"name": NAME, "secret": "hidden-value", "visibility": "PRIVATE"}),
-        ("POST", f"/project/1/jobs/{NAME}/executions", {"args": "-a 1", "envVars": {"COLOUR": "hidden-variable"}}),
+        (
+            "POST",
+            "/users/secrets",
+            {"name": NAME, "secret": "hidden-value", "visibility": "PRIVATE"},
+        ),
+        (
+            "POST",
+            f"/project/1/jobs/{NAME}/executions",
+            {"args": "-a 1", "envVars": {"COLOUR": "hidden-variable"}},
+        ),
         ("PUT", f"/project/1/jobs/{NAME}/executions/1/status", {"state": "stopped"}),
     ]
 
@@ -110,12 +153,16 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     send = requests.Session.send
 
-    def spy(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def spy(
+        session: requests.Session, request: requests.PreparedRequest, **options: Any
+    ) -> requests.Response:
         body = request.body.encode() if isinstance(request.body, str) else request.body
         kind = request.headers.get("Content-Type") or "application/json"
         target = str(request.url).partition(API)[2]
         content = base64.b64encode(body).decode() if isinstance(body, bytes) else None
-        found.append({"method": request.method, "target": target, "body": content, "content_type": kind})
+        found.append(
+            {"method": request.method, "target": target, "body": content, "content_type": kind}
+        )
         return send(session, request, **options)
 
     requests.Session.send = spy  # type: ignore[method-assign]
@@ -127,7 +174,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         by_sdk(project, Path(folder))
         view = next(
-            json.loads(base64.b64decode(sent["body"])) for sent in found if sent["target"].endswith("/featureview")
+            json.loads(base64.b64decode(sent["body"]))
+            for sent in found
+            if sent["target"].endswith("/featureview")
         )
         for method, path, body in by_hand(view):
             headers = {"Content-Type": "application/json"}

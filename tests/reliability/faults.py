@@ -1,4 +1,5 @@
-"""Break something, say what a program that uses the SDK is told, and whether all else goes on and is as before.
+"""Break something, say what a program that uses the SDK is told, and whether all else goes on and
+is as before.
 
     python faults.py WORK_FOLDER FAULT ...     one line of JSON for each
 
@@ -27,7 +28,9 @@ from furnished import forked, here, logged_in, rows, state
 
 from local_hopsworks import Server
 
-LARGE = pd.DataFrame({"id": np.arange(10, 200_010), "fare": np.random.default_rng(1).random(200_000)})
+LARGE = pd.DataFrame(
+    {"id": np.arange(10, 200_010), "fare": np.random.default_rng(1).random(200_000)}
+)
 
 
 @contextlib.contextmanager
@@ -89,7 +92,8 @@ def as_nobody() -> Iterator[None]:
             os.seteuid(0)
 
 
-# ---------------------------------------------------------------------------- while the server runs: all is as before
+# ---------------------------------------------------------------------------- while the server
+# runs: all is as before
 
 
 def upload_to_a_full_disk(project: Any, home: Path) -> str:
@@ -137,7 +141,9 @@ def files_that_cannot_be_written(project: Any, home: Path) -> str:
     folder = home / "projects/tests/Resources/folder"
     subprocess.run(["chmod", "-R", "a+rwX", home], check=True)
     folder.chmod(0o555)
-    all_else_works(project)  # everything is imported: nobody may not be able to read Python's own files
+    all_else_works(
+        project
+    )  # everything is imported: nobody may not be able to read Python's own files
     with here("second", "new.txt") as working:
         working.chmod(0o755)
         with as_nobody():
@@ -147,7 +153,8 @@ def files_that_cannot_be_written(project: Any, home: Path) -> str:
     return said
 
 
-# --------------------------------------------------------------------- damage that lies there: nothing is made worse
+# --------------------------------------------------------------------- damage that lies there:
+# nothing is made worse
 
 
 def log_without_a_commit(home: Path) -> None:
@@ -180,7 +187,8 @@ def half_a_model(home: Path) -> None:
     (home / "projects/tests/Models/model/2/Files/file.txt").write_text("hal")
 
 
-# --------------------------------------------------------------------------------- stores that cannot be used at all
+# --------------------------------------------------------------------------------- stores that
+# cannot be used at all
 
 
 def metadata_without_an_end(home: Path) -> None:
@@ -201,7 +209,8 @@ def store_that_cannot_be_written(home: Path) -> None:
     subprocess.run(["chmod", "-R", "a-w", home], check=True)
 
 
-# ------------------------------------------------------------------------------------------------------------ the runs
+# ------------------------------------------------------------------------------------------------------------
+# the runs
 
 RUNNING = (
     upload_to_a_full_disk, insert_to_a_full_disk, overwrite_on_a_full_disk, metadata_on_a_full_disk,
@@ -234,7 +243,9 @@ def damaged(home: Path, fault: Any) -> dict[str, Any]:
         else:
             said = [told(lambda: full(project).read()), told(lambda: full(project).insert(rows(9)))]
         all_else_works(project)
-    lost = {name for name, content in contents(home).items() if before.get(name, content) != content}
+    lost = {
+        name for name, content in contents(home).items() if before.get(name, content) != content
+    }
     return {"said": said, "lost": sorted(lost | set(before) - set(contents(home)))}
 
 
@@ -252,7 +263,9 @@ def unusable(home: Path, fault: Any) -> dict[str, Any]:
     said = told(use)
     return {
         "said": [said],
-        "lost": sorted(name for name, content in contents(home).items() if before.get(name) != content),
+        "lost": sorted(
+            name for name, content in contents(home).items() if before.get(name) != content
+        ),
     }
 
 
@@ -274,7 +287,9 @@ def main(work: Path, names: list[str]) -> None:
             furnished.furnish(project)
 
     def seen(home: Path) -> dict[str, Any]:
-        assert forked(lambda: state(home, None), report=report) == 0, f"the state of {home} cannot be read"
+        assert forked(lambda: state(home, None), report=report) == 0, (
+            f"the state of {home} cannot be read"
+        )
         return json.loads(report.read_text())
 
     assert forked(make) == 0, "the store could not be furnished"

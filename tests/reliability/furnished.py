@@ -28,7 +28,9 @@ import pyarrow.parquet as pq
 from local_hopsworks import Server
 
 wait = time.sleep
-time.sleep = lambda seconds: wait(min(seconds, 0.01))  # the SDK waits 5 s for a saved model and 0.5 s for each read
+time.sleep = lambda seconds: wait(
+    min(seconds, 0.01)
+)  # the SDK waits 5 s for a saved model and 0.5 s for each read
 GROUP = {"version": 1, "primary_key": ["id"]}
 
 
@@ -43,7 +45,9 @@ def furnish(project: Any) -> None:
     group.insert(rows(1, 2, 3))
     group.add_tag("owner", "tests")
     store.create_feature_group(
-        "empty", **GROUP, features=[{"name": "id", "type": "bigint"}, {"name": "fare", "type": "double"}]
+        "empty",
+        **GROUP,
+        features=[{"name": "id", "type": "bigint"}, {"name": "fare", "type": "double"}],
     ).save()
     view = store.create_feature_view("view", group.select_all(), version=1)
     view.create_training_data(data_format="parquet")
@@ -75,10 +79,13 @@ def here(content: str | bytes, name: str = "file.txt") -> Iterator[Path]:
 
 
 def save_model(project: Any) -> None:
-    project.get_model_registry().python.create_model("model", metrics={"accuracy": 0.5}).save("file.txt")
+    project.get_model_registry().python.create_model("model", metrics={"accuracy": 0.5}).save(
+        "file.txt"
+    )
 
 
-# ------------------------------------------------------------------------------------------------- what there is to see
+# -------------------------------------------------------------------------------------------------
+# what there is to see
 
 
 def logged_in(port: int, key: str) -> Any:
@@ -100,16 +107,27 @@ def state(home: Path, served: Any = None) -> dict[str, Any]:
             except Exception as error:
                 if "No data found" not in str(error):
                     raise
-                content = "[]"  # it is saved in two steps, and without rows before and after the second
-            found[f"group {group.name}"] = [content, [feature.name for feature in group.columns], group.get_tags()]
+                content = (
+                    "[]"  # it is saved in two steps, and without rows before and after the second
+                )
+            found[f"group {group.name}"] = [
+                content,
+                [feature.name for feature in group.columns],
+                group.get_tags(),
+            ]
         for document in ask("featurestores", client._project_id, "featureview")["items"]:
             view = store.get_feature_view(document["name"], document["version"])
             versions = [dataset.version for dataset in view.get_training_datasets()]
             found[f"view {view.name}"] = [[feature.name for feature in view.features], versions]
         for model in project.get_model_registry().get_models("model"):
-            found[f"model {model.version}"] = [model.training_metrics, sorted(os.listdir(model.download()))]
+            found[f"model {model.version}"] = [
+                model.training_metrics,
+                sorted(os.listdir(model.download())),
+            ]
         secrets = hopsworks.get_secrets_api()
-        found["secrets"] = {secret.name: secrets.get(secret.name) for secret in secrets.get_secrets()}
+        found["secrets"] = {
+            secret.name: secrets.get(secret.name) for secret in secrets.get_secrets()
+        }
         found["jobs"] = {
             job.name: str(job.job_schedule and job.job_schedule.cron_expression)
             for job in project.get_job_api().get_jobs()
@@ -120,7 +138,9 @@ def state(home: Path, served: Any = None) -> dict[str, Any]:
 
     found["faults"] = [str(fault) for fault in check.check(home)[1]]
     found["files"] = dict(_files(home))
-    for name in [name for name, content in found.items() if name.startswith("group ") and content[0] == "[]"]:
+    for name in [
+        name for name, content in found.items() if name.startswith("group ") and content[0] == "[]"
+    ]:
         found["files"].pop(f"table {name.removeprefix('group ')}_1", None)
     return found
 
@@ -129,7 +149,9 @@ def _files(home: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(home.rglob("*")):
         name, parts = str(path.relative_to(home)), path.relative_to(home).parts
         # What is aside is not lost, and not in the way; a living server's lock is its right
-        if name.startswith(("metadata.db", "port", "security/", "aside")) or re.fullmatch(r"servers/\w+(/lock)?", name):
+        if name.startswith(("metadata.db", "port", "security/", "aside")) or re.fullmatch(
+            r"servers/\w+(/lock)?", name
+        ):
             continue
         if parts[0] == "featurestore" and len(parts) > 2:
             table = re.sub(r"_\d+(?=$|\.cleared)", "", parts[2])  # without its id
@@ -137,7 +159,10 @@ def _files(home: Path) -> Iterator[tuple[str, str]]:
         elif path.is_file() and path.suffix != ".parquet":
             yield name, hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         elif path.suffix == ".parquet":
-            yield name, pq.read_table(path).to_pandas().to_json()  # pandas' own reading can abort Python's exit
+            yield (
+                name,
+                pq.read_table(path).to_pandas().to_json(),
+            )  # pandas' own reading can abort Python's exit
         else:
             yield name, ""
 
@@ -146,20 +171,24 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     keys = [key for key in {**found, **expected} if found.get(key) != expected.get(key)]
     if keys == ["files"]:
         return f"files: {sorted(set(found['files'].items()) ^ set(expected['files'].items()))}"
-    return "; ".join(f"{key}: {_short(found.get(key))} instead of {_short(expected.get(key))}" for key in keys)
+    return "; ".join(
+        f"{key}: {_short(found.get(key))} instead of {_short(expected.get(key))}" for key in keys
+    )
 
 
 def _short(value: Any) -> str:
     return str(value)[:1000]
 
 
-# ---------------------------------------------------------------------------------------------- processes of their own
+# ----------------------------------------------------------------------------------------------
+# processes of their own
 
 log = os.open(os.devnull, os.O_WRONLY)
 
 
 def forked(work: Callable[[], Any], *, report: Path | None = None) -> int:
-    """Do the work in a process of its own, and return how that ended; what the work returns is written to `report`."""
+    """Do the work in a process of its own, and return how that ended; what the work returns is
+    written to `report`."""
     child = os.fork()
     if child:
         return os.waitpid(child, 0)[1]
@@ -199,7 +228,9 @@ def break_off(project: Any) -> None:
     from local_hopsworks import unfinished
 
     group = project.get_feature_store().get_feature_group("full", 1)
-    group._feature_group_engine._feature_group_api._delete_content(group)  # the first half of insert(overwrite=True)
+    group._feature_group_engine._feature_group_api._delete_content(
+        group
+    )  # the first half of insert(overwrite=True)
     storage = project.get_dataset_api()
     assert project.get_model_registry().get_model("model", 2) is None
     storage.mkdir("Models/model/2")

@@ -20,7 +20,9 @@ NAMES = [
     "Projects/local/../../security", "%0d%0aX: y", "%09", "thing_1", "thing_%c2%b2", "1_1", "_", "share", "tags",
     "version", "upload", "download", "api_key", "local", "tests",
 ]  # fmt: skip
-quoted = st.text(max_size=30).map(lambda text: urllib.parse.quote(text.encode("utf-8", "replace"), safe=""))
+quoted = st.text(max_size=30).map(
+    lambda text: urllib.parse.quote(text.encode("utf-8", "replace"), safe="")
+)
 names = st.one_of(
     st.sampled_from(NAMES),
     quoted,
@@ -40,9 +42,14 @@ scalars = st.one_of(
 )  # fmt: skip
 values = st.one_of(
     scalars,
-    st.sampled_from([[], {}, [[]], [None], {"": None}, [{}], [1], ["x"], {"id": 1}, {"name": "thing"}]),
+    st.sampled_from(
+        [[], {}, [[]], [None], {"": None}, [{}], [1], ["x"], {"id": 1}, {"name": "thing"}]
+    ),
     st.recursive(
-        scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        scalars,
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        ),
     ),
 )
 
@@ -50,7 +57,11 @@ values = st.one_of(
 def places(document: Any) -> list[tuple[Any, ...]]:
     """The way to every value in a JSON document, from its root."""
     children = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
+        document.items()
+        if isinstance(document, dict)
+        else enumerate(document)
+        if isinstance(document, list)
+        else ()
     )
     return [(), *((key, *place) for key, child in children for place in places(child))]
 
@@ -63,13 +74,18 @@ def at(document: Any, place: tuple[Any, ...]) -> Any:
 
 @st.composite
 def spoilt(draw: st.DrawFn, document: Any) -> Any:
-    """A JSON document with one to three things in it replaced, removed, doubled, buried, or put where another was."""
+    """A JSON document with one to three things in it replaced, removed, doubled, buried, or put
+    where another was."""
     document = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 3))):
         known = places(document)
         place = draw(st.sampled_from(known))
-        action = draw(st.sampled_from(["replace", "replace", "replace", "move", "remove", "double", "bury"]))
-        value = copy.deepcopy(at(document, draw(st.sampled_from(known))) if action == "move" else draw(values))
+        action = draw(
+            st.sampled_from(["replace", "replace", "replace", "move", "remove", "double", "bury"])
+        )
+        value = copy.deepcopy(
+            at(document, draw(st.sampled_from(known))) if action == "move" else draw(values)
+        )
         if action == "bury":
             value = nested(at(document, place), draw(st.integers(2, 500)))
         if not place:

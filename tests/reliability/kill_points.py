@@ -1,14 +1,17 @@
-"""Kill a program at every step of a write, start it again, and see that all is as before or as after, never between.
+"""Kill a program at every step of a write, start it again, and see that all is as before or as
+after, never between.
 
     python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each kill
 
-The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if it is not there.
-Without STEP, a regular expression, all steps are struck; after the last that left it as before it is done again.
+The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if
+it is not there. Without STEP, a regular expression, all steps are struck; after the last that left
+it as before it is done again.
 
-WHO is killed: `both` (an embedded Hopsworks and its user are one process), `server` or `client` (two processes).
-Steps are found, not listed: an audit hook sees everything Python does to files of the store, SQLAlchemy every commit,
-and wrappers every request of the SDK and every Delta write. One run without a kill counts them, then each is struck.
-Every run is a fork of this process, which has imported everything and started nothing.
+WHO is killed: `both` (an embedded Hopsworks and its user are one process), `server` or `client`
+(two processes). Steps are found, not listed: an audit hook sees everything Python does to files of
+the store, SQLAlchemy every commit, and wrappers every request of the SDK and every Delta write. One
+run without a kill counts them, then each is struck. Every run is a fork of this process, which has
+imported everything and started nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ from writes import OPERATIONS
 
 from local_hopsworks import Server
 from local_hopsworks.__main__ import serve
-from local_hopsworks.query import delta_log, files, profile, run, service, sql  # noqa: F401
+from local_hopsworks.offline import delta_log, files, profile, run, service, sql  # noqa: F401
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -73,14 +76,24 @@ class Strike:
                 wait(1)  # it ends here, as soon as the signal has arrived
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.active or event not in ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link"):
+        if not self.active or event not in (
+            "open",
+            "os.rename",
+            "os.mkdir",
+            "os.remove",
+            "os.rmdir",
+            "os.link",
+        ):
             return
         if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & WRITES):
             return
         if isinstance(arguments[0], int):
             return
         path = os.fsdecode(arguments[0])
-        inside = path.startswith(self.home) or arguments[-1] not in (-1, None)  # of rmtree: relative to a folder
+        inside = path.startswith(self.home) or arguments[-1] not in (
+            -1,
+            None,
+        )  # of rmtree: relative to a folder
         if inside and "metadata.db" not in path:
             self.step(f"{event.removeprefix('os.')} {path}")
 
@@ -93,7 +106,9 @@ def watch() -> None:
     sa.event.listen(
         sa.engine.Engine,
         "commit",
-        lambda connection: strike.step("commit") if connection.get_execution_options().get("writes") else None,
+        lambda connection: (
+            strike.step("commit") if connection.get_execution_options().get("writes") else None
+        ),
     )
     send, write = requests.Session.send, hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset
 
@@ -116,7 +131,8 @@ def watch() -> None:
     hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset = watched_write
 
 
-# ------------------------------------------------------------------------------------------------------------- the runs
+# -------------------------------------------------------------------------------------------------------------
+# the runs
 
 
 def steps_of(operation: Callable[[Any], None], project: Any) -> list[str]:
@@ -137,7 +153,8 @@ def in_one_process(home: Path, name: str) -> list[str]:
 
 
 class Served:
-    """A process that runs `python -m local_hopsworks serve` over a store, whose steps count between two words."""
+    """A process that runs `python -m local_hopsworks serve` over a store, whose steps count between
+    two words."""
 
     def __init__(self, home: Path) -> None:
         self.told, answer = socket.socketpair()
@@ -159,7 +176,9 @@ class Served:
         while word := answer.recv(1):
             if word == b"b":
                 strike.begin()
-            answer.send(json.dumps(strike.steps).encode().ljust(20_000) if word == b"e" else b" " * 20_000)
+            answer.send(
+                json.dumps(strike.steps).encode().ljust(20_000) if word == b"e" else b" " * 20_000
+            )
 
     def say(self, word: bytes) -> str:
         self.told.send(word)
@@ -172,7 +191,8 @@ class Served:
 
 
 def in_two_processes(home: Path, name: str, who: str, report: Path) -> tuple[list[str], Served]:
-    """The operation in a process of its own, on a server in another; `strike` works in one of the two."""
+    """The operation in a process of its own, on a server in another; `strike` works in one of the
+    two."""
     at = strike.at
     strike.at = at if who == "server" else -1
     served = Served(home)
@@ -200,7 +220,9 @@ def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
     strike.signal = number
 
     def seen(home: Path, served: Served | None = None) -> dict[str, Any]:
-        assert forked(lambda: state(home, served), report=report) == 0, f"the state of {home} cannot be read"
+        assert forked(lambda: state(home, served), report=report) == 0, (
+            f"the state of {home} cannot be read"
+        )
         return json.loads(report.read_text())
 
     def make() -> None:
@@ -209,7 +231,8 @@ def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
             hopsworks.logout()
 
     def struck(home: Path, name: str, at: int) -> tuple[list[str], int, dict[str, Any]]:
-        """The steps of an operation, how the process that was struck ended, and the state after a restart."""
+        """The steps of an operation, how the process that was struck ended, and the state after a
+        restart."""
         strike.home, strike.at = str(home), at
         if who == "both":
             report.write_text("[]")
@@ -235,12 +258,17 @@ def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
     for choice in chosen:
         name, _, pattern = choice.partition("@")
         steps, _, after = struck(fresh(name), name, -1)
-        assert steps and not after["faults"], f"{name} has steps {steps} and leaves the faults {after['faults']}"
+        assert steps and not after["faults"], (
+            f"{name} has steps {steps} and leaves the faults {after['faults']}"
+        )
         earlier, deepest = after if name == "make_store" else before, None
         for at, step in enumerate(steps):
             if re.search(pattern, step):
                 home = fresh(name)
-                result: dict[str, Any] = {"operation": name, "step": f"{at + 1} of {len(steps)}: {step}"}
+                result: dict[str, Any] = {
+                    "operation": name,
+                    "step": f"{at + 1} of {len(steps)}: {step}",
+                }
                 try:
                     _, result["ended"], now = struck(home, name, at)
                     result |= verdict(now, earlier, after)

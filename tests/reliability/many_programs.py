@@ -1,7 +1,9 @@
-"""Programs at the same moment over one store: `many_programs.py TASK COUNT` runs a task in COUNT processes.
+"""Programs at the same moment over one store: `many_programs.py TASK COUNT` runs a task in COUNT
+processes.
 
-Each has an embedded Hopsworks of its own. They are forked once everything is imported, before any thread is started:
-eight imports would keep two processors busy for half a minute. Prints what each reports, as JSON.
+Each has an embedded Hopsworks of its own. They are forked once everything is imported, before any
+thread is started: eight imports would keep two processors busy for half a minute. Prints what each
+reports, as JSON.
 """
 
 from __future__ import annotations
@@ -25,12 +27,18 @@ from hsfs.core import delta_engine
 
 from local_hopsworks import login, server
 
-PRELOADED = (hsfs.engine.python, hsml.model, delta_engine, server)  # what the SDK would import in each process
+PRELOADED = (
+    hsfs.engine.python,
+    hsml.model,
+    delta_engine,
+    server,
+)  # what the SDK would import in each process
 KEYS, ROUNDS = 500, 4
 
 
 def create(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
-    """The same feature group, by whoever comes first, and a view and a version of a model that only one can make."""
+    """The same feature group, by whoever comes first, and a view and a version of a model that only
+    one can make."""
     store, registry = project.get_feature_store(), project.get_model_registry()
     model = registry.python.create_model("raced", version=1, metrics={"maker": number})
     folder = Path(tempfile.mkdtemp())
@@ -48,7 +56,13 @@ def create(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
             errors.append(None)
         except Exception as error:
             errors.append(f"{type(error).__name__}: {error}")
-    return {"group": group.id, "table": errors[0], "view": errors[1], "model": errors[2], "number": number}
+    return {
+        "group": group.id,
+        "table": errors[0],
+        "view": errors[1],
+        "model": errors[2],
+        "number": number,
+    }
 
 
 def append(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
@@ -61,7 +75,8 @@ def append(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
 
 
 def upsert(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
-    """The same keys with the writer's number in every row: of two at once, one may be told of a conflict."""
+    """The same keys with the writer's number in every row: of two at once, one may be told of a
+    conflict."""
     group = project.get_feature_store().get_feature_group("upserted", 1)
     ready.wait()
     done, errors = 0, []
@@ -117,7 +132,9 @@ def prepare(task: str) -> None:
     """The tables that programs find; in a process of its own, as it starts threads."""
     store = login().get_feature_store()
     if task == "append":
-        store.create_feature_group("appended", 1, primary_key=["id"]).save([hsfs.feature.Feature("id", "bigint")])
+        store.create_feature_group("appended", 1, primary_key=["id"]).save(
+            [hsfs.feature.Feature("id", "bigint")]
+        )
     if task in ("upsert", "read_and_write"):
         group = store.create_feature_group("upserted", 1, primary_key=["id"])
         group.insert(pd.DataFrame({"id": range(KEYS), "writer": -1}))
@@ -130,7 +147,9 @@ def main() -> None:
     first.start()
     first.join()
     ready, results = context.Barrier(count), context.SimpleQueue()
-    programs = [context.Process(target=work, args=(task, number, ready, results)) for number in range(count)]
+    programs = [
+        context.Process(target=work, args=(task, number, ready, results)) for number in range(count)
+    ]
     started = time.monotonic()
     for program in programs:
         program.start()

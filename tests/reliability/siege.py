@@ -1,4 +1,5 @@
-"""A server under attack: what it is asked, what it must not touch, and how it is brought back to where it was."""
+"""A server under attack: what it is asked, what it must not touch, and how it is brought back to
+where it was."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local_hopsworks import Server
-from local_hopsworks.rest.pages import COOKIE, token
+from local_hopsworks.pages.pages import COOKIE, token
 
 SECRET = "what-nobody-may-read"
 SECONDS = 20  # without an answer by then, a request hangs
@@ -53,9 +54,11 @@ class _Raw(http.client.HTTPSConnection):
 
 
 class Besieged:
-    """A server over the store in `base`, with a neighbour that holds a secret, and links that lead there.
+    """A server over the store in `base`, with a neighbour that holds a secret, and links that lead
+    there.
 
-    `restore()` after each request that may have changed something, and the next one meets the same store."""
+    `restore()` after each request that may have changed something, and the next one meets the same
+    store."""
 
     def __init__(self, base: Path) -> None:
         self.base, self.home = base, base / "store"
@@ -79,7 +82,8 @@ class Besieged:
         return _Raw("127.0.0.1", self.server.port, context=context, timeout=SECONDS)
 
     def ask(self, request: Request) -> tuple[int, bytes, str]:
-        """Status, content and type of the answer; raises TimeoutError when there is none in time."""
+        """Status, content and type of the answer; raises TimeoutError when there is none in
+        time."""
         target = request.path
         if request.query:
             target += "?" + "&".join(f"{name}={value}" for name, value in request.query)
@@ -91,7 +95,11 @@ class Besieged:
         try:
             self._connection.request(request.method, target, request.body, headers)
             answer = self._connection.getresponse()
-        except (http.client.HTTPException, ConnectionError, ssl.SSLError):  # the server gave this connection up
+        except (
+            http.client.HTTPException,
+            ConnectionError,
+            ssl.SSLError,
+        ):  # the server gave this connection up
             self._connection.close()
             self._connection = self._connect()
             self._connection.request(request.method, target, request.body, headers)
@@ -140,5 +148,8 @@ class Besieged:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    with contextlib.closing(sqlite3.connect(source)) as original, contextlib.closing(sqlite3.connect(target)) as copy:
+    with (
+        contextlib.closing(sqlite3.connect(source)) as original,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
         original.backup(copy)

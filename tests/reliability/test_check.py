@@ -1,4 +1,5 @@
-"""`python -m local_hopsworks check`: names every fault of a store, and repairs it without losing anything."""
+"""`python -m local_hopsworks check`: names every fault of a store, and repairs it without losing
+anything."""
 
 from __future__ import annotations
 
@@ -21,10 +22,14 @@ from deltalake import DeltaTable, write_deltalake
 from local_hopsworks import Server
 from local_hopsworks.__main__ import main
 from local_hopsworks.check import check as find_faults
-from local_hopsworks.query import archive
+from local_hopsworks.offline import archive
 
 API = "hopsworks-api/api"
-GROUP = {"type": "cachedFeaturegroupDTO", "name": "passengers", "features": [{"name": "id", "type": "bigint"}]}
+GROUP = {
+    "type": "cachedFeaturegroupDTO",
+    "name": "passengers",
+    "features": [{"name": "id", "type": "bigint"}],
+}
 SECRET = {"name": "token", "secret": "hidden"}
 
 
@@ -44,9 +49,16 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Server(home, project="tests") as server:
         group = ask(server, "POST", "/project/1/featurestores/1/featuregroups", json=GROUP)
         for first in (1, 3):
-            write_deltalake(group["location"], pd.DataFrame({"id": [first, first + 1]}), mode="append")
+            write_deltalake(
+                group["location"], pd.DataFrame({"id": [first, first + 1]}), mode="append"
+            )
         commit = {"commitTime": 1, "rowsInserted": 4}
-        ask(server, "POST", f"/project/1/featurestores/1/featuregroups/{group['id']}/commits", json=commit)
+        ask(
+            server,
+            "POST",
+            f"/project/1/featurestores/1/featuregroups/{group['id']}/commits",
+            json=commit,
+        )
         for folder in ("Models/titanic", "Models/titanic/1", "Models/titanic/1/Files"):
             ask(server, "POST", f"/project/1/dataset/{folder}?action=create")
         model = {"name": "titanic", "version": 1}
@@ -107,7 +119,9 @@ def test_table_with_an_archive_is_in_order(check, home):
 
 def test_table_that_two_programs_made_at_once_is_in_order(check, home):
     first = log(home, 0).read_text()
-    identity = next(json.loads(line)["metaData"]["id"] for line in first.splitlines() if "metaData" in line)
+    identity = next(
+        json.loads(line)["metaData"]["id"] for line in first.splitlines() if "metaData" in line
+    )
     log(home, 2).write_text(first.replace(identity, "11111111-2222-3333-4444-555555555555"))
     assert check() == (0, [f"The store {home} is in order."])
 
@@ -163,7 +177,9 @@ def foreign_file_in_log(home):
 def archive_of_another_table(home):
     (table(home) / archive.FOLDER).mkdir()
     shutil.copy(log(home, 0), table(home) / archive.FOLDER)
-    return f"passengers version 1: {table(home) / archive.FOLDER} is of a table that was there before."
+    return (
+        f"passengers version 1: {table(home) / archive.FOLDER} is of a table that was there before."
+    )
 
 
 def missing_project_folder(home):
@@ -176,16 +192,26 @@ def broken_off_removal(home):
         database.execute("DELETE FROM models")
         inode = (home / "projects/tests/Models/titanic/1").stat().st_ino
         note = ("dead", "", "remove", "projects/tests/Models/titanic/1", f'{{"inode": {inode}}}')
-        database.execute("INSERT INTO unfinished (server, client, action, path, document) VALUES (?, ?, ?, ?, ?)", note)
+        database.execute(
+            "INSERT INTO unfinished (server, client, action, path, document) VALUES (?, ?, ?, ?, ?)",
+            note,
+        )
     database.close()
-    return "A server was killed in the middle of this write: remove projects/tests/Models/titanic/1."
+    return (
+        "A server was killed in the middle of this write: remove projects/tests/Models/titanic/1."
+    )
 
 
 def lost_execution(home):
     with sqlite3.connect(home / "metadata.db") as database:
-        database.execute("INSERT INTO jobs (id, parent_id, name, version, document) VALUES (1, 1, 'job', 1, '{}')")
+        database.execute(
+            "INSERT INTO jobs (id, parent_id, name, version, document) VALUES (1, 1, 'job', 1, '{}')"
+        )
         document = '{"state": "RUNNING", "stdoutPath": "/Projects/tests/Logs/x"}'
-        database.execute("INSERT INTO executions (parent_id, document, runner) VALUES (1, ?, 'dead')", (document,))
+        database.execute(
+            "INSERT INTO executions (parent_id, document, runner) VALUES (1, ?, 'dead')",
+            (document,),
+        )
     database.close()
     return "The execution 1 of a job is marked as RUNNING, but its server was killed."
 
@@ -218,7 +244,13 @@ def test_fault_is_named_and_repaired_only_when_asked(damage, check, home, record
     assert status == 0 and said[0].startswith("Repaired: ") and sentence in said[0], said
     assert said[-1] == f"The store {home} is in order."
     assert check() == (0, [f"The store {home} is in order."])
-    if damage in (stray_table, half_made_model, foreign_file_in_log, damaged_commit, archive_of_another_table):
+    if damage in (
+        stray_table,
+        half_made_model,
+        foreign_file_in_log,
+        damaged_commit,
+        archive_of_another_table,
+    ):
         lost = set(before.values()) - set(tree(home).values())
         assert not lost, "what is in doubt is kept"
         where = Path(said[0].partition(" It is now ")[2].rstrip("."))
@@ -275,7 +307,9 @@ def other_secrets_key(home):
 def no_database(home):
     for leftover in home.glob("metadata.db-*"):
         leftover.unlink()
-    (home / "metadata.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
+    (home / "metadata.db").write_bytes(
+        b"not a database at all, but long enough to be looked at" * 100
+    )
     return f"The metadata in {home}/metadata.db is damaged: file is not a database."
 
 
@@ -316,13 +350,21 @@ def test_fault_that_only_a_copy_can_mend_is_named_and_left_as_it_is(damage, chec
 
 def test_newcomer_is_told_what_check_does(run):
     said = " ".join(run(sys.executable, "-m", "local_hopsworks", "check", "--help").stdout.split())
-    assert "Changes nothing without --repair" in said and "exit status is 1 if there are faults" in said
+    assert (
+        "Changes nothing without --repair" in said
+        and "exit status is 1 if there are faults" in said
+    )
     assert "moved into the folder aside/ of the store" in said
 
 
 def test_what_a_living_server_has_under_way_is_no_fault(check, home):
     with Server(home, project="tests") as server:
-        group = ask(server, "POST", "/project/1/featurestores/1/featuregroups", json={**GROUP, "name": "other"})
+        group = ask(
+            server,
+            "POST",
+            "/project/1/featurestores/1/featuregroups",
+            json={**GROUP, "name": "other"},
+        )
         write_deltalake(group["location"], pd.DataFrame({"id": [1]}))
         ask(server, "POST", f"/project/1/featurestores/1/featuregroups/{group['id']}/clear")
         ask(server, "POST", "/project/1/dataset/Models/titanic/2?action=create")
@@ -334,7 +376,8 @@ def test_what_a_living_server_has_under_way_is_no_fault(check, home):
 
 @pytest.mark.reliability
 def test_check_finds_nothing_while_others_write_and_delete(home):
-    """The writes are those that take more than one step: a check in the middle of one must not take it for a fault."""
+    """The writes are those that take more than one step: a check in the middle of one must not take
+    it for a fault."""
     done = threading.Event()
 
     def write(server: Server) -> None:
@@ -350,7 +393,12 @@ def test_check_finds_nothing_while_others_write_and_delete(home):
                 ask(server, "DELETE", f"{groups}/{group['id']}")
                 ask(server, "POST", f"{dataset}/Models/titanic/{turn + 2}?action=create")
                 model = {"name": "titanic", "version": turn + 2}
-                ask(server, "PUT", f"/project/1/modelregistries/1/models/titanic_{turn + 2}", json=model)
+                ask(
+                    server,
+                    "PUT",
+                    f"/project/1/modelregistries/1/models/titanic_{turn + 2}",
+                    json=model,
+                )
                 ask(server, "DELETE", f"{dataset}/Models/titanic/{turn + 2}")
         finally:
             done.set()

@@ -1,4 +1,5 @@
-"""A full disk, no permission, damage: a sentence says what and where, and all else goes on; see faults.py."""
+"""A full disk, no permission, damage: a sentence says what and where, and all else goes on; see
+faults.py."""
 
 from __future__ import annotations
 
@@ -33,12 +34,18 @@ FAULTS = {  # and what the user is told, by what is tried in turn
     "log_with_a_damaged_commit": [DAMAGED, "Kernel error"],
     "log_with_a_foreign_commit": [DAMAGED, r".*not found"],
     "table_without_a_file": [DAMAGED, r".*/full_1_1/part-\S+ not found"],
-    "half_a_model": [r"Model with name model and version 2 looks to be corrupt .* delete the Models/model/2 folder"],
+    "half_a_model": [
+        r"Model with name model and version 2 looks to be corrupt .* delete the Models/model/2 folder"
+    ],
     "metadata_without_an_end": [
         r"The metadata in \S+/metadata\.db cannot be used: database disk image is malformed\.$"
     ],
-    "metadata_that_is_none": [r"The metadata in \S+/metadata\.db cannot be used: file is not a database\.$"],
-    "store_of_a_newer_format": [r"The store \S+ has format '3'; this version of local_hopsworks reads format 2\. Use"],
+    "metadata_that_is_none": [
+        r"The metadata in \S+/metadata\.db cannot be used: file is not a database\.$"
+    ],
+    "store_of_a_newer_format": [
+        r"The store \S+ has format '3'; this version of local_hopsworks reads format 2\. Use"
+    ],
     "store_that_cannot_be_written": [r"The store \S+ cannot be written: Permission denied\.$"],
 }
 
@@ -60,7 +67,9 @@ def strike(run: Any, record: Any, work: Path, names: list[str]) -> None:
     survived = [result for result in results if _is_survived(result)]
     record(faults_injected=len(results), survived=len(survived))
     assert [result["fault"] for result in results] == names
-    assert survived == results, json.dumps([result for result in results if result not in survived], indent=1)
+    assert survived == results, json.dumps(
+        [result for result in results if result not in survived], indent=1
+    )
 
 
 def _is_survived(result: dict[str, Any]) -> bool:

@@ -1,4 +1,5 @@
-"""The server keeps what clients send and runs none of it: no pickle is opened, no source compiled, nothing imported."""
+"""The server keeps what clients send and runs none of it: no pickle is opened, no source compiled,
+nothing imported."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ class Bomb:
 
 @pytest.fixture(scope="module")
 def hook():
-    """Collects what runs code on the threads of the server, while its `events` are a list. Hooks stay for good."""
+    """Collects what runs code on the threads of the server, while its `events` are a list. Hooks
+    stay for good."""
     state = type("Hook", (), {"events": None})()
 
     def look(event, arguments):
@@ -42,7 +44,8 @@ def hook():
 
 
 def use(api, server, name, source):
-    """Send `source` as everything that could be taken for code, and ask for it back in every way there is."""
+    """Send `source` as everything that could be taken for code, and ask for it back in every way
+    there is."""
     store, models = "/project/1/featurestores/1", "/project/1/modelregistries/1/models"
     group = {
         "name": name, "version": 1, "type": "cachedFeaturegroupDTO", "description": source, "eventTime": None,
@@ -52,15 +55,30 @@ def use(api, server, name, source):
     created = api("POST", f"{store}/featuregroups", json=group)
     assert created.ok, created.text
     key = created.json()["id"]
-    udf = {"name": name, "sourceCode": source, "outputTypes": ["double"], "transformationFeatures": [source]}
+    udf = {
+        "name": name,
+        "sourceCode": source,
+        "outputTypes": ["double"],
+        "transformationFeatures": [source],
+    }
     attached = [{"hopsworksUdf": udf, "transformationType": "model_dependent"}]
     query = {"leftFeatureGroup": {"id": key}, "leftFeatures": [{"name": "id"}], "joins": []}
-    view = {"name": name, "version": 1, "query": query, "features": [], "transformationFunctions": attached}
+    view = {
+        "name": name,
+        "version": 1,
+        "query": query,
+        "features": [],
+        "transformationFunctions": attached,
+    }
     suite = {"expectationSuiteName": source, "expectations": [
         {"expectationType": "expect_x", "kwargs": json.dumps({"column": source}), "meta": "{}"}]}  # fmt: skip
     pickled = pickle.dumps(Bomb(source))
     training = {"trainingDatasetType": "HOPSFS_TRAINING_DATASET", "dataFormat": "csv", "splits": []}
-    job = {"type": "pythonJobConfiguration", "appPath": f"Resources/{name}.py", "defaultArgs": source}
+    job = {
+        "type": "pythonJobConfiguration",
+        "appPath": f"Resources/{name}.py",
+        "defaultArgs": source,
+    }
     calls = [
         ("POST", f"{store}/transformationfunctions", {"version": 1, "hopsworksUdf": udf}),
         ("POST", f"{store}/featureview", view),
@@ -70,7 +88,11 @@ def use(api, server, name, source):
         ("POST", f"{store}/featuregroups/{key}/expectationsuite", suite),
         ("PUT", f"{store}/featuregroups/{key}/tags/code", source),
         ("PUT", f"{store}/query", query),
-        ("PUT", f"{models}/{name}_1", {"name": name, "version": 1, "framework": "SKLEARN", "program": source}),
+        (
+            "PUT",
+            f"{models}/{name}_1",
+            {"name": name, "version": 1, "framework": "SKLEARN", "program": source},
+        ),
         ("GET", f"{models}/{name}_1", None),
         ("PUT", f"/project/1/jobs/{name}", job),
         ("GET", f"/project/1/jobs/{name}", None),
@@ -83,22 +105,33 @@ def use(api, server, name, source):
         ("Resources", f"{name}.py", source.encode()), ("Resources", "sitecustomize.py", source.encode()),
         ("Resources", "__init__.py", source.encode()), (f"Models/{name}/1", "model_schema.json", source.encode()),
     ):  # fmt: skip
-        form = {"flowChunkNumber": 1, "flowChunkSize": 10**6, "flowTotalSize": len(content), "flowTotalChunks": 1}
+        form = {
+            "flowChunkNumber": 1,
+            "flowChunkSize": 10**6,
+            "flowTotalSize": len(content),
+            "flowTotalChunks": 1,
+        }
         sent = api("POST", f"/project/1/dataset/upload/{path}", data={**form, "flowFilename": file},
                    files={"file": (file, io.BytesIO(content))})  # fmt: skip
         assert sent.ok, sent.text
         calls.append(("GET", f"/project/1/dataset/download/with_auth/{path}/{file}", None))
         calls.append(("GET", f"/project/1/dataset/{path}?action=listing", None))
     answers = [api(method, path, json=body) for method, path, body in calls]
-    assert {answer.status_code for answer in answers} <= {200, 204, 501}, [answer.text for answer in answers]
+    assert {answer.status_code for answer in answers} <= {200, 204, 501}, [
+        answer.text for answer in answers
+    ]
 
 
 def test_nothing_that_a_client_sent_is_run(api, server, hook, name, tmp_path):
     canary = tmp_path / "canary"
-    use(api, server, f"{name}_harmless", "pass")  # what the server itself loads when it is first needed
+    use(
+        api, server, f"{name}_harmless", "pass"
+    )  # what the server itself loads when it is first needed
     hook.events = []
     try:
-        use(api, server, name, f"import os; os.system('touch {canary}'); open({str(canary)!r}, 'w')")
+        use(
+            api, server, name, f"import os; os.system('touch {canary}'); open({str(canary)!r}, 'w')"
+        )
     finally:
         events, hook.events = hook.events, None
     assert events == [] and not canary.exists()

@@ -1,4 +1,5 @@
-"""Query JSON that nobody honest sends: whatever becomes of it, it is one SELECT over the tables that it may read."""
+"""Query JSON that nobody honest sends: whatever becomes of it, it is one SELECT over the tables
+that it may read."""
 
 from __future__ import annotations
 
@@ -10,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.query.planner import make_plan
-from local_hopsworks.query.sql import alias, to_sql
-from local_hopsworks.rest import queries, shapes
-from local_hopsworks.rest.routing import _parsed
+from local_hopsworks.feature_store import queries
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import _parsed
+from local_hopsworks.offline.planner import make_plan
+from local_hopsworks.offline.sql import alias, to_sql
 from tests.reliability.hostile import spoilt
 
 pytestmark = pytest.mark.reliability
@@ -39,14 +41,17 @@ MEANT = {"coalesce", "epoch_ms", "abs", "*", "~~", "count_star", "list_value"}
 
 @pytest.fixture(scope="module")
 def database():
-    """As many tables as a query may have, all empty but for one row, and one that no query may read."""
+    """As many tables as a query may have, all empty but for one row, and one that no query may
+    read."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TABLE secret AS SELECT ? AS id, ? AS s", [SECRET, SECRET])
         columns = ", ".join(f'"{name}" {DUCKDB.get(kind, kind)}' for name, kind in TYPES.items())
         for table in range(60):
             connection.execute(f"CREATE TABLE {alias(table)} ({columns})")
-            connection.execute(f"INSERT INTO {alias(table)} (id, \"at\", x, s) VALUES (1, '2026-01-02', 0.5, 'a')")
+            connection.execute(
+                f"INSERT INTO {alias(table)} (id, \"at\", x, s) VALUES (1, '2026-01-02', 0.5, 'a')"
+            )
         yield connection
 
 
@@ -58,15 +63,21 @@ def nodes(tree):
 
 
 def assert_is_meant(database, statement, tables):
-    """One SELECT of the allowed tables, by the allowed functions, and nothing in it that reads anything else."""
-    assert [found.type for found in duckdb.extract_statements(statement)] == [duckdb.StatementType.SELECT]
+    """One SELECT of the allowed tables, by the allowed functions, and nothing in it that reads
+    anything else."""
+    assert [found.type for found in duckdb.extract_statements(statement)] == [
+        duckdb.StatementType.SELECT
+    ]
     tree = json.loads(database.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()[0])
     assert not tree["error"], tree
     for node in nodes(tree["statements"]):
         if isinstance(node, dict):
             assert node.get("type") != "TABLE_FUNCTION"
             if node.get("type") == "BASE_TABLE":
-                assert node["table_name"] in {alias(table) for table in range(tables)} and not node["schema_name"]
+                assert (
+                    node["table_name"] in {alias(table) for table in range(tables)}
+                    and not node["schema_name"]
+                )
             if node.get("class") == "FUNCTION":
                 assert node["function_name"] in MEANT
             assert node.get("class") != "SUBQUERY"
@@ -74,11 +85,19 @@ def assert_is_meant(database, statement, tables):
 
 @pytest.mark.timeout(1200)
 def test_no_query_reads_what_it_may_not(store_in_use, database, record):
-    sent = [request.document for request in store_in_use.sent if request.path.endswith("/featurestores/query")]
-    asked = [queries.slim(query) for query in sent]  # else most of what is spoilt would be what nobody looks at
+    sent = [
+        request.document
+        for request in store_in_use.sent
+        if request.path.endswith("/featurestores/query")
+    ]
+    asked = [
+        queries.slim(query) for query in sent
+    ]  # else most of what is spoilt would be what nobody looks at
     answered = 0
 
-    @settings(max_examples=3000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=3000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(document=st.sampled_from(asked).flatmap(spoilt))
     def ask(document):
         nonlocal answered

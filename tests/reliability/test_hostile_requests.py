@@ -1,6 +1,8 @@
-"""Requests that nobody honest sends: to every route, with hostile names and bodies, from real ones made a little wrong.
+"""Requests that nobody honest sends: to every route, with hostile names and bodies, from real ones
+made a little wrong.
 
-Whatever comes: an answer in time, a sentence instead of a fault of the server, and nothing outside the project touched.
+Whatever comes: an answer in time, a sentence instead of a fault of the server, and nothing outside
+the project touched.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_hopsworks.rest import refused
-from local_hopsworks.rest.app import create_app
-from local_hopsworks.rest.pages import OPEN
-from local_hopsworks.rest.routing import API
+from local_hopsworks.http import refused
+from local_hopsworks.http.app import create_app
+from local_hopsworks.http.routing import API
+from local_hopsworks.pages.pages import OPEN
 from tests.reliability.hostile import names, spoilt
 from tests.reliability.siege import SECRET, Besieged, Request
 
@@ -49,10 +51,13 @@ def requests_(besieged, store_in_use):
             continue
         for method in sorted(route.methods - {"HEAD"}):
             if not any(
-                method == request.method and route.path_regex.fullmatch(urllib.parse.unquote(request.path))
+                method == request.method
+                and route.path_regex.fullmatch(urllib.parse.unquote(request.path))
                 for request in sent
             ):
-                path = re.sub(r"{(\w+)(:path)?}", lambda found: STORED.get(found[1], "thing"), route.path)
+                path = re.sub(
+                    r"{(\w+)(:path)?}", lambda found: STORED.get(found[1], "thing"), route.path
+                )
                 sent.append(Request(method, path).with_document({}))
     return sent
 
@@ -60,12 +65,16 @@ def requests_(besieged, store_in_use):
 @st.composite
 def attacked(draw: st.DrawFn, request: Request) -> Request:
     """A request with hostile names in its path or its options, or with a spoilt body."""
-    kinds = ["path"] + ["options"] * bool(request.query) + ["body"] * 2 * (request.document is not None)
+    kinds = (
+        ["path"] + ["options"] * bool(request.query) + ["body"] * 2 * (request.document is not None)
+    )
     kind = draw(st.sampled_from(kinds))
     if kind == "path":
         start = API if request.path.startswith(API) else ""
         parts = request.path.removeprefix(start).split("/")[1:]
-        position = draw(st.integers(0, len(parts) - 1) if draw(st.booleans()) else st.just(len(parts) - 1))
+        position = draw(
+            st.integers(0, len(parts) - 1) if draw(st.booleans()) else st.just(len(parts) - 1)
+        )
         parts[position] = draw(names)
         return replace(request, path="/".join([start, *parts]))
     if kind == "options":
@@ -73,10 +82,13 @@ def attacked(draw: st.DrawFn, request: Request) -> Request:
         options = list(request.query)
         options[position] = (options[position][0], draw(names))
         return replace(request, query=tuple(options))
-    return replace(request, body=json.dumps(draw(spoilt(request.document))).encode("utf-8", "surrogatepass"))
+    return replace(
+        request, body=json.dumps(draw(spoilt(request.document))).encode("utf-8", "surrogatepass")
+    )
 
 
-# --------------------------------------------------------------------------------------------------------------- tests
+# ---------------------------------------------------------------------------------------------------------------
+# tests
 
 
 def check(besieged: Besieged, request: Request, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +101,11 @@ def check(besieged: Besieged, request: Request, caplog: pytest.LogCaptureFixture
     assert not faults
     assert SECRET.encode() not in content and b"Traceback" not in content
     # What is no HTTP reaches no Hopsworks, and who looks at the pages is a person
-    if status >= 400 and content != b"Invalid HTTP request received." and not request.path.startswith(OPEN):
+    if (
+        status >= 400
+        and content != b"Invalid HTTP request received."
+        and not request.path.startswith(OPEN)
+    ):
         assert kind == "application/json"
         sentence = json.loads(content)["errorMsg"]
         assert sentence and len(sentence) < 1000 and "\n" not in sentence
@@ -101,7 +117,12 @@ def check(besieged: Besieged, request: Request, caplog: pytest.LogCaptureFixture
 def test_hostile_requests_are_answered_with_a_sentence_and_touch_nothing_outside(
     besieged, requests_, caplog, record, inputs
 ):
-    @settings(max_examples=inputs, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=inputs,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(request=st.sampled_from(requests_).flatmap(attacked))
     def attack(request):
         record(inputs_tried=1)

@@ -1,4 +1,5 @@
-"""Killed at any step of any write and started again, all is as before or as after; see kill_points.py."""
+"""Killed at any step of any write and started again, all is as before or as after; see
+kill_points.py."""
 
 from __future__ import annotations
 
@@ -25,14 +26,32 @@ TRAINING_DATA = [
     "write_training_data", "write_training_splits", "recreate_training_data", "delete_training_files",
     "delete_training_dataset",
 ]  # fmt: skip
-FILES = ["upload", "upload_again", "upload_in_chunks", "copy_folder", "move_folder", "remove_folder", "make_folder"]
+FILES = [
+    "upload",
+    "upload_again",
+    "upload_in_chunks",
+    "copy_folder",
+    "move_folder",
+    "remove_folder",
+    "make_folder",
+]
 MODELS = ["model_save", "model_delete"]
-OTHERS = ["create_secret", "delete_secret", "create_job", "schedule_job", "delete_job", "make_store", "open_store"]
+OTHERS = [
+    "create_secret",
+    "delete_secret",
+    "create_job",
+    "schedule_job",
+    "delete_job",
+    "make_store",
+    "open_store",
+]
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(1600)
-@pytest.mark.parametrize("operations", [TABLES + ABOUT_TABLES, TRAINING_DATA, MODELS + OTHERS, FILES], ids="-".join)
+@pytest.mark.parametrize(
+    "operations", [TABLES + ABOUT_TABLES, TRAINING_DATA, MODELS + OTHERS, FILES], ids="-".join
+)
 def test_killed_at_any_step_of_a_write_all_is_as_before_or_as_after(kill, operations):
     kill("both", "SIGKILL", *operations)
 
@@ -41,26 +60,58 @@ def test_killed_at_any_step_of_a_write_all_is_as_before_or_as_after(kill, operat
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM"])
 def test_program_stopped_at_any_step_of_a_long_write_leaves_nothing_half_done(kill, signal):
-    kill("both", signal, "overwrite", "recreate_training_data", "model_save", "upload_in_chunks", "delete_group")
+    kill(
+        "both",
+        signal,
+        "overwrite",
+        "recreate_training_data",
+        "model_save",
+        "upload_in_chunks",
+        "delete_group",
+    )
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM"])
-def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_half_done(kill, signal):
-    kill("server", signal, "overwrite", "recreate_training_data", "model_save", "upload_in_chunks", "delete_group")
+def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_half_done(
+    kill, signal
+):
+    kill(
+        "server",
+        signal,
+        "overwrite",
+        "recreate_training_data",
+        "model_save",
+        "upload_in_chunks",
+        "delete_group",
+    )
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(1600)
-def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server_that_lives_on(kill):
-    kill("client", "SIGKILL", "overwrite", "write_training_data", "model_save", "upload_in_chunks", "append_feature")
+def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server_that_lives_on(
+    kill,
+):
+    kill(
+        "client",
+        "SIGKILL",
+        "overwrite",
+        "write_training_data",
+        "model_save",
+        "upload_in_chunks",
+        "append_feature",
+    )
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(700)
-def test_killed_while_it_settles_what_an_earlier_kill_left_it_goes_on_the_next_time(kill, run, tmp_path):
-    broken = run(sys.executable, FURNISHED, "break", tmp_path / "template", env={"PYTHONWARNINGS": "ignore"})
+def test_killed_while_it_settles_what_an_earlier_kill_left_it_goes_on_the_next_time(
+    kill, run, tmp_path
+):
+    broken = run(
+        sys.executable, FURNISHED, "break", tmp_path / "template", env={"PYTHONWARNINGS": "ignore"}
+    )
     assert broken.returncode == 9, broken.stderr[-2000:]
     assert len(list((tmp_path / "template").glob("featurestore/*/*.cleared"))) == 1
     assert (tmp_path / "template/projects/tests/tests_Training_Datasets/view_1_1").exists()

@@ -1,5 +1,5 @@
-"""How much one request may ask: the size of a body and of a chunk, how deep JSON is nested, numbers and text that are
-none. (Filters and joins: tests/local_hopsworks/test_plan.py.)"""
+"""How much one request may ask: the size of a body and of a chunk, how deep JSON is nested, numbers
+and text that are none. (Filters and joins: tests/local_hopsworks/test_plan.py.)"""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from local_hopsworks.rest import routing
-from local_hopsworks.rest.shapes import DEEPEST, is_deeper
+from local_hopsworks.http import routing
+from local_hopsworks.http.shapes import DEEPEST, is_deeper
 
 GROUPS = "/project/1/featurestores/1/featuregroups"
 UPLOAD = "/project/1/dataset/upload/Resources"
@@ -26,7 +26,10 @@ def test_body_that_is_too_large_is_refused_however_it_is_sent(api, monkeypatch):
         megabytes(4),
     ):  # with its length, and in pieces of which nobody knows how many come
         answer = api("POST", GROUPS, data=body)
-        assert (answer.status_code, answer.json()["errorMsg"]) == (413, "The body is larger than 3 MiB.")
+        assert (answer.status_code, answer.json()["errorMsg"]) == (
+            413,
+            "The body is larger than 3 MiB.",
+        )
     assert api("POST", GROUPS, data=b" " * (2 * 2**20) + b"5").status_code == 400
 
 
@@ -38,16 +41,30 @@ def test_upload_that_is_too_large_is_refused_before_it_is_stored(api, server, mo
     monkeypatch.setattr(routing, "LARGEST_UPLOAD", 3 * 2**20)
     before = files(server.store.home)
     answer = api("POST", UPLOAD, files={"file": ("file", b"x" * (4 * 2**20))})
-    assert (answer.status_code, answer.json()["errorMsg"]) == (413, "The body is larger than 3 MiB.")
+    assert (answer.status_code, answer.json()["errorMsg"]) == (
+        413,
+        "The body is larger than 3 MiB.",
+    )
     assert files(server.store.home) == before
 
 
 @pytest.mark.parametrize(
     ("number", "size", "chunks", "total", "content"),
-    [(1, 4, 2, 8, b"12345"), (2, 4, 2, 6, b"1234"), (3, 4, 2, 8, b"1"), (0, 4, 1, 4, b"1"), (1, 2**40, 1, 1, b"1")],
+    [
+        (1, 4, 2, 8, b"12345"),
+        (2, 4, 2, 6, b"1234"),
+        (3, 4, 2, 8, b"1"),
+        (0, 4, 1, 4, b"1"),
+        (1, 2**40, 1, 1, b"1"),
+    ],
 )
 def test_chunk_that_does_not_fit_its_file_is_refused(api, number, size, chunks, total, content):
-    form = {"flowChunkNumber": number, "flowChunkSize": size, "flowTotalChunks": chunks, "flowTotalSize": total}
+    form = {
+        "flowChunkNumber": number,
+        "flowChunkSize": size,
+        "flowTotalChunks": chunks,
+        "flowTotalSize": total,
+    }
     answer = api("POST", UPLOAD, data={**form, "flowFilename": "f"}, files={"file": ("f", content)})
     assert answer.status_code == 400 and "does not fit a file" in answer.json()["errorMsg"]
 
@@ -59,7 +76,9 @@ def test_json_may_be_nested_only_so_deep(api, left, right):
     assert not is_deeper(json.loads(deepest), DEEPEST) and is_deeper([json.loads(deepest)], DEEPEST)
     assert "nested at most" not in api("PUT", path, data=deepest).text
     answer = api("PUT", path, data=f"[{deepest}]")
-    assert answer.status_code == 400 and f"nested at most {DEEPEST} deep" in answer.json()["errorMsg"]
+    assert (
+        answer.status_code == 400 and f"nested at most {DEEPEST} deep" in answer.json()["errorMsg"]
+    )
 
 
 @pytest.mark.parametrize("body", [b'"\\ud800"', b'{"\\uDFFF": 1}', b'"\xed\xa0\x80"'])
@@ -90,6 +109,12 @@ def test_name_of_a_split_leads_nowhere(api, feature_store, name, split, server):
     group.save([feature("id")])
     feature_store.create_feature_view(name, group.select_all(), version=1)
     path = f"/project/1/featurestores/1/featureview/{name}/version/1/trainingdatasets"
-    body = {"trainingDatasetType": "HOPSFS_TRAINING_DATASET", "splits": [{"name": split, "percentage": 0.5}]}
+    body = {
+        "trainingDatasetType": "HOPSFS_TRAINING_DATASET",
+        "splits": [{"name": split, "percentage": 0.5}],
+    }
     answer = api("POST", path, json=body)
-    assert answer.status_code == 400 and "cannot be the name of a file or folder" in answer.json()["errorMsg"]
+    assert (
+        answer.status_code == 400
+        and "cannot be the name of a file or folder" in answer.json()["errorMsg"]
+    )

@@ -19,13 +19,18 @@ def test_no_secret_is_in_a_log_however_much_is_logged(store_in_use):
     )
     assert "sqlalchemy" in log  # much was
     assert "hidden-value" in sent and "hidden-variable" in sent
-    keys = {name: security.read(name).decode(errors="replace") for name in ("server.key", "client.key", "secrets_key")}
+    keys = {
+        name: security.read(name).decode(errors="replace")
+        for name in ("server.key", "client.key", "secrets_key")
+    }
     secrets = {
         "API key": security.api_key,
         "its second half": security.api_key.partition(".")[2],
         "the user's secret": "hidden-value",
         "a job's variable": "hidden-variable",
-        **{name: key.strip().splitlines()[len(key.splitlines()) // 2] for name, key in keys.items()},
+        **{
+            name: key.strip().splitlines()[len(key.splitlines()) // 2] for name, key in keys.items()
+        },
         "the page's token": security.sign("pages"),
     }
     assert [name for name, secret in secrets.items() if secret in log] == []
@@ -41,11 +46,17 @@ def test_log_has_the_cause_that_the_sdk_hides(feature_store, server, name, caplo
         query = query.join(group.select(["x"]), on=["id"], prefix="again_")
     (damaged,) = server.store.feature_group("tests", name, 1, group.id).glob("*.parquet")
     content = bytearray(damaged.read_bytes())
-    content[4:-200] = b"\xff" * (len(content) - 204)  # the footer stays: it is noticed only when rows are read
+    content[4:-200] = b"\xff" * (
+        len(content) - 204
+    )  # the footer stays: it is noticed only when rows are read
     damaged.write_bytes(content)
     caplog.set_level(logging.WARNING, "local_hopsworks")
-    with pytest.raises(FeatureStoreException, match="Could not read data using Hopsworks Query Service"):
+    with pytest.raises(
+        FeatureStoreException, match="Could not read data using Hopsworks Query Service"
+    ):
         query.read()
     (cause,) = [record for record in caplog.records if record.name == "local_hopsworks"]
     assert cause.levelno == logging.ERROR and cause.exc_info
-    assert f"failed at the read of {name}_1" in cause.getMessage() and "parquet" in str(cause.exc_info[1])
+    assert f"failed at the read of {name}_1" in cause.getMessage() and "parquet" in str(
+        cause.exc_info[1]
+    )

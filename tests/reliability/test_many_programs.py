@@ -1,4 +1,5 @@
-"""Eight programs at the same moment over one store: one thing is made once, no row is lost, no read is half a write."""
+"""Eight programs at the same moment over one store: one thing is made once, no row is lost, no read
+is half a write."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ import pytest
 
 from local_hopsworks import Server
 from local_hopsworks.check import check
+from local_hopsworks.feature_store.queries import plan_ticket
 from local_hopsworks.metadata import feature_groups, feature_views, models
-from local_hopsworks.query import run as queries
-from local_hopsworks.rest.queries import plan_ticket
+from local_hopsworks.offline import run as queries
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600)]
 PROGRAM = Path(__file__).with_name("many_programs.py")
@@ -26,10 +27,19 @@ def at_once(run, tmp_path):
     """Run a task in eight programs; what each reports, none of which may have failed."""
 
     def start(task):
-        done = run(sys.executable, PROGRAM, task, PROGRAMS, env={"LOCAL_HOPSWORKS_HOME": str(tmp_path)}, timeout=500)
+        done = run(
+            sys.executable,
+            PROGRAM,
+            task,
+            PROGRAMS,
+            env={"LOCAL_HOPSWORKS_HOME": str(tmp_path)},
+            timeout=500,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         reports = json.loads(done.stdout.partition("REPORTS ")[2])
-        assert len(reports) == PROGRAMS and not [report for report in reports if "failed" in report], reports
+        assert len(reports) == PROGRAMS and not [
+            report for report in reports if "failed" in report
+        ], reports
         return reports
 
     return start
@@ -37,7 +47,8 @@ def at_once(run, tmp_path):
 
 @pytest.fixture
 def stored(tmp_path):
-    """What lies in the store afterwards: rows of a metadata table, or all rows of the feature group with id 1."""
+    """What lies in the store afterwards: rows of a metadata table, or all rows of the feature group
+    with id 1."""
 
     @contextlib.contextmanager
     def opened():
@@ -49,8 +60,13 @@ def stored(tmp_path):
             if table is not None:
                 return db.execute(table.select()).all()
             features = db.execute(feature_groups.select()).one().document["features"]
-            query = {"leftFeatureGroup": {"id": 1}, "leftFeatures": [{"name": f["name"]} for f in features]}
-            return queries.table(plan_ticket(server._service, {"project": 1, "query": query})).to_pandas()
+            query = {
+                "leftFeatureGroup": {"id": 1},
+                "leftFeatures": [{"name": f["name"]} for f in features],
+            }
+            return queries.table(
+                plan_ticket(server._service, {"project": 1, "query": query})
+            ).to_pandas()
 
     return look
 
@@ -59,14 +75,23 @@ def test_one_feature_group_view_and_model_version_is_made(at_once, stored, tmp_p
     reports = at_once("create")
     assert len(stored(feature_groups)) == len(stored(feature_views)) == len(stored(models)) == 1
     assert {report["group"] for report in reports} == {1}
-    # All get the same group; its empty table is written by the client, and a writer that comes second is told
+    # All get the same group; its empty table is written by the client, and a writer that comes
+    # second is told
     told = [report["table"] for report in reports if report["table"] is not None]
-    assert all("changed since last commit" in error or "table already exists" in error for error in told), told
+    assert all(
+        "changed since last commit" in error or "table already exists" in error for error in told
+    ), told
     assert len(told) < PROGRAMS
-    # The SDK asks for a model's folder before it makes one: who comes second is told so by it or by the server
-    for kind, told_by in (("view", ("RestAPIError",)), ("model", ("RestAPIError", "ModelRegistryException"))):
+    # The SDK asks for a model's folder before it makes one: who comes second is told so by it or by
+    # the server
+    for kind, told_by in (
+        ("view", ("RestAPIError",)),
+        ("model", ("RestAPIError", "ModelRegistryException")),
+    ):
         errors = [report[kind] for report in reports if report[kind] is not None]
-        assert len(errors) == PROGRAMS - 1 and all(error.startswith(told_by) for error in errors), errors
+        assert len(errors) == PROGRAMS - 1 and all(error.startswith(told_by) for error in errors), (
+            errors
+        )
     winner = next(report["number"] for report in reports if report["model"] is None)
     folder = tmp_path / "projects" / "local" / "Models" / "raced" / "1"
     assert (folder / "Files" / "maker.txt").read_text() == str(winner)
@@ -95,10 +120,14 @@ def test_one_write_wins_whole_and_the_other_is_told(at_once, stored, record):
 def test_file_that_all_upload_is_one_of_theirs(at_once, tmp_path):
     reports = at_once("upload")
     errors = [report["error"] for report in reports if report["error"]]
-    assert len(errors) < PROGRAMS and all("RestAPIError" in error or "Dataset" in error for error in errors), errors
+    assert len(errors) < PROGRAMS and all(
+        "RestAPIError" in error or "Dataset" in error for error in errors
+    ), errors
     content = (tmp_path / "projects" / "local" / "Resources" / "raced.txt").read_bytes()
     assert len(content) == 25 * 2**20 and content == content[:1] * len(content)
-    assert check(tmp_path, repair=True)[1] == []  # forks end without a word, and leave empty folders of drafts
+    assert (
+        check(tmp_path, repair=True)[1] == []
+    )  # forks end without a word, and leave empty folders of drafts
 
 
 def test_who_reads_while_others_write_sees_one_write_whole(at_once, record):

@@ -1,7 +1,8 @@
-"""A store that an earlier version wrote is opened with all that is in it, and becomes one of this version.
+"""A store that an earlier version wrote is opened with all that is in it, and becomes one of this
+version.
 
-`stores/` keeps one of each format: what `python furnished.py make FOLDER` made with the version that wrote that format
-(and in format 1 a draft and a lock, as a killed server left them).
+`stores/` keeps one of each format: what `python furnished.py make FOLDER` made with the version
+that wrote that format (and in format 1 a draft and a lock, as a killed server left them).
 """
 
 from __future__ import annotations
@@ -43,11 +44,14 @@ def unpacked(number: str, home: Path) -> Path:
 
 
 def test_one_store_of_every_format_is_kept():
-    assert sorted(path.stem for path in STORES.iterdir()) == [f"format_{number}" for number in FORMATS]
+    assert sorted(path.stem for path in STORES.iterdir()) == [
+        f"format_{number}" for number in FORMATS
+    ]
 
 
 @pytest.mark.parametrize(
-    "number", [FORMATS[0], *(pytest.param(number, marks=pytest.mark.reliability) for number in FORMATS[1:])]
+    "number",
+    [FORMATS[0], *(pytest.param(number, marks=pytest.mark.reliability) for number in FORMATS[1:])],
 )
 def test_store_of_every_format_has_all_that_was_stored_in_it(number, run, tmp_path):
     home = unpacked(number, tmp_path / "store")
@@ -72,7 +76,9 @@ def test_store_of_an_unknown_format_is_refused_and_left_alone(text, tmp_path):
     home = unpacked(FORMATS[-1], tmp_path / "store")
     (home / "format").write_text(text)
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
-    with pytest.raises(StoreError, match=f"has format {text!r}; this version of local_hopsworks reads format 2"):
+    with pytest.raises(
+        StoreError, match=f"has format {text!r}; this version of local_hopsworks reads format 2"
+    ):
         Server(home)
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before
 

@@ -59,7 +59,9 @@ def compute_statistics(project: Any) -> None:
 
 
 def create_view(project: Any) -> None:
-    project.get_feature_store().create_feature_view("another", full(project).select(["fare"]), version=1)
+    project.get_feature_store().create_feature_view(
+        "another", full(project).select(["fare"]), version=1
+    )
 
 
 def delete_view(project: Any) -> None:

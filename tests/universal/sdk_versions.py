@@ -1,6 +1,8 @@
-"""The suite with the newest patch of the last three minor versions of the SDK: make test-sdk-versions.
+"""The suite with the newest patch of the last three minor versions of the SDK: make
+test-sdk-versions.
 
-Not part of `make test`: each version is downloaded into an environment of its own. Prints the table that README.md has.
+Not part of `make test`: each version is downloaded into an environment of its own. Prints the table
+that README.md has.
 """
 
 import re
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local_hopsworks.rest.projects import SPOKEN_VERSION
+from local_hopsworks.projects.routes import SPOKEN_VERSION
 
 SUITE = Path(__file__).with_name("suite.py")
 MINORS = ["5.2", "5.1", "5.0"]
@@ -24,14 +26,27 @@ def test_workflow_works_with_this_sdk(run, server, tmp_path, capsys, minor):
         ["venv", "--python", sys.executable, tmp_path / "venv"],
         ["pip", "install", "--python", python, f"hopsworks[python]=={minor}.*", "pytest"],
     ):
-        # With this process's own environment: unlike all else in the tests, uv may ask the package index
+        # With this process's own environment: unlike all else in the tests, uv may ask the package
+        # index
         subprocess.run([Path(sys.prefix, "bin", "uv"), "--quiet", *command], check=True)
-    pytest_options = ["--noconftest", "-c", "/dev/null", "--rootdir", SUITE.parent, "-p", "no:cacheprovider"]
-    result = run(python, "-m", "pytest", *pytest_options, SUITE, env=server.environment, timeout=600)
+    pytest_options = [
+        "--noconftest",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        SUITE.parent,
+        "-p",
+        "no:cacheprovider",
+    ]
+    result = run(
+        python, "-m", "pytest", *pytest_options, SUITE, env=server.environment, timeout=600
+    )
     version = run(python, "-c", "import hopsworks; print(hopsworks.__version__)").stdout.strip()
     told = re.search(r"client version \S+ may not be compatible", result.stdout) is not None
     with capsys.disabled():
         passed = re.search(r"\d+ passed", result.stdout)
-        print(f"\n| {version} | {passed[0] if passed else 'fails'} | {'told at login' if told else 'same version'} |")
+        print(
+            f"\n| {version} | {passed[0] if passed else 'fails'} | {'told at login' if told else 'same version'} |"
+        )
     assert result.returncode == 0, result.stdout[-3000:]
     assert version.startswith(f"{minor}.") and told == (not SPOKEN_VERSION.startswith(f"{minor}."))

@@ -1,11 +1,14 @@
 """The whole workflow through the SDK, the same wherever Hopsworks is; test_universal.py says where.
 
-It needs nothing but pytest and an SDK, so that it also runs in an environment with another version of the SDK:
+It needs nothing but pytest and an SDK, so that it also runs in an environment with another version
+of the SDK:
 
-    HOPSWORKS_HOST=… HOPSWORKS_API_KEY=… HOPSWORKS_PROJECT=… pytest --noconftest -c /dev/null tests/universal/suite.py
+    HOPSWORKS_HOST=… HOPSWORKS_API_KEY=… HOPSWORKS_PROJECT=… pytest --noconftest -c /dev/null
+    tests/universal/suite.py
 
-UNIVERSAL_WAY=embedded logs in through local_hopsworks. UNIVERSAL_WAY=restarted serves a store, and kills it and starts
-it again before every test, while this client lives on. What is made has names nobody else uses, and is deleted.
+UNIVERSAL_WAY=embedded logs in through local_hopsworks. UNIVERSAL_WAY=restarted serves a store, and
+kills it and starts it again before every test, while this client lives on. What is made has names
+nobody else uses, and is deleted.
 """
 
 import json
@@ -39,7 +42,10 @@ served: list[subprocess.Popen] = []
 def serve() -> None:
     """On the port of the last time, so that a client can go on."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "local_hopsworks", "serve"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-m", "local_hopsworks", "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     served.append(process)
     for line in process.stdout:
@@ -85,7 +91,11 @@ def feature_store(project):
 @pytest.fixture(scope="module")
 def readings(feature_store):
     group = feature_store.get_or_create_feature_group(
-        name=f"{NAME}_readings", version=1, primary_key=["sensor"], event_time="hour", description="Temperatures"
+        name=f"{NAME}_readings",
+        version=1,
+        primary_key=["sensor"],
+        event_time="hour",
+        description="Temperatures",
     )
     group.insert(READINGS, write_options={"wait_for_job": True})
     yield group
@@ -132,7 +142,11 @@ def test_inserting_a_stored_key_again_updates_its_row(readings):
 
 def test_group_is_found_by_another_client_with_its_schema(feature_store, readings):
     found = feature_store.get_feature_group(readings.name, 1)
-    assert found.description == "Temperatures" and found.event_time == "hour" and found.primary_key == ["sensor"]
+    assert (
+        found.description == "Temperatures"
+        and found.event_time == "hour"
+        and found.primary_key == ["sensor"]
+    )
     assert {feature.name: feature.type for feature in found.features} == {
         "sensor": "bigint", "hour": "timestamp", "celsius": "double", "is_warm": "bigint",
     }  # fmt: skip
@@ -164,12 +178,16 @@ def test_batch_is_scaled_as_the_training_data_were(view):
     batch = view.get_batch_data()
     scaled = next(name for name in batch if "celsius" in name)
     assert (train[scaled].min(), train[scaled].max()) == (0, 1)
-    assert np.corrcoef(batch.sort_values(["sensor", "hour"])[scaled], READINGS["celsius"])[0, 1] == pytest.approx(1)
+    assert np.corrcoef(batch.sort_values(["sensor", "hour"])[scaled], READINGS["celsius"])[
+        0, 1
+    ] == pytest.approx(1)
 
 
 def test_batch_of_a_time_window(view):
     view.init_batch_scoring(1)
-    batch = view.get_batch_data(start_time="2024-01-01 05:00:00", end_time="2024-01-01 07:00:00", transformed=False)
+    batch = view.get_batch_data(
+        start_time="2024-01-01 05:00:00", end_time="2024-01-01 07:00:00", transformed=False
+    )
     assert sorted(batch["celsius"]) == [2.0, 4.0, 6.0]
 
 
@@ -207,7 +225,9 @@ def test_files_of_dataset_storage(project, tmp_path):
 
 
 def test_what_is_deleted_is_gone(feature_store):
-    group = feature_store.create_feature_group(name=f"{NAME}_short_lived", version=1, primary_key=["sensor"])
+    group = feature_store.create_feature_group(
+        name=f"{NAME}_short_lived", version=1, primary_key=["sensor"]
+    )
     group.insert(PLACES[["sensor"]].drop_duplicates(), write_options={"wait_for_job": True})
     group.delete()
     assert feature_store.get_feature_group(f"{NAME}_short_lived", 1) is None

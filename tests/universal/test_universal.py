@@ -1,5 +1,6 @@
-"""One suite, wherever Hopsworks is: in the program itself, served by another process, by one that is killed and started
-again before every test, and on an account: UNIVERSAL_API_KEY (and UNIVERSAL_HOST, UNIVERSAL_PROJECT) name it."""
+"""One suite, wherever Hopsworks is: in the program itself, served by another process, by one that
+is killed and started again before every test, and on an account: UNIVERSAL_API_KEY (and
+UNIVERSAL_HOST, UNIVERSAL_PROJECT) name it."""
 
 import os
 import re
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local_hopsworks.rest.projects import SPOKEN_VERSION
+from local_hopsworks.projects.routes import SPOKEN_VERSION
 from tests.universal import sdk_versions
 
 SUITE = Path(__file__).with_name("suite.py")
@@ -17,7 +18,17 @@ ACCOUNT = {
     for name, value in os.environ.items()
     if name in ("UNIVERSAL_API_KEY", "UNIVERSAL_HOST", "UNIVERSAL_PROJECT")
 }
-PYTEST = [sys.executable, "-m", "pytest", "--noconftest", "-c", os.devnull, "--rootdir", SUITE.parent, "-q"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "--noconftest",
+    "-c",
+    os.devnull,
+    "--rootdir",
+    SUITE.parent,
+    "-q",
+]
 
 
 @pytest.mark.parametrize("way", ["embedded", "served", "restarted", *["account"][: len(ACCOUNT)]])
@@ -33,4 +44,6 @@ def test_readme_has_the_table_of_sdk_versions():
     tests = len(re.findall(r"^def test_", SUITE.read_text(), re.MULTILINE))
     for minor in sdk_versions.MINORS:
         outcome = "same version" if SPOKEN_VERSION.startswith(f"{minor}.") else "told at login"
-        assert re.search(rf"^\| {re.escape(minor)}\.\d+ \| {tests} passed \| {outcome} \|$", readme, re.MULTILINE)
+        assert re.search(
+            rf"^\| {re.escape(minor)}\.\d+ \| {tests} passed \| {outcome} \|$", readme, re.MULTILINE
+        )

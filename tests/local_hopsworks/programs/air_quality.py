@@ -1,4 +1,5 @@
-"""Air quality: measurements and weather by city and day, a secret key to the sensor, a backfill and a daily run."""
+"""Air quality: measurements and weather by city and day, a secret key to the sensor, a backfill and
+a daily run."""
 
 import datetime
 import json
@@ -17,7 +18,9 @@ location = json.loads(secrets.get_secret("SENSOR_LOCATION_JSON").value)
 assert location == where and secrets.get_secret("AQI_API_KEY").value == "not-a-real-key"
 
 days = pd.date_range("2025-11-01", periods=60, freq="D")
-aq_df = pd.DataFrame({"date": days, "pm25": [float(5 + number % 17) for number in range(60)], **location})
+aq_df = pd.DataFrame(
+    {"date": days, "pm25": [float(5 + number % 17) for number in range(60)], **location}
+)
 aq_df["pm25"] = aq_df["pm25"].astype("float32")
 weather_df = pd.DataFrame({
     "date": days.date,  # a date, where air quality has timestamps
@@ -40,12 +43,16 @@ weather_fg = fs.get_or_create_feature_group(
 )
 weather_fg.insert(weather_df, wait=True)
 
-selected_features = air_quality_fg.select(["pm25", "date"]).join(weather_fg.select_features(), on=["city"])
+selected_features = air_quality_fg.select(["pm25", "date"]).join(
+    weather_fg.select_features(), on=["city"]
+)
 feature_view = fs.get_or_create_feature_view(
     name="air_quality_fv", description="weather features with air quality as the target", version=1,
     labels=["pm25"], query=selected_features,
 )  # fmt: skip
-X_train, X_test, y_train, y_test = feature_view.train_test_split(test_start=datetime.datetime(2025, 12, 21))
+X_train, X_test, y_train, y_test = feature_view.train_test_split(
+    test_start=datetime.datetime(2025, 12, 21)
+)
 assert (len(X_train), len(X_test)) == (50, 10)
 assert list(X_train.columns) == ["date", "temperature_2m_mean", "wind_speed_10m_max"]
 
@@ -65,7 +72,9 @@ monitor_fg = fs.get_or_create_feature_group(
     primary_key=["city", "street", "date", "days_before_forecast_day"], event_time="date",
 )  # fmt: skip
 monitor_fg.insert(
-    pd.DataFrame({"date": [today], "predicted_pm25": [9.1], "days_before_forecast_day": [1], **location}),
+    pd.DataFrame(
+        {"date": [today], "predicted_pm25": [9.1], "days_before_forecast_day": [1], **location}
+    ),
     write_options={"wait_for_job": True},
 )
 assert len(monitor_fg.filter(monitor_fg.days_before_forecast_day == 1).read()) == 1

@@ -1,4 +1,5 @@
-"""Bike rides an hour at stations, all in polars: written, read, joined in time, split, and scored as a batch."""
+"""Bike rides an hour at stations, all in polars: written, read, joined in time, split, and scored
+as a batch."""
 
 import datetime
 
@@ -7,11 +8,17 @@ import polars as pl
 from sklearn.linear_model import LinearRegression
 
 START = datetime.datetime(2026, 3, 2)
-hours = pl.datetime_range(START, START + datetime.timedelta(hours=47), "1h", eager=True, time_unit="us")
-rides = pl.DataFrame({"hour": hours}).join(pl.DataFrame({"station": ["harbour", "museum"]}), how="cross")
+hours = pl.datetime_range(
+    START, START + datetime.timedelta(hours=47), "1h", eager=True, time_unit="us"
+)
+rides = pl.DataFrame({"hour": hours}).join(
+    pl.DataFrame({"station": ["harbour", "museum"]}), how="cross"
+)
 rides = rides.with_columns(
     pl.int_range(pl.len()).alias("ride_id"),
-    (pl.col("hour").dt.hour() * 3 + pl.col("station").str.len_chars()).cast(pl.Int64).alias("rides"),
+    (pl.col("hour").dt.hour() * 3 + pl.col("station").str.len_chars())
+    .cast(pl.Int64)
+    .alias("rides"),
     pl.col("hour").dt.date().alias("day"),
     (pl.col("hour").dt.hour() % 2 == 0).alias("is_even"),
 )

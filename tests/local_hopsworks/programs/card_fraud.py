@@ -1,4 +1,5 @@
-"""Credit-card fraud: transactions with windows over them, joined to card holders' profiles as they were at the time."""
+"""Credit-card fraud: transactions with windows over them, joined to card holders' profiles as they
+were at the time."""
 
 import hopsworks
 import numpy as np
@@ -16,7 +17,12 @@ trans_df = pd.DataFrame(
         "fraud_label": random.integers(0, 2, 400),
     }
 )
-by_card = trans_df.sort_values("datetime").set_index("datetime").groupby("cc_num")["amount"].rolling("24h")
+by_card = (
+    trans_df.sort_values("datetime")
+    .set_index("datetime")
+    .groupby("cc_num")["amount"]
+    .rolling("24h")
+)
 window_aggs_df = by_card.agg(["mean", "count"]).add_prefix("trans_volume_24h_").reset_index()
 profiles = pd.DataFrame(
     {
@@ -34,12 +40,20 @@ trans_fg = fs.get_or_create_feature_group(
 )  # fmt: skip
 trans_fg.insert(trans_df, write_options={"wait_for_job": True})
 window_aggs_fg = fs.get_or_create_feature_group(
-    name="transactions_4h_aggs", version=1, primary_key=["cc_num"], event_time="datetime", parents=[trans_fg]
+    name="transactions_4h_aggs",
+    version=1,
+    primary_key=["cc_num"],
+    event_time="datetime",
+    parents=[trans_fg],
 )
 window_aggs_fg.insert(window_aggs_df, wait=True)
-profile_fg = fs.get_or_create_feature_group(name="profiles", version=1, primary_key=["cc_num"], event_time="datetime")
+profile_fg = fs.get_or_create_feature_group(
+    name="profiles", version=1, primary_key=["cc_num"], event_time="datetime"
+)
 profile_fg.insert(profiles, storage="offline")
-assert [parent.name for parent in window_aggs_fg.get_parent_feature_groups().accessible] == ["transactions"]
+assert [parent.name for parent in window_aggs_fg.get_parent_feature_groups().accessible] == [
+    "transactions"
+]
 
 query = (
     trans_fg.select(["fraud_label", "category", "amount", "datetime"])
@@ -62,7 +76,9 @@ assert set(X_train["label_encoder_category_"]) == {0, 1, 2}
 
 rows = query.read()
 before, after = rows[rows["datetime"] < "2026-01-10"], rows[rows["datetime"] >= "2026-01-10"]
-assert len(rows) == 400 and "X" not in set(before["gender"]) and "X" in set(after["gender"])  # as known at the time
+assert (
+    len(rows) == 400 and "X" not in set(before["gender"]) and "X" in set(after["gender"])
+)  # as known at the time
 
 feature_view.init_batch_scoring(1)
 batch = feature_view.get_batch_data(start_time="2026-01-15", end_time="2026-01-16")

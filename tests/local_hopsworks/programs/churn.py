@@ -22,9 +22,17 @@ subscriptions = pd.DataFrame({
 project = hopsworks.login()
 fs = project.get_feature_store()
 groups = {}
-for name, frame in {"demography": demography, "customer_info": customers, "subscriptions": subscriptions}.items():
+for name, frame in {
+    "demography": demography,
+    "customer_info": customers,
+    "subscriptions": subscriptions,
+}.items():
     groups[name] = fs.get_or_create_feature_group(
-        name=f"{name}", version=1, primary_key=["customerid"], event_time="datetime", online_enabled=True
+        name=f"{name}",
+        version=1,
+        primary_key=["customerid"],
+        event_time="datetime",
+        online_enabled=True,
     )
     groups[name].save(frame)
 
@@ -45,7 +53,11 @@ assert abs(X_train["standard_scaler_monthlycharges_"].mean()) < 1e-6
 
 view.init_batch_scoring(training_dataset_version=1)
 assert len(view.get_batch_data()) == 80
-yearly = fs.get_feature_group("customer_info", 1).filter(groups["customer_info"].contract == "One year").read()
+yearly = (
+    fs.get_feature_group("customer_info", 1)
+    .filter(groups["customer_info"].contract == "One year")
+    .read()
+)
 assert 0 < len(yearly) < 80
 assert len(groups["customer_info"].read(dataframe_type="numpy")) == 80
 assert len(fs.get_feature_groups("customer_info")) == 1
@@ -56,7 +68,10 @@ view.delete_all_training_datasets()
 view.delete()
 for group in groups.values():
     group.delete()
-assert fs.get_feature_groups("customer_info") == [] and fs.get_feature_view("churn_feature_view", 1) is None
+assert (
+    fs.get_feature_groups("customer_info") == []
+    and fs.get_feature_view("churn_feature_view", 1) is None
+)
 try:
     hopsworks.login(project="nobody_has_made_this")
 except Exception as error:

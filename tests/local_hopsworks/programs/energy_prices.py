@@ -10,7 +10,11 @@ fs = project.get_feature_store()
 suite = ge.ExpectationSuite(name="electricity_expectations")
 start = 1_767_225_600  # seconds since 1970
 group = fs.get_or_create_feature_group(
-    name="electricity_prices", version=1, primary_key=["area"], event_time="timestamp", expectation_suite=suite
+    name="electricity_prices",
+    version=1,
+    primary_key=["area"],
+    event_time="timestamp",
+    expectation_suite=suite,
 )
 
 
@@ -24,7 +28,8 @@ attached = group.get_expectation_suite(ge_type=False)
 for column, low, high in (("price", -500, 5000), ("timestamp", start, None)):
     attached.add_expectation(
         ExpectationConfiguration(
-            type="expect_column_min_to_be_between", kwargs={"column": column, "min_value": low, "max_value": high}
+            type="expect_column_min_to_be_between",
+            kwargs={"column": column, "min_value": low, "max_value": high},
         )
     )
 attached.validation_ingestion_policy = "STRICT"
@@ -38,6 +43,8 @@ else:
     raise AssertionError("a bad price went in")
 assert sorted(group.read()["price"]) == [10.0, 20.0, 30.0, 40.0, 50.0]
 view = fs.create_feature_view("electricity", group.select_all(), version=1, labels=["price"])
-X_train, X_test, y_train, y_test = view.train_test_split(test_start=pd.Timestamp(start + 3 * 3600, unit="s"))
+X_train, X_test, y_train, y_test = view.train_test_split(
+    test_start=pd.Timestamp(start + 3 * 3600, unit="s")
+)
 assert (len(X_train), len(X_test)) == (3, 2), (len(X_train), len(X_test))
 print("done")

@@ -1,4 +1,5 @@
-"""Iris flowers: a feature group, a feature view with a label, a classifier in the registry, and batch inference."""
+"""Iris flowers: a feature group, a feature view with a label, a classifier in the registry, and
+batch inference."""
 
 import os
 import tempfile
@@ -25,14 +26,26 @@ iris_fg = fs.get_or_create_feature_group(
 iris_fg.insert(flowers, write_options={"wait_for_job": False})
 for feature in ("sepal_length", "petal_width"):
     iris_fg.update_feature_description(feature, f"The {feature.replace('_', ' ')} in cm")
-assert fs.get_feature_group("iris", 1).get_feature("petal_width").description == "The petal width in cm"
+assert (
+    fs.get_feature_group("iris", 1).get_feature("petal_width").description
+    == "The petal width in cm"
+)
 
 query = iris_fg.select_except(["flower_id"])
 feature_view = fs.get_or_create_feature_view(
-    name="iris", version=1, description="Read from Iris flower dataset", labels=["variety"], query=query
+    name="iris",
+    version=1,
+    description="Read from Iris flower dataset",
+    labels=["variety"],
+    query=query,
 )
 X_train, X_test, y_train, y_test = feature_view.train_test_split(0.2)
-assert len(X_train) == 120 and set(X_test) == {"sepal_length", "sepal_width", "petal_length", "petal_width"}
+assert len(X_train) == 120 and set(X_test) == {
+    "sepal_length",
+    "sepal_width",
+    "petal_length",
+    "petal_width",
+}
 classifier = KNeighborsClassifier(n_neighbors=2).fit(X_train, y_train.values.ravel())
 accuracy = accuracy_score(y_test, classifier.predict(X_test))
 

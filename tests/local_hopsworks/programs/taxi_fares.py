@@ -1,4 +1,5 @@
-"""NYC taxi rides and fares: groups joined on a ride, explicit features, materialised training data, model flavours."""
+"""NYC taxi rides and fares: groups joined on a ride, explicit features, materialised training data,
+model flavours."""
 
 import tempfile
 from pathlib import Path
@@ -13,7 +14,9 @@ count = 120
 rides_df = pd.DataFrame(
     {
         "ride_id": [f"r{number}" for number in range(count)],
-        "pickup_datetime": [1_767_225_600_000 + number * 60_000 for number in range(count)],  # ms since 1970
+        "pickup_datetime": [
+            1_767_225_600_000 + number * 60_000 for number in range(count)
+        ],  # ms since 1970
         "pickup_longitude": random.uniform(-74.1, -73.8, count),
         "distance": random.uniform(0.5, 20, count),
         "passenger_count": random.integers(1, 5, count),
@@ -41,12 +44,17 @@ rides_fg = fs.create_feature_group(
     ],
 )  # fmt: skip
 rides_fg.insert(rides_df)
-fares_fg = fs.get_or_create_feature_group("nyc_taxi_fares", version=1, primary_key=["ride_id"], stream=True)
+fares_fg = fs.get_or_create_feature_group(
+    "nyc_taxi_fares", version=1, primary_key=["ride_id"], stream=True
+)
 fares_fg.insert(fares_df)
 assert rides_fg.get_statistics().feature_descriptive_statistics[0].count == count
 
 query = fares_fg.select(["total_fare", "toll"]).join(
-    rides_fg.select_except(["pickup_datetime"]), left_on=["ride_id"], right_on=["ride_id"], join_type="inner"
+    rides_fg.select_except(["pickup_datetime"]),
+    left_on=["ride_id"],
+    right_on=["ride_id"],
+    join_type="inner",
 )
 cheap = fares_fg.select_all().join(rides_fg.select_all()).filter(fares_fg.total_fare < 30).read()
 assert 0 < len(cheap) < count and (cheap["total_fare"] < 30).all()
@@ -55,7 +63,11 @@ assert [found.version for found in fs.get_feature_views("nyc_taxi")] == [view.ve
 
 for data_format in ("csv", "parquet"):
     version, job = view.create_train_validation_test_split(
-        validation_size=0.2, test_size=0.1, data_format=data_format, write_options={"wait_for_job": True}, seed=1
+        validation_size=0.2,
+        test_size=0.1,
+        data_format=data_format,
+        write_options={"wait_for_job": True},
+        seed=1,
     )
     parts = view.get_train_validation_test_split(version)
     assert [len(part) for part in parts] == [84, 24, 12, 84, 24, 12], [len(part) for part in parts]
@@ -69,7 +81,13 @@ window = rides_fg.filter(rides_fg.pickup_datetime >= int(rides_df["pickup_dateti
 assert len(window) == 20
 
 registry = project.get_model_registry()
-for flavour in (registry.tensorflow, registry.torch, registry.sklearn, registry.python, registry.llm):
+for flavour in (
+    registry.tensorflow,
+    registry.torch,
+    registry.sklearn,
+    registry.python,
+    registry.llm,
+):
     model = flavour.create_model("nyc_taxi_fares", metrics={"rmse": 1.5}, description="fares")
     assert model.name == "nyc_taxi_fares"
 with tempfile.TemporaryDirectory() as folder:

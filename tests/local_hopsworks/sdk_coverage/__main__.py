@@ -1,9 +1,11 @@
-"""Prints local_hopsworks/COVERAGE.md: what each public method of the SDK does against an embedded Hopsworks.
+"""Prints local_hopsworks/COVERAGE.md: what each public method of the SDK does against an embedded
+Hopsworks.
 
     make coverage    # a store of its own, Great Expectations in reach
     python -m local_hopsworks run -- python tests/local_hopsworks/sdk_coverage [--only CLASS]
 
-A method works, is refused (by this server with a sentence that names the call, or by the SDK itself), or fails.
+A method works, is refused (by this server with a sentence that names the call, or by the SDK
+itself), or fails.
 """
 
 from __future__ import annotations
@@ -51,7 +53,8 @@ class Row:
 
 
 def public_methods(kind: type) -> list[str]:
-    """The methods that the SDK's source marks as public (a decorator that leaves no other trace)."""
+    """The methods that the SDK's source marks as public (a decorator that leaves no other
+    trace)."""
     found = []
     for name, member in inspect.getmembers(kind, callable):
         with contextlib.suppress(TypeError, OSError):  # constants and classes
@@ -67,9 +70,16 @@ def rows(world: World, kind: type, calls: Calls) -> Iterator[Row]:
             yield Row(method, "fails", "nobody has written down how it is called")
             continue
         try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 result = calls[method](world)
-            yield Row(method, "works") if result is not False else Row(method, "fails", "the answer is wrong")
+            yield (
+                Row(method, "works")
+                if result is not False
+                else Row(method, "fails", "the answer is wrong")
+            )
         except Exception as error:
             remark = _BROKEN.get((kind.__name__, method))
             yield Row(method, "refused by the SDK", remark) if remark else _judged(method, error)
@@ -82,7 +92,9 @@ def _judged(method: str, error: Exception) -> Row:
         if error.response.status_code == 501:
             what = answer["usrMsg"].removeprefix("The embedded Hopsworks does not do this: ")
             return Row(
-                method, "refused", re.sub(r" \((GET|PUT|POST|DELETE) .*?\)|Set HOPSWORKS_API_KEY.*", "", what).strip()
+                method,
+                "refused",
+                re.sub(r" \((GET|PUT|POST|DELETE) .*?\)|Set HOPSWORKS_API_KEY.*", "", what).strip(),
             )
         return Row(method, "fails", answer.get("usrMsg") or sentence)
     raised_by = traceback.extract_tb(error.__traceback__)[-1].filename
@@ -103,7 +115,10 @@ _BROKEN = {
     ("TrainingDataset", "init_prepared_statement"): "needs an online store",
     ("TrainingDataset", "read"): "there is none to read, because save is refused",
     ("TrainingDataset", "show"): "there is none to show, because save is refused",
-    ("DatasetApi", "upload_feature_group"): "takes the feature group for a text as well as for an object",
+    (
+        "DatasetApi",
+        "upload_feature_group",
+    ): "takes the feature group for a text as well as for an object",
 }
 
 
@@ -116,10 +131,15 @@ def page(only: str | None = None) -> str:
             continue
         found = list(rows(world, kind, calls))
         parts += ["", f"## {kind.__name__}", "", "| method | outcome | remark |", "|---|---|---|"]
-        parts += [f"| `{row.method}` | {row.outcome} | {row.remark[:200].replace('|', '/')} |" for row in found]
+        parts += [
+            f"| `{row.method}` | {row.outcome} | {row.remark[:200].replace('|', '/')} |"
+            for row in found
+        ]
         for row in found:
             total[row.outcome] = total.get(row.outcome, 0) + 1
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(total.items(), key=lambda item: -item[1]))
+    counts = ", ".join(
+        f"{count} {outcome}" for outcome, count in sorted(total.items(), key=lambda item: -item[1])
+    )
     return "\n".join([*_HEAD, f"In all: {counts}.", *parts, ""])
 
 

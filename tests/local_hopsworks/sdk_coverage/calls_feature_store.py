@@ -30,9 +30,15 @@ FEATURE_STORE: Calls = {
     ),
     "create_feature_group": lambda w: w.new_group(),
     "create_feature_view": lambda w: w.new_view(),
-    "create_on_demand_feature_group": lambda w: w.store.create_on_demand_feature_group(w.name(), _external(w)),
-    "create_training_dataset": lambda w: w.store.create_training_dataset(w.name(), data_format="csv").save(w.query),
-    "create_transformation_function": lambda w: w.store.create_transformation_function(plus_one).save(),
+    "create_on_demand_feature_group": lambda w: w.store.create_on_demand_feature_group(
+        w.name(), _external(w)
+    ),
+    "create_training_dataset": lambda w: w.store.create_training_dataset(
+        w.name(), data_format="csv"
+    ).save(w.query),
+    "create_transformation_function": lambda w: w.store.create_transformation_function(
+        plus_one
+    ).save(),
     "get_all_keywords": lambda w: w.store.get_all_keywords(),
     "get_chart": lambda w: w.store.get_chart(1),
     "get_charts": lambda w: w.store.get_charts(),
@@ -49,15 +55,21 @@ FEATURE_STORE: Calls = {
     "get_on_demand_feature_groups": lambda w: w.store.get_on_demand_feature_groups(w.group.name),
     "get_online_data_source": lambda w: w.store.get_online_data_source(),
     "get_online_storage_connector": lambda w: w.store.get_online_storage_connector(),
-    "get_or_create_feature_group": lambda w: w.store.get_or_create_feature_group(w.group.name, 1).id == w.group.id,
-    "get_or_create_feature_view": lambda w: w.store.get_or_create_feature_view(w.view.name, w.query, 1).id == w.view.id,
+    "get_or_create_feature_group": lambda w: (
+        w.store.get_or_create_feature_group(w.group.name, 1).id == w.group.id
+    ),
+    "get_or_create_feature_view": lambda w: (
+        w.store.get_or_create_feature_view(w.view.name, w.query, 1).id == w.view.id
+    ),
     "get_or_create_spine_group": lambda w: w.store.get_or_create_spine_group(
         w.name(), 1, primary_key=["id"], event_time="at", dataframe=w.rows()[["id", "at"]]
     ),
     "get_storage_connector": _external,
     "get_training_dataset": lambda w: w.store.get_training_dataset("anything", 1),
     "get_training_datasets": lambda w: w.store.get_training_datasets("anything"),
-    "get_transformation_function": lambda w: w.store.get_transformation_function("label_encoder").hopsworks_udf,
+    "get_transformation_function": lambda w: (
+        w.store.get_transformation_function("label_encoder").hopsworks_udf
+    ),
     "get_transformation_functions": lambda w: len(w.store.get_transformation_functions()),
     "search": lambda w: w.store.search("x"),
     "search_feature_groups": lambda w: w.store.search_feature_groups("x"),
@@ -107,7 +119,9 @@ FEATURE_GROUP: Calls = {
     "execute_odts": lambda w: w.group.execute_odts(w.rows()),
     "filter": lambda w: len(w.group.filter(w.group.get_feature("x") > 3).read()),
     "finalize_multi_part_insert": lambda w: w.group.finalize_multi_part_insert(),
-    "find_neighbors": lambda w: w.new_group(_vectors(w), embedding_index=_index()).find_neighbors([1.0]),
+    "find_neighbors": lambda w: w.new_group(_vectors(w), embedding_index=_index()).find_neighbors(
+        [1.0]
+    ),
     "get_alert": lambda w: w.group.get_alert(1),
     "get_alerts": lambda w: w.group.get_alerts(),
     "get_all_statistics": lambda w: len(w.group.get_all_statistics()),
@@ -122,7 +136,10 @@ FEATURE_GROUP: Calls = {
     "get_feature_monitoring_history": lambda w: w.group.get_feature_monitoring_history(config_id=1),
     "get_fg_name": lambda w: w.group.get_fg_name(),
     "get_generated_feature_groups": lambda w: w.group.get_generated_feature_groups(),
-    "get_generated_feature_views": lambda w: (w.view, w.group.get_generated_feature_views().accessible)[1],
+    "get_generated_feature_views": lambda w: (
+        w.view,
+        w.group.get_generated_feature_views().accessible,
+    )[1],
     "get_keywords": lambda w: w.group.get_keywords(),
     "get_keywords_metadata": lambda w: w.group.get_keywords_metadata(),
     "get_latest_online_ingestion": lambda w: w.group.get_latest_online_ingestion(),
@@ -153,12 +170,16 @@ FEATURE_GROUP: Calls = {
     "read_primary_keys": lambda w: list(w.group.read_primary_keys().columns) == ["id"],
     "remove_rows": lambda w: w.new_group().remove_rows(w.rows().head(1)),
     "revoke_restricted_access": lambda w: w.group.revoke_restricted_access("someone@localhost"),
-    "save": lambda w: w.store.create_feature_group(w.name("group"), 1, primary_key=["id"]).save(w.rows()),
+    "save": lambda w: w.store.create_feature_group(w.name("group"), 1, primary_key=["id"]).save(
+        w.rows()
+    ),
     "save_expectation_suite": lambda w: w.new_group().save_expectation_suite(_suite()),
     "save_validation_report": lambda w: w.group.save_validation_report(_report()),
     "select": lambda w: list(w.group.select(["x"]).read().columns) == ["x"],
     "select_all": lambda w: len(w.group.select_all().read().columns) == 4,
-    "select_except": lambda w: list(w.group.select_except(["x", "y"]).read().columns) == ["id", "at"],
+    "select_except": lambda w: (
+        list(w.group.select_except(["x", "y"]).read().columns) == ["id", "at"]
+    ),
     "select_features": lambda w: list(w.group.select_features().read().columns) == ["x", "y"],
     "set_keywords": lambda w: w.group.set_keywords(["a"]),
     "share": lambda w: w.group.share(w.project.name),
@@ -169,7 +190,9 @@ FEATURE_GROUP: Calls = {
     "update_deprecated": lambda w: w.new_group().update_deprecated(),
     "update_description": lambda w: w.group.update_description("better"),
     "update_feature_description": lambda w: w.group.update_feature_description("x", "a number"),
-    "update_features": lambda w: w.new_group().update_features(Feature("x", "double", description="a number")),
+    "update_features": lambda w: w.new_group().update_features(
+        Feature("x", "double", description="a number")
+    ),
     "update_notification_topic_name": lambda w: w.group.update_notification_topic_name("topic"),
     "update_partition_spec": lambda w: w.group.update_partition_spec(add=["x"]),
     "update_statistics_config": lambda w: w.group.update_statistics_config(),

@@ -20,7 +20,9 @@ def _with_training_data(w: World) -> Any:
 
 
 def _scaled(w: World) -> Any:
-    return w.new_view(transformation_functions=[w.store.get_transformation_function("min_max_scaler")("x")])
+    return w.new_view(
+        transformation_functions=[w.store.get_transformation_function("min_max_scaler")("x")]
+    )
 
 
 def _monitored(monitoring: Any) -> Any:
@@ -37,16 +39,22 @@ FEATURE_VIEW: Calls = {
     "add_training_dataset_keywords": lambda w: w.view.add_training_dataset_keywords(1, ["a"]),
     "add_training_dataset_tag": lambda w: w.view.add_training_dataset_tag(1, "name", {"a": 1}),
     "clean": lambda w: type(w.view).clean(w.store.id, w.new_view().name, 1),
-    "compute_on_demand_features": lambda w: w.view.compute_on_demand_features([1.0, 2.0], request_parameters={}),
+    "compute_on_demand_features": lambda w: w.view.compute_on_demand_features(
+        [1.0, 2.0], request_parameters={}
+    ),
     "create_alert": lambda w: w.view.create_alert("me", "feature_monitor_shift_detected", "info"),
     "create_feature_logger": lambda w: w.view.create_feature_logger(),
     "create_feature_monitoring": lambda w: _monitored(w.view.create_feature_monitoring(w.name())),
-    "create_model_monitoring": lambda w: _monitored(w.view.create_model_monitoring(w.name(), w.model.name, 1)),
+    "create_model_monitoring": lambda w: _monitored(
+        w.view.create_model_monitoring(w.name(), w.model.name, 1)
+    ),
     "create_scheduled_statistics": lambda w: (
         w.view.create_scheduled_statistics(w.name()).with_detection_window().save()
     ),
     "create_train_test_split": lambda w: w.new_view().create_train_test_split(test_size=0.2),
-    "create_train_validation_test_split": lambda w: w.new_view().create_train_validation_test_split(0.2, 0.2),
+    "create_train_validation_test_split": lambda w: w.new_view().create_train_validation_test_split(
+        0.2, 0.2
+    ),
     "create_training_data": lambda w: w.new_view().create_training_data(),
     "delete": lambda w: w.new_view().delete(),
     "delete_all_training_datasets": lambda w: _with_training_data(w).delete_all_training_datasets(),
@@ -72,9 +80,13 @@ FEATURE_VIEW: Calls = {
     "get_feature_monitoring_configs": lambda w: w.view.get_feature_monitoring_configs(),
     "get_feature_monitoring_history": lambda w: w.view.get_feature_monitoring_history(config_id=1),
     "get_feature_vector": lambda w: w.view.get_feature_vector({"id": 1}),
-    "get_feature_vector_async": lambda w: _awaited(w.view.get_feature_vector_async(entry={"id": 1})),
+    "get_feature_vector_async": lambda w: _awaited(
+        w.view.get_feature_vector_async(entry={"id": 1})
+    ),
     "get_feature_vectors": lambda w: w.view.get_feature_vectors([{"id": 1}]),
-    "get_feature_vectors_async": lambda w: _awaited(w.view.get_feature_vectors_async(entry=[{"id": 1}])),
+    "get_feature_vectors_async": lambda w: _awaited(
+        w.view.get_feature_vectors_async(entry=[{"id": 1}])
+    ),
     "get_inference_helper": lambda w: w.view.get_inference_helper({"id": 1}),
     "get_inference_helpers": lambda w: w.view.get_inference_helpers([{"id": 1}]),
     "get_keywords": lambda w: w.view.get_keywords(),
@@ -91,17 +103,23 @@ FEATURE_VIEW: Calls = {
     "get_tags": lambda w: w.view.get_tags(),
     "get_tags_metadata": lambda w: w.view.get_tags_metadata(),
     "get_train_test_split": lambda w: [len(part) for part in w.view.get_train_test_split(2)],
-    "get_train_validation_test_split": lambda w: [len(part) for part in w.view.get_train_validation_test_split(3)],
+    "get_train_validation_test_split": lambda w: [
+        len(part) for part in w.view.get_train_validation_test_split(3)
+    ],
     "get_training_data": lambda w: [len(part) for part in w.view.get_training_data(1)],
     "get_training_dataset_keywords": lambda w: w.view.get_training_dataset_keywords(1),
-    "get_training_dataset_keywords_metadata": lambda w: w.view.get_training_dataset_keywords_metadata(1),
+    "get_training_dataset_keywords_metadata": lambda w: (
+        w.view.get_training_dataset_keywords_metadata(1)
+    ),
     "get_training_dataset_schema": lambda w: w.view.get_training_dataset_schema(),
     "get_training_dataset_statistics": lambda w: w.view.get_training_dataset_statistics(1),
     "get_training_dataset_tag": lambda w: (
         w.view.add_training_dataset_tag(1, "name", 1),
         w.view.get_training_dataset_tag(1, "name"),
     )[1],
-    "get_training_dataset_tag_metadata": lambda w: w.view.get_training_dataset_tag_metadata(1, "name"),
+    "get_training_dataset_tag_metadata": lambda w: w.view.get_training_dataset_tag_metadata(
+        1, "name"
+    ),
     "get_training_dataset_tags": lambda w: w.view.get_training_dataset_tags(1),
     "get_training_dataset_tags_metadata": lambda w: w.view.get_training_dataset_tags_metadata(1),
     "get_training_datasets": lambda w: len(w.view.get_training_datasets()),
@@ -119,12 +137,16 @@ FEATURE_VIEW: Calls = {
     "set_keywords": lambda w: w.view.set_keywords(["a"]),
     "set_log_materialization_interval": lambda w: w.view.set_log_materialization_interval("hour"),
     "set_training_dataset_keywords": lambda w: w.view.set_training_dataset_keywords(1, ["a"]),
-    "train_test_split": lambda w: [len(part) for part in w.view.train_test_split(test_size=0.25)] == [15, 5, 15, 5],
+    "train_test_split": lambda w: (
+        [len(part) for part in w.view.train_test_split(test_size=0.25)] == [15, 5, 15, 5]
+    ),
     "train_validation_test_split": lambda w: w.view.train_validation_test_split(0.25, 0.25),
     "training_data": lambda w: w.view.training_data(),
     "transform": lambda w: w.view.transform([1.0, 2.0]),
     "update": lambda w: w.view.update(),
-    "update_last_accessed_training_dataset": lambda w: w.view.update_last_accessed_training_dataset(1),
+    "update_last_accessed_training_dataset": lambda w: w.view.update_last_accessed_training_dataset(
+        1
+    ),
     "visualize_transformations": lambda w: _scaled(w).visualize_transformations(mode="text"),
 }
 

@@ -1,4 +1,5 @@
-"""How each public method of Project, DatasetApi, SecretsApi, JobApi, ModelRegistry and Model is called."""
+"""How each public method of Project, DatasetApi, SecretsApi, JobApi, ModelRegistry and Model is
+called."""
 
 from __future__ import annotations
 
@@ -44,29 +45,41 @@ FILES: Calls = {
     "copy": lambda w: w.files.copy(w.new_file(), w.new_folder() + "/copy.txt"),
     "delete": lambda w: w.files.delete(w.new_file(), "name"),
     "download": lambda w: w.files.download(w.new_file(), str(w.folder), overwrite=True),
-    "exists": lambda w: [w.files.exists(w.new_file()), w.files.exists("Resources/nothing")] == [True, False],
+    "exists": lambda w: (
+        [w.files.exists(w.new_file()), w.files.exists("Resources/nothing")] == [True, False]
+    ),
     "get": lambda w: w.files.get(w.new_file())["attributes"]["size"],
     "get_tags": lambda w: w.files.get_tags(w.new_file()),
     "list": lambda w: w.files.list("Resources"),
     "mkdir": lambda w: w.new_folder(),
     "move": lambda w: w.files.move(w.new_file(), w.new_folder() + "/moved.txt"),
     "path_exists": lambda w: w.files.path_exists(w.new_file()),
-    "read_content": lambda w: w.files.read_content(f"/Projects/{w.project.name}/{w.new_file()}").content == b"text",
+    "read_content": lambda w: (
+        w.files.read_content(f"/Projects/{w.project.name}/{w.new_file()}").content == b"text"
+    ),
     "remove": lambda w: w.files.remove(w.new_file()),
     "rm": lambda w: w.files.rm(w.new_file()),
     "share": lambda w: w.files.share("Resources", w.project.name),
     "unshare": lambda w: w.files.unshare("Resources", w.project.name),
     "unzip": lambda w: w.files.unzip(w.new_file()),
     "upload": lambda w: w.new_file(),
-    "upload_feature_group": lambda w: w.files.upload_feature_group(w.group.name, w.new_folder(), w.rows()),
+    "upload_feature_group": lambda w: w.files.upload_feature_group(
+        w.group.name, w.new_folder(), w.rows()
+    ),
     "zip": lambda w: w.files.zip(w.new_file()),
 }
 
 SECRETS: Calls = {
     "create_secret": lambda w: w.secrets.create_secret(w.name("secret"), "value"),
-    "create_secret_from_file": lambda w: w.secrets.create_secret_from_file(w.name("secret"), _small_file(w)),
-    "get": lambda w: w.secrets.get(w.secrets.create_secret(w.name("secret"), "value").name) == "value",
-    "get_secret": lambda w: w.secrets.get_secret(w.secrets.create_secret(w.name("secret"), "value").name),
+    "create_secret_from_file": lambda w: w.secrets.create_secret_from_file(
+        w.name("secret"), _small_file(w)
+    ),
+    "get": lambda w: (
+        w.secrets.get(w.secrets.create_secret(w.name("secret"), "value").name) == "value"
+    ),
+    "get_secret": lambda w: w.secrets.get_secret(
+        w.secrets.create_secret(w.name("secret"), "value").name
+    ),
     "get_secrets": lambda w: w.secrets.get_secrets(),
 }
 
@@ -80,7 +93,9 @@ def _small_file(w: World) -> str:
 JOBS: Calls = {
     "create": lambda w: w.jobs.create(w.name("job"), _Configuration()),
     "create_job": lambda w: w.new_job(),
-    "create_or_update_schedule_job": lambda w: w.jobs.create_or_update_schedule_job(w.job.name, _daily()),
+    "create_or_update_schedule_job": lambda w: w.jobs.create_or_update_schedule_job(
+        w.job.name, _daily()
+    ),
     "delete_schedule_job": lambda w: w.jobs.delete_schedule_job(w.job.name),
     "exists": lambda w: w.jobs.exists(w.job.name),
     "get": lambda w: w.jobs.get(w.job.name),

@@ -1,4 +1,5 @@
-"""Things of the SDK to call methods on: a small project with rows, a view, training data, a model, files and a job."""
+"""Things of the SDK to call methods on: a small project with rows, a view, training data, a model,
+files and a job."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ START = pd.Timestamp("2026-01-01").as_unit("us")
 
 
 class World:
-    """An attribute is made when a call first needs it; a `new_…` is another one, for calls that change or end it."""
+    """An attribute is made when a call first needs it; a `new_…` is another one, for calls that
+    change or end it."""
 
     def __init__(self) -> None:
         self.project = hopsworks.login()
@@ -35,7 +37,9 @@ class World:
     def rows(self, count: int = 20) -> pd.DataFrame:
         times = [START + pd.Timedelta(days=day) for day in range(count)]
         numbers = [float(number) for number in range(count)]
-        return pd.DataFrame({"id": range(count), "at": times, "x": numbers, "y": [0, 1] * (count // 2)})
+        return pd.DataFrame(
+            {"id": range(count), "at": times, "x": numbers, "y": [0, 1] * (count // 2)}
+        )
 
     def new_group(self, rows: pd.DataFrame | None = None, **options: Any) -> Any:
         options = {"version": 1, "primary_key": ["id"], "event_time": "at", **options}
@@ -52,14 +56,18 @@ class World:
         return self.group.select_all()
 
     def new_view(self, **options: Any) -> Any:
-        return self.store.create_feature_view(self.name("view"), self.query, version=1, labels=["y"], **options)
+        return self.store.create_feature_view(
+            self.name("view"), self.query, version=1, labels=["y"], **options
+        )
 
     @cached_property
     def view(self) -> Any:
         view = self.new_view()
         view.create_training_data(data_format="csv")
         view.create_train_test_split(test_size=0.2, data_format="csv")
-        view.create_train_validation_test_split(validation_size=0.2, test_size=0.2, data_format="csv")
+        view.create_train_validation_test_split(
+            validation_size=0.2, test_size=0.2, data_format="csv"
+        )
         return view
 
     @cached_property
@@ -76,7 +84,9 @@ class World:
         return str(self.files.mkdir(f"Resources/{self.name('folder')}"))
 
     def unsaved_model(self) -> Any:
-        return self.registry.python.create_model(self.name("model"), metrics={"accuracy": 0.9}, feature_view=self.view)
+        return self.registry.python.create_model(
+            self.name("model"), metrics={"accuracy": 0.9}, feature_view=self.view
+        )
 
     def new_model(self) -> Any:
         artefact = self.folder / self.name("artefact")
@@ -94,7 +104,9 @@ class World:
         path = self.folder / f"{self.name('script')}.py"
         path.write_text("print('hello')")
         script = self.files.upload(str(path), "Resources")
-        return self.jobs.create_job(self.name("job"), {**self.jobs.get_configuration("PYTHON"), "appPath": script})
+        return self.jobs.create_job(
+            self.name("job"), {**self.jobs.get_configuration("PYTHON"), "appPath": script}
+        )
 
     @cached_property
     def job(self) -> Any:

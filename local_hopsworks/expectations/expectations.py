@@ -1,0 +1,141 @@
+"""The routes of expectation suites and their expectations; what they do is in
+expectation_suites.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import (
+    EXPECTATION_NOT_FOUND,
+    EXPECTATION_SUITE_EXISTS,
+    EXPECTATION_SUITE_NOT_FOUND,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.expectations import suites
+from local_hopsworks.feature_store import commits
+from local_hopsworks.feature_store import feature_groups as groups
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import Answer, Call, Routes, items
+from local_hopsworks.metadata import expectation_suites, expectations
+
+routes = Routes()
+PATH = groups.PATH + "/{id}/expectationsuite"
+SUITE = PATH + "/{suite}"
+EXPECTATION = SUITE + "/expectations/{expectation}"
+
+
+def _suite(call: Call) -> sa.Row[Any]:
+    suite = suites.of_group(call, groups.find(call, call.integer("id")).id)
+    if suite is None or suite.id != call.integer("suite"):
+        raise NotFound(
+            "The feature group has no such expectation suite.", EXPECTATION_SUITE_NOT_FOUND
+        )
+    return suite
+
+
+def _row(call: Call, suite: sa.Row[Any], identifier: int) -> sa.Row[Any]:
+    query = expectations.select().where(
+        expectations.c.id == identifier, expectations.c.parent_id == suite.id
+    )
+    row = call.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"The expectation suite has no expectation with id {identifier}.", EXPECTATION_NOT_FOUND
+        )
+    return row
+
+
+@routes.add("GET", PATH)
+def get(call: Call) -> Answer:
+    """Asked for before every insert; the SDK cannot parse an empty body here."""
+    group = groups.find(call, call.integer("id"))
+    if call.is_remote:  # its rows would end on its own disk, and nobody would ever find them
+        raise NotEmbedded(
+            "inserting from another machine, as the SDK writes tables itself",
+            "Run the program on the machine of the embedded Hopsworks.",
+        )
+    commits.settle_overwrite(call, group)
+    call.service.writers.begin(call.client, groups.table(call, group))
+    suite = suites.of_group(call, group.id)
+    return items([]) if suite is None else suites.document(call, suite)
+
+
+@routes.add("POST", PATH, body=shapes.SUITE)
+def create(call: Call) -> Answer:
+    group = groups.find(call, call.integer("id"))
+    if suites.of_group(call, group.id) is not None:
+        message = (
+            f"Feature group {group.name} has an expectation suite already; update or delete that."
+        )
+        raise HopsworksError(message, EXPECTATION_SUITE_EXISTS, 409)
+    return suites.document(call, suites.create_for(call, group.id, call.document))
+
+
+@routes.add("PUT", SUITE, body=shapes.SUITE)
+def update(call: Call) -> Answer:
+    """Expectations with an id are changed, those without are added, and those that are no longer
+    named removed."""
+    suite, listed = _suite(call), call.document.get("expectations") or []
+    known = {expectation["id"] for expectation in listed if expectation.get("id")}
+    for identifier in known:
+        _row(call, suite, identifier)
+    call.db.execute(
+        expectations.delete().where(
+            expectations.c.parent_id == suite.id, expectations.c.id.not_in(known)
+        )
+    )
+    for expectation in listed:
+        if expectation.get("id"):
+            suites.change(call, _row(call, suite, expectation["id"]), expectation)
+        else:
+            suites.add(call, suite.id, expectation)
+    return update_metadata(call)
+
+
+@routes.add("PUT", SUITE + "/metadata")
+def update_metadata(call: Call) -> Answer:
+    suite = _suite(call)
+    same = expectation_suites.c.id == suite.id
+    call.db.execute(
+        expectation_suites.update().where(same).values(document=suites.kept(call.document))
+    )
+    return suites.document(call, _suite(call))
+
+
+@routes.add("DELETE", SUITE)
+def delete(call: Call) -> Answer:
+    """The reports stay."""
+    call.db.execute(expectation_suites.delete().where(expectation_suites.c.id == _suite(call).id))
+    return None
+
+
+@routes.add("GET", SUITE + "/expectations")
+def get_expectations(call: Call) -> Answer:
+    return items(suites.document(call, _suite(call))["expectations"])
+
+
+@routes.add("POST", SUITE + "/expectations", body=shapes.EXPECTATION)
+def add_expectation(call: Call) -> Answer:
+    return suites.expectation_document(suites.add(call, _suite(call).id, call.document))
+
+
+@routes.add("GET", EXPECTATION)
+def get_expectation(call: Call) -> Answer:
+    return suites.expectation_document(_row(call, _suite(call), call.integer("expectation")))
+
+
+@routes.add("PUT", EXPECTATION, body=shapes.EXPECTATION)
+def update_expectation(call: Call) -> Answer:
+    suites.change(call, _row(call, _suite(call), call.integer("expectation")), call.document)
+    return get_expectation(call)
+
+
+@routes.add("DELETE", EXPECTATION)
+def remove_expectation(call: Call) -> Answer:
+    row = _row(call, _suite(call), call.integer("expectation"))
+    call.db.execute(expectations.delete().where(expectations.c.id == row.id))
+    return None

@@ -1,0 +1,137 @@
+"""Expectation suites: what a feature group's rows must look like. The client validates; this side
+remembers the suite.
+
+An expectation's id also stands in its `meta` as `expectationId`: from there Great Expectations
+copies it into each result, and that is how a result finds its expectation (see validation.py). The
+routes are in expectations.py.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import ILLEGAL_EXPECTATION_UPDATE, HopsworksError
+from local_hopsworks.http.routing import Call
+from local_hopsworks.metadata import expectation_suites, expectations
+
+_POLICIES = ("ALWAYS", "STRICT")
+
+
+def of_group(call: Call, group: int) -> sa.Row[Any] | None:
+    return call.db.execute(
+        expectation_suites.select().where(expectation_suites.c.parent_id == group)
+    ).one_or_none()
+
+
+def document(call: Call, suite: sa.Row[Any]) -> dict[str, Any]:
+    project, group = call.project.id, suite.parent_id
+    rows = call.db.execute(
+        expectations.select()
+        .where(expectations.c.parent_id == suite.id)
+        .order_by(expectations.c.id)
+    )
+    return {
+        **suite.document,
+        "id": suite.id,
+        "featureStoreId": project,
+        "featureGroupId": group,
+        "expectations": [expectation_document(row) for row in rows],
+        "href": call.href(
+            f"/project/{project}/featurestores/{project}/featuregroups/{group}/expectationsuite/{suite.id}"
+        ),
+    }
+
+
+def expectation_document(row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO; the SDK takes no field beyond these, and arguments and meta only as JSON text."""
+    meta = {**row.document["meta"], "expectationId": row.id}
+    return {
+        "id": row.id,
+        "expectationType": row.document["expectationType"],
+        "kwargs": json.dumps(row.document["kwargs"]),
+        "meta": json.dumps(meta),
+    }
+
+
+def create_for(call: Call, group: int, body: dict[str, Any]) -> sa.Row[Any]:
+    """Attach the suite of a DTO to a feature group that has none."""
+    inserted = (
+        expectation_suites.insert()
+        .values(parent_id=group, document=kept(body))
+        .returning(expectation_suites.c.id)
+    )
+    suite = call.db.execute(inserted).scalar_one()
+    for expectation in body.get("expectations") or []:
+        add(call, suite, expectation)
+    return call.db.execute(
+        expectation_suites.select().where(expectation_suites.c.id == suite)
+    ).one()
+
+
+def kept(body: dict[str, Any]) -> dict[str, Any]:
+    name = body.get("expectationSuiteName")
+    policy = str(body.get("validationIngestionPolicy") or "ALWAYS").strip().upper()
+    if not isinstance(name, str) or not name:
+        raise HopsworksError("The expectation suite has no name.")
+    if policy not in _POLICIES:
+        raise HopsworksError(
+            f"The validation ingestion policy is {' or '.join(_POLICIES)}, not {policy[:40]!r}."
+        )
+    return {
+        "expectationSuiteName": name,
+        "meta": json.dumps(parsed(body.get("meta"), "meta")),
+        "runValidation": bool(body.get("runValidation", True)),
+        "validationIngestionPolicy": policy,
+        "geCloudId": body.get("geCloudId"),
+        "dataAssetType": body.get("dataAssetType"),
+    }
+
+
+def parsed(value: Any, what: str) -> dict[str, Any]:
+    """A JSON object that the SDK sends as text."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError) as error:
+        raise HopsworksError(f"{what} is not JSON.") from error
+    if found is not None and not isinstance(found, dict):
+        raise HopsworksError(f"{what} must be a JSON object, not {str(found)[:80]!r}.")
+    return found or {}
+
+
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
+    kind = body.get("expectationType")
+    if not isinstance(kind, str) or not kind.isidentifier():
+        raise HopsworksError(
+            f"An expectation has a type like expect_column_min_to_be_between, not {str(kind)[:80]!r}."
+        )
+    meta = parsed(body.get("meta"), "meta")
+    meta.pop("expectationId", None)  # it is ours to give
+    return {"expectationType": kind, "kwargs": parsed(body.get("kwargs"), "kwargs"), "meta": meta}
+
+
+def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
+    inserted = (
+        expectations.insert()
+        .values(parent_id=suite, document=_checked(body))
+        .returning(*expectations.c)
+    )
+    return call.db.execute(inserted).one()
+
+
+def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
+    changed = _checked(body)
+    for name, old, new in (
+        ("type", row.document["expectationType"], changed["expectationType"]),
+        ("column", row.document["kwargs"].get("column"), changed["kwargs"].get("column")),
+    ):
+        if old != new:  # its history would mix two things
+            raise HopsworksError(
+                f"The {name} of the expectation {row.id} stays {old!r}; remove it and add one with {new!r}.",
+                ILLEGAL_EXPECTATION_UPDATE,
+            )
+    call.db.execute(
+        expectations.update().where(expectations.c.id == row.id).values(document=changed)
+    )

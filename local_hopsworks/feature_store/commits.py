@@ -1,0 +1,87 @@
+"""What a client tells of its writes into a feature group's table: it is about to overwrite, it has
+committed."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import unfinished
+from local_hopsworks.feature_store.feature_groups import PATH, document, find, table
+from local_hopsworks.http.routing import Answer, Call, Routes
+from local_hopsworks.metadata import feature_groups
+from local_hopsworks.offline import delta, history
+from local_hopsworks.offline.compaction import compact_if_due
+from local_hopsworks.store import Store, cleared
+
+routes = Routes()
+_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as the SDK spells it
+
+
+@routes.add("POST", PATH + "/{id}/clear")
+def clear(call: Call) -> Answer:
+    """The first half of `insert(overwrite=True)`: the client writes a new table afterwards."""
+    folder = table(call, find(call, call.integer("id")))
+    unfinished.begin(call.db, call.store, unfinished.OVERWRITE, folder, call.client)
+    call.after_commit.append(partial(_clear, call.store, folder))
+    return None
+
+
+def _clear(store: Store, folder: Path) -> None:
+    """The rows wait beside the table until the new ones are there; whoever reads meanwhile reads
+    them."""
+    if delta.has_commits(folder):
+        store.remove(cleared(folder))  # of an overwrite whose client was killed when it had written
+        os.rename(folder, cleared(folder))
+
+
+def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
+    """Before the next insert: the rows that an overwrite cleared come back, if it broke off."""
+    folder = table(call, row)
+    if not cleared(folder).exists():
+        return
+    with call.service.metadata.transaction(write=True) as db:
+        for note in unfinished.of(db, call.store, unfinished.OVERWRITE, folder):
+            # Who asks before an insert is not in the middle of another
+            if note.client == call.client or unfinished.is_broken(
+                call.store, note, call.service.clients.is_connected
+            ):
+                unfinished.settle_one(db, call.store, note)
+
+
+@routes.add("POST", PATH + "/{id}/commits")
+def commit(call: Call) -> Answer:
+    """The client tells what it wrote. Nothing of it is kept: the table's log knows, even if the
+    client died first."""
+    row, body = find(call, call.integer("id")), call.document
+    unfinished.end(call.db, call.store, unfinished.OVERWRITE, table(call, row))
+    call.remove(cleared(table(call, row)))
+    call.service.writers.end(call.client, table(call, row))
+    call.after_commit.append(partial(compact_if_due, table(call, row)))
+    if not row.document.get("written"):
+        changed = {**row.document, "written": True}  # from now on a missing table is a fault
+        call.db.execute(
+            feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed)
+        )
+    return {
+        **body,
+        "commitID": body.get("commitTime"),
+        "href": call.href(
+            f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}/commits"
+        ),
+    }
+
+
+@routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])
+def commits(call: Call) -> Answer:
+    group = document(call, find(call, call.integer("id")))
+    found = history.commits(group["location"])
+    if matched := _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or ""):
+        found = [entry for entry in found if entry["commitid"] <= int(matched[1])]
+    start, limit = call.number("offset") or 0, call.number("limit")
+    return {"count": len(found), "items": found[start : None if limit is None else start + limit]}

@@ -1,0 +1,288 @@
+"""Feature groups: metadata here, rows in a Delta table that the client itself writes at `location`;
+see commits.py."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import (
+    DUPLICATE_FEATURE,
+    FEATURE_GROUP_EXISTS,
+    FEATURE_GROUP_NOT_FOUND,
+    ILLEGAL_FEATURE_GROUP_TYPE,
+    ILLEGAL_FEATURE_GROUP_UPDATE,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.expectations import suites as expectation_suites
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
+from local_hopsworks.jobs import jobs
+from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
+from local_hopsworks.offline import delta
+from local_hopsworks.projects.routes import feature_store_name
+from local_hopsworks.store import checked_name, cleared
+from local_hopsworks.tags import routes as tags
+
+_log = logging.getLogger("local_hopsworks")
+routes = Routes()
+PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
+_KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
+_KEPT = (
+    "description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl",
+    "ttlEnabled",
+)  # fmt: skip
+_UPDATES = ("updateMetadata", "updateStatsConfig")
+
+
+def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO. A connector of type S3 makes the SDK accept time travel, with `file://` it writes to
+    this disk, and "offline only" keeps it away from Kafka."""
+    location = table(call, row).as_uri()
+    suite = expectation_suites.of_group(call, row.id)
+    connector = {
+        "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
+        "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
+    }  # fmt: skip
+    return {
+        **{key: value for key, value in row.document.items() if key != "written"},
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "type": "cachedFeaturegroupDTO",
+        "featurestoreId": row.parent_id,
+        "featurestoreName": feature_store_name(call.project),
+        "creator": USER,
+        "features": [{**feature, "featureGroupId": row.id} for feature in row.document["features"]],
+        "timeTravelFormat": "DELTA",
+        "onlineEnabled": False,
+        "location": location,
+        "parents": None,  # asked for by themselves; see provenance.py
+        "expectationSuite": suite and expectation_suites.document(call, suite),
+        "dataSource": {"path": location, "storageConnector": connector},
+        "href": call.href(
+            f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}"
+        ),
+    }
+
+
+def table(call: Call, row: sa.Row[Any]) -> Path:
+    return call.store.feature_group(call.project.name, row.name, row.version, row.id)
+
+
+def find(call: Call, identifier: int) -> sa.Row[Any]:
+    """The feature group with this id in the call's project; raises NotFound."""
+    query = feature_groups.select().where(
+        feature_groups.c.id == identifier, feature_groups.c.parent_id == call.project.id
+    )
+    row = call.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no feature group with id {identifier}.", FEATURE_GROUP_NOT_FOUND)
+    return row
+
+
+def _checked_features(features: Any) -> list[dict[str, Any]]:
+    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
+        raise HopsworksError("features must be a list of features.")
+    names = [checked_name(feature.get("name"), "feature") for feature in features]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise HopsworksError(
+            f"The feature {min(twice)!r} occurs twice in the feature group.", DUPLICATE_FEATURE
+        )
+    return features
+
+
+@routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
+def create(call: Call) -> Answer:
+    body, project = call.document, call.project
+    name, version = checked_name(body.get("name"), "feature group"), body.get("version")
+    kind = str(body.get("type"))
+    if kind == "onDemandFeaturegroupDTO":
+        raise NotEmbedded(f"the spine or external feature group {name}")
+    if body.get("embeddingIndex"):
+        raise NotEmbedded(f"the embedding index of feature group {name}")
+    if kind not in _KINDS:
+        message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
+        raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
+    features = _checked_features(body.get("features"))
+    if version is not None:
+        same = (
+            feature_groups.c.parent_id == project.id,
+            feature_groups.c.name == name,
+            feature_groups.c.version == version,
+        )
+        existing = call.db.execute(feature_groups.select().where(*same)).one_or_none()
+        if existing is not None:
+            # Two programs may create the same group at once (get_or_create is two calls): the
+            # second gets the first's.
+            if _shape(existing.document["features"]) == _shape(features) and existing.document.get(
+                "eventTime"
+            ) == body.get("eventTime"):
+                return document(call, existing)
+            raise HopsworksError(
+                f"Feature group {name} version {version} exists with another schema.",
+                FEATURE_GROUP_EXISTS,
+            )
+    kept = {
+        key: body.get(key) for key in _KEPT
+    }  # fmt: skip
+    kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
+    kept["features"] = features
+    kept["created"] = now()
+    kept["parents"] = [
+        {key: parent.get(key) for key in ("id", "name", "version")}
+        for parent in body.get("parents") or []
+    ]
+    row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
+    if body.get("onlineEnabled") or body["type"] == _KINDS[1]:
+        # Without a handler of the program's own, logging writes it to standard error as it stands.
+        message = "Feature group %s version %s is kept offline only: the embedded Hopsworks has no online store."
+        call.after_commit.append(partial(_log.warning, message, name, row.version))
+    tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
+    if body.get("expectationSuite"):
+        expectation_suites.create_for(call, row.id, body["expectationSuite"])
+    return document(call, row)
+
+
+def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+    return {
+        (
+            feature["name"],
+            feature.get("type"),
+            bool(feature.get("primary")),
+            bool(feature.get("partition")),
+        )
+        for feature in features
+    }
+
+
+@routes.add("GET", PATH)
+def get_all(call: Call) -> Answer:
+    query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
+    return items(
+        [
+            document(call, row)
+            for row in call.db.execute(
+                query.order_by(feature_groups.c.name, feature_groups.c.version)
+            )
+        ]
+    )
+
+
+@routes.add("GET", PATH + "/{name}", options=["version"])
+def get(call: Call) -> Answer:
+    """By name all versions, or the one asked for, as a list; by id the group itself."""
+    name = call.path["name"]
+    if name.isdigit():
+        return document(call, find(call, call.integer("name")))
+    query = feature_groups.select().where(
+        feature_groups.c.parent_id == call.project.id, feature_groups.c.name == name
+    )
+    if (version := call.number("version")) is not None:
+        query = query.where(feature_groups.c.version == version)
+    rows = call.db.execute(query.order_by(feature_groups.c.version)).all()
+    if not rows:
+        raise NotFound(
+            f"There is no feature group {name[:80]!r}{f' version {version}' if version else ''}.",
+            FEATURE_GROUP_NOT_FOUND,
+        )
+    return [document(call, row) for row in rows]
+
+
+@routes.add(
+    "PUT",
+    PATH + "/{id}",
+    options=[*_UPDATES, "updateNotificationTopicName", "deprecate"],
+    body=shapes.FEATURE_GROUP,
+)
+def update(call: Call) -> Answer:
+    row, body = find(call, call.integer("id")), call.document
+    changed = dict(row.document)
+    if call.flag("updateMetadata"):
+        features = _checked_features(body.get("features"))
+        if missing := {feature["name"] for feature in changed["features"]} - {
+            feature["name"] for feature in features
+        }:
+            raise HopsworksError(
+                f"Features can be appended, not removed; {min(missing)!r} is missing.",
+                ILLEGAL_FEATURE_GROUP_UPDATE,
+            )
+        # The table first: it may have a column that nobody knows, but not lack one
+        delta.add_columns(document(call, row)["location"], features)
+        changed |= {"description": body.get("description"), "features": features}
+    if call.flag("updateStatsConfig"):
+        changed["statisticsConfig"] = body.get("statisticsConfig")
+    if call.flag("updateNotificationTopicName"):
+        changed["notificationTopicName"] = body.get("notificationTopicName")
+    if call.option("deprecate"):
+        changed["deprecated"] = call.flag("deprecate")
+    call.db.execute(
+        feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed)
+    )
+    return document(call, find(call, row.id))
+
+
+@routes.add("DELETE", PATH + "/{id}", options=["force", "deleteFeatureViews"])
+def delete(call: Call) -> Answer:
+    row = find(call, call.integer("id"))
+    views = [view for view in _views(call) if row.id in group_ids(view.document["query"])]
+    if views and call.flag("deleteFeatureViews"):
+        for view in views:
+            remove_view(call, view)
+    elif views and not call.flag("force"):
+        names = ", ".join(f"{view.name} version {view.version}" for view in views)
+        raise HopsworksError(
+            f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.",
+            ILLEGAL_FEATURE_GROUP_UPDATE,
+        )
+    call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
+    metadata.forget(call.db, tags.owner(feature_groups, row.id))
+    for folder in (table(call, row), cleared(table(call, row))):
+        call.remove(folder)
+    return None
+
+
+def _views(call: Call) -> list[sa.Row[Any]]:
+    return list(
+        call.db.execute(feature_views.select().where(feature_views.c.parent_id == call.project.id))
+    )
+
+
+def remove_view(call: Call, row: sa.Row[Any]) -> None:
+    """Delete a feature view with its training data."""
+    for dataset in call.db.execute(
+        training_datasets.select().where(training_datasets.c.parent_id == row.id)
+    ):
+        metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
+        call.remove(call.store.dataset(call.project.name, dataset.document["location"]))
+    metadata.forget(call.db, tags.owner(feature_views, row.id))
+    call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
+
+
+def group_ids(query: dict[str, Any]) -> set[int]:
+    """The ids of all feature groups in a Query DTO."""
+    return {query["leftFeatureGroup"]["id"]}.union(
+        *(group_ids(join["query"]) for join in query.get("joins") or [])
+    )
+
+
+@routes.add("POST", PATH + "/{id}/updatetableschema")
+def update_table_schema(call: Call) -> Answer:
+    """The second half of `append_features`. The first, `update`, has given the table its new
+    columns already."""
+    row = find(call, call.integer("id"))
+    return jobs.finished(call, f"{row.name}_{row.version}_update_schema", "PYSPARK")
+
+
+tags.tag_routes(
+    routes,
+    PATH + "/{id}",
+    lambda call: tags.owner(feature_groups, find(call, call.integer("id")).id),
+)

@@ -1,0 +1,215 @@
+"""Feature views: a stored query with roles (label, helper column). What is read of one is in
+batch_queries.py."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import (
+    FEATURE_VIEW_EXISTS,
+    FEATURE_VIEW_NOT_FOUND,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.feature_store import feature_groups, queries
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, items
+from local_hopsworks.metadata import feature_views
+from local_hopsworks.projects.routes import feature_store_name
+from local_hopsworks.store import checked_name
+from local_hopsworks.tags import routes as tags
+
+routes = Routes()
+PATH = "/project/{project}/featurestores/{feature_store}/featureview"
+VERSION = PATH + "/{name}/version/{version}"
+_ROLES = ("label", "inferenceHelperColumn", "trainingHelperColumn")
+
+
+def find(call: Call) -> sa.Row[Any]:
+    """The feature view that the path names; raises NotFound."""
+    name, version = call.path["name"], call.integer("version")
+    row = look_up(call, name, version)
+    if row is None:
+        raise NotFound(
+            f"There is no feature view {name[:80]!r} version {version}.", FEATURE_VIEW_NOT_FOUND
+        )
+    return row
+
+
+def look_up(call: Call, name: str, version: int) -> sa.Row[Any] | None:
+    same = (
+        feature_views.c.parent_id == call.project.id,
+        feature_views.c.name == name,
+        feature_views.c.version == version,
+    )
+    return call.db.execute(feature_views.select().where(*same)).one_or_none()
+
+
+def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO. Raises NotFound with the code of a missing feature group when one of the query's was
+    deleted: the SDK turns exactly that into «the query defined is no longer valid»."""
+    groups = {
+        key: feature_groups.document(call, feature_groups.find(call, key))
+        for key in feature_groups.group_ids(row.document["query"])
+    }
+    query = queries.hydrate(row.document["query"], groups)
+    plan = queries.plan(call.db, call.store, call.project, row.document["query"])
+    root = query["leftFeatureGroup"]
+    roles = {(role["featureGroupId"], role["name"]): role for role in row.document["roles"]}
+    features = []
+    for index, (column, name) in enumerate(plan.columns):
+        group = groups[plan.tables[column.table].group]
+        role = roles.get((group["id"], column.name), {})
+        features.append({
+            "name": name,
+            "type": column.type,
+            "index": index,
+            **{key: bool(role.get(key)) for key in _ROLES},
+            "featureGroupFeatureName": column.name,
+            "featuregroup": group,
+            "transformationFunction": None,
+        })  # fmt: skip
+    return {
+        **{
+            key: row.document.get(key)
+            for key in ("description", "transformationFunctions", "loggingEnabled", "created")
+        },
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "type": "featureViewDTO",
+        "featurestoreId": row.parent_id,
+        "featurestoreName": feature_store_name(call.project),
+        "creator": USER,
+        "query": query,
+        "features": features,
+        "servingKeys": [
+            {
+                "featureName": feature["name"],
+                "joinIndex": 0,
+                "required": True,
+                "prefix": "",
+                "featureGroup": root,
+            }
+            for feature in root["features"]
+            if feature.get("primary")
+        ],
+        "href": call.href(
+            f"/project/{row.parent_id}/featurestores/{row.parent_id}/featureview/{row.name}/version/{row.version}"
+        ),
+    }
+
+
+@routes.add("POST", PATH, body=shapes.FEATURE_VIEW)
+def create(call: Call) -> Answer:
+    body, name = call.document, checked_name(call.document.get("name"), "feature view")
+    if body.get("loggingEnabled"):
+        raise NotEmbedded("feature logging (logging_enabled=True)")
+    query = _timeless(queries.slim(body.get("query") or {}))
+    queries.plan(call.db, call.store, call.project, query)  # refuses what could never be read
+    kept = {
+        "description": body.get("description"),
+        "transformationFunctions": body.get("transformationFunctions") or [],
+        "loggingEnabled": False,
+        "created": int(time.time() * 1000),
+        "query": query,
+        "roles": [
+            {
+                "name": feature["name"],
+                "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"],
+                **{key: bool(feature.get(key)) for key in _ROLES},
+            }
+            for feature in body.get("features") or []
+        ],
+    }  # fmt: skip
+    try:
+        row = metadata.insert_version(
+            call.db, feature_views, call.project.id, name, body.get("version"), kept
+        )
+    except sa.exc.IntegrityError as error:
+        raise HopsworksError(
+            f"Feature view {name} version {body.get('version')} exists already.",
+            FEATURE_VIEW_EXISTS,
+        ) from error
+    tags.put_all(call, tags.owner(feature_views, row.id), body.get("tags"))
+    return document(call, row)
+
+
+def _timeless(query: dict[str, Any]) -> dict[str, Any]:
+    """The query without `as_of`, which a feature view ignores, as the SDK warns its user."""
+    return {
+        **{
+            key: value
+            for key, value in query.items()
+            if key not in ("leftFeatureGroupStartTime", "leftFeatureGroupEndTime")
+        },
+        "joins": [{**join, "query": _timeless(join["query"])} for join in query["joins"]],
+    }
+
+
+@routes.add("GET", PATH, options=["filter_by"])
+def get_all(call: Call) -> Answer:
+    query = (
+        feature_views.select()
+        .where(feature_views.c.parent_id == call.project.id)
+        .order_by(feature_views.c.name, feature_views.c.version)
+    )
+    return items([document(call, row) for row in call.db.execute(query)])
+
+
+@routes.add("GET", PATH + "/{name}")
+def get_versions(call: Call) -> Answer:
+    rows = _versions(call)
+    if not rows:
+        raise NotFound(
+            f"There is no feature view {call.path['name'][:80]!r}.", FEATURE_VIEW_NOT_FOUND
+        )
+    return items([document(call, row) for row in rows])
+
+
+def _versions(call: Call) -> list[sa.Row[Any]]:
+    same = feature_views.c.parent_id == call.project.id, feature_views.c.name == call.path["name"]
+    return list(
+        call.db.execute(feature_views.select().where(*same).order_by(feature_views.c.version))
+    )
+
+
+@routes.add("GET", VERSION)
+def get(call: Call) -> Answer:
+    return document(call, find(call))
+
+
+@routes.add("PUT", VERSION, body={"description": str})
+def update(call: Call) -> Answer:
+    row = find(call)
+    changed = {**row.document, "description": call.document.get("description")}
+    call.db.execute(
+        feature_views.update().where(feature_views.c.id == row.id).values(document=changed)
+    )
+    return document(call, find(call))
+
+
+@routes.add("DELETE", VERSION, options=["force"])
+def delete(call: Call) -> Answer:
+    feature_groups.remove_view(call, find(call))
+    return None
+
+
+@routes.add("DELETE", PATH + "/{name}", options=["force"])
+def delete_versions(call: Call) -> Answer:
+    for row in _versions(call):
+        feature_groups.remove_view(call, row)
+    return None
+
+
+@routes.add("GET", VERSION + "/transformation/functions")
+def attached_transformation_functions(call: Call) -> Answer:
+    return items(find(call).document["transformationFunctions"])
+
+
+tags.tag_routes(routes, VERSION, lambda call: tags.owner(feature_views, find(call).id))

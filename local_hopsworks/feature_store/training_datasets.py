@@ -1,0 +1,306 @@
+"""Training data of a feature view: in memory (only the recipe is kept) or as files in dataset
+storage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata, unfinished
+from local_hopsworks.errors import (
+    TRAINING_DATASET_NOT_FOUND,
+    UNSUPPORTED_DATA_FORMAT,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.feature_store import batch_queries, queries
+from local_hopsworks.feature_store import feature_views as views
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, Service, items, now
+from local_hopsworks.jobs import jobs
+from local_hopsworks.metadata import feature_groups, feature_views, projects, training_datasets
+from local_hopsworks.offline import run
+from local_hopsworks.projects.routes import feature_store_name
+from local_hopsworks.store import checked_component
+from local_hopsworks.tags import routes as tags
+
+routes = Routes()
+PATH = views.VERSION + "/trainingdatasets"
+VERSION = PATH + "/version/{training_version}"
+_FORMATS = ("parquet", "csv", "tsv")
+IN_MEMORY = "IN_MEMORY_TRAINING_DATASET"
+_KEPT = (
+    "description", "dataFormat", "trainingDatasetType", "splits", "trainSplit", "statisticsConfig", "coalesce",
+    "extraFilter", "eventStartTime", "eventEndTime", "dataSource",
+)  # fmt: skip
+
+
+def find(call: Call) -> sa.Row[Any]:
+    """The training dataset that the path names; raises NotFound."""
+    view, version = views.find(call), call.integer("training_version")
+    query = training_datasets.select().where(
+        training_datasets.c.parent_id == view.id, training_datasets.c.version == version
+    )
+    row = call.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"Feature view {view.name} version {view.version} has no training dataset version {version}.",
+            TRAINING_DATASET_NOT_FOUND,
+        )
+    return row
+
+
+def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    project = call.project
+    dataset = f"{project.name}_Training_Datasets"
+    connector = {
+        "id": 2, "name": dataset, "featurestoreId": project.id, "datasetName": dataset,
+        "storageConnectorType": "HOPSFS", "type": "featurestoreHopsfsConnectorDTO",
+    }  # fmt: skip
+    in_memory = row.document["trainingDatasetType"] == IN_MEMORY
+    return {
+        **{key: value for key, value in row.document.items() if key != "withoutFiles"},
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "type": "trainingDatasetDTO",
+        "creator": USER,
+        "featurestoreId": project.id,
+        "featurestoreName": feature_store_name(project),
+        "features": [],
+        "dataSource": None if in_memory else {"storageConnector": connector},
+    }
+
+
+@routes.add("POST", PATH, body=shapes.TRAINING_DATASET)
+def create(call: Call) -> Answer:
+    view, body = views.find(call), call.document
+    kind = body.get("trainingDatasetType")
+    if kind not in (IN_MEMORY, "HOPSFS_TRAINING_DATASET"):
+        raise NotEmbedded(f"training data of type {str(kind)[:80]}")
+    for unsupported in ("lookback", "spineAnchored"):
+        if body.get(unsupported):
+            raise NotEmbedded(f"training data with {unsupported}")
+    if (body.get("dataSource") or {}).get("path"):
+        raise NotEmbedded("training data at a location of one's own", "Leave `location` out.")
+    data_format = str(body.get("dataFormat") or "parquet").lower()
+    if kind != IN_MEMORY and data_format not in _FORMATS:
+        raise HopsworksError(
+            f"Training data can be written as parquet, csv or tsv here, not as {data_format[:40]!r}.",
+            UNSUPPORTED_DATA_FORMAT,
+        )
+    if kind != IN_MEMORY and view.document["transformationFunctions"]:
+        raise NotEmbedded(
+            "training data written to files through transformation functions, because it never runs a client's code",
+            "Use training_data() or train_test_split(), which transform in your own process.",
+        )
+    _check_splits(body.get("splits") or [])
+    name = f"{view.name}_{view.version}"
+    kept = {key: body.get(key) for key in _KEPT} | {
+        "splits": body.get("splits") or [],
+        "dataFormat": data_format,
+    }
+    kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
+    kept["created"] = now()
+    row = metadata.insert_version(
+        call.db, training_datasets, view.id, name, body.get("version"), kept
+    )
+    # The client shuffles by the seed it is answered. One that is kept makes the split of a version
+    # the same for ever, and one that follows from the version makes it the same in every store.
+    kept["seed"] = row.version if body.get("seed") is None else body["seed"]
+    kept["location"] = (
+        f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets/{name}_{row.version}"
+    )
+    call.db.execute(
+        training_datasets.update().where(training_datasets.c.id == row.id).values(document=kept)
+    )
+    tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
+    if kind != IN_MEMORY:
+        folder = call.store.dataset(call.project.name, kept["location"])
+        unfinished.begin(call.db, call.store, unfinished.TRAINING, folder, call.client, row=row.id)
+    return document(
+        call,
+        call.db.execute(training_datasets.select().where(training_datasets.c.id == row.id)).one(),
+    )
+
+
+def _check_splits(splits: list[dict[str, Any]]) -> None:
+    """Each becomes a folder of its name."""
+    names = [checked_component(split["name"]) for split in splits]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise HopsworksError(f"Two splits are called {min(twice)!r}.")
+    shares = [split.get("percentage") or 0 for split in splits]
+    if any(share < 0 for share in shares) or sum(shares) > 1 + 1e-6:
+        raise HopsworksError(
+            f"The splits must have shares from 0 to 1 that add up to at most 1, not {shares}."
+        )
+
+
+@routes.add("GET", PATH)
+def get_all(call: Call) -> Answer:
+    query = (
+        training_datasets.select()
+        .where(training_datasets.c.parent_id == views.find(call).id)
+        .order_by(training_datasets.c.version)
+    )
+    return items([document(call, row) for row in call.db.execute(query)])
+
+
+@routes.add("GET", VERSION)
+def get(call: Call) -> Answer:
+    return document(call, find(call))
+
+
+@routes.add("POST", VERSION + "/compute", reads_only=True, body={"query!": shapes.QUERY})
+def compute(call: Call) -> Answer:
+    """Write the files now; the job that is answered is already done."""
+    row = find(call)
+    materialise(call.service, row, call.project, queries.slim(call.document["query"]))
+    with call.service.metadata.transaction(write=True) as db:
+        return jobs.finished(replace(call, db=db), f"{row.name}_{row.version}_create_td", "PYSPARK")
+
+
+def materialise_ticket(
+    service: Service, ticket: dict[str, Any], view: str, view_version: int, version: int
+) -> None:
+    """Write a training dataset; for the query service, which is asked in place of `compute` for
+    plain parquet."""
+    with service.metadata.transaction(write=False) as db:
+        project = db.execute(projects.select().where(projects.c.id == ticket["project"])).one()
+        joined = training_datasets.join(
+            feature_views, training_datasets.c.parent_id == feature_views.c.id
+        )
+        same = (
+            feature_views.c.parent_id == project.id,
+            feature_views.c.name == view,
+            feature_views.c.version == view_version,
+        )
+        row = db.execute(
+            sa.select(training_datasets)
+            .select_from(joined)
+            .where(*same, training_datasets.c.version == version)
+        ).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"Feature view {view} version {view_version} has no training dataset version {version}.",
+            TRAINING_DATASET_NOT_FOUND,
+        )
+    materialise(service, row, project, ticket["query"])
+
+
+def materialise(
+    service: Service, row: sa.Row[Any], project: sa.Row[Any], query: dict[str, Any]
+) -> None:
+    """Write all splits into a folder that then takes its place in one rename."""
+    from local_hopsworks.offline import (
+        files,  # brings pyarrow and pandas, a second that most programs need not wait for
+    )
+
+    draft = service.store.new_draft()
+    splits = row.document["splits"]
+    timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
+    with service.metadata.transaction(write=False) as db:
+        if timed:
+            group = db.execute(
+                feature_groups.select().where(
+                    feature_groups.c.id == query["leftFeatureGroup"]["id"]
+                )
+            ).one()
+            root = {"id": group.id, "name": group.name, **group.document}
+            parts = [
+                {
+                    **query,
+                    "filter": batch_queries.all_of(
+                        [
+                            query.get("filter"),
+                            *batch_queries.window(
+                                root, split.get("startTime"), split.get("endTime")
+                            ),
+                        ]
+                    ),
+                }
+                for split in splits
+            ]
+        else:
+            parts = [query]
+        tables = [run.table(queries.plan(db, service.store, project, part)) for part in parts]
+    names = [split["name"] for split in splits] or [row.name]
+    if splits and not timed:
+        tables = files.random_split(
+            tables[0], [split["percentage"] for split in splits], row.document["seed"]
+        )
+    for name, table in zip(names, tables, strict=True):
+        files.write(table, draft / name, row.document["dataFormat"])
+    target = service.store.dataset(project.name, row.document["location"])
+    with service.metadata.transaction(write=True) as db:
+        unfinished.begin(
+            db,
+            service.store,
+            unfinished.INSTALL,
+            target,
+            draft=str(draft.relative_to(service.store.home)),
+        )
+    service.store.remove(target)
+    draft.rename(target)
+    with service.metadata.transaction(write=True) as db:
+        unfinished.end(db, service.store, unfinished.INSTALL, target)
+        unfinished.end(db, service.store, unfinished.TRAINING, target)
+        _update(db, row, withoutFiles=False)
+
+
+@routes.add("DELETE", PATH)
+def delete_all(call: Call) -> Answer:
+    _delete(call, _all(call), keep_metadata=False)
+    return None
+
+
+@routes.add("DELETE", VERSION)
+def delete(call: Call) -> Answer:
+    _delete(call, [find(call)], keep_metadata=False)
+    return None
+
+
+@routes.add("DELETE", PATH + "/data")
+def delete_all_files(call: Call) -> Answer:
+    _delete(call, _all(call), keep_metadata=True)
+    return None
+
+
+@routes.add("DELETE", VERSION + "/data")
+def delete_files(call: Call) -> Answer:
+    _delete(call, [find(call)], keep_metadata=True)
+    return None
+
+
+def _all(call: Call) -> list[sa.Row[Any]]:
+    return list(
+        call.db.execute(
+            training_datasets.select().where(training_datasets.c.parent_id == views.find(call).id)
+        )
+    )
+
+
+def _delete(call: Call, rows: list[sa.Row[Any]], *, keep_metadata: bool) -> None:
+    for row in rows:
+        folder = call.store.dataset(call.project.name, row.document["location"])
+        call.remove(folder)
+        unfinished.end(call.db, call.store, unfinished.TRAINING, folder)
+        if keep_metadata:
+            _update(call.db, row, withoutFiles=True)
+        else:
+            metadata.forget(call.db, tags.owner(training_datasets, row.id))
+            call.db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))
+
+
+def _update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
+    """What check.py asks: a version whose files nobody deleted must have them."""
+    changed = {**row.document, **changes}
+    db.execute(
+        training_datasets.update().where(training_datasets.c.id == row.id).values(document=changed)
+    )
+
+
+tags.tag_routes(routes, VERSION, lambda call: tags.owner(training_datasets, find(call).id))

@@ -1,0 +1,102 @@
+"""Transformation functions: their source is kept and handed back. This server never runs it; the
+client does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import (
+    TRANSFORMATION_FUNCTION_EXISTS,
+    TRANSFORMATION_FUNCTION_NOT_FOUND,
+    HopsworksError,
+    NotFound,
+)
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import Answer, Call, Routes, items
+from local_hopsworks.metadata import transformation_functions
+
+routes = Routes()
+PATH = "/project/{project}/featurestores/{feature_store}/transformationfunctions"
+
+
+def _document(row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO. Without a type: the SDK takes it for one that is attached to something, whose name
+    it then misses."""
+    kept = {key: value for key, value in row.document.items() if key != "transformationType"}
+    return {**kept, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
+
+
+@routes.add("POST", PATH, body=shapes.TRANSFORMATION_FUNCTION)
+def create(call: Call) -> Answer:
+    function = call.document.get("hopsworksUdf") or {}
+    name, version = str(function.get("name") or ""), call.document.get("version")
+    if not name:
+        raise HopsworksError("The transformation function has no name.")
+    try:
+        row = metadata.insert_version(
+            call.db, transformation_functions, call.project.id, name, version, call.document
+        )
+    except sa.exc.IntegrityError as error:
+        raise HopsworksError(
+            f"Transformation function {name} version {version} exists already.",
+            TRANSFORMATION_FUNCTION_EXISTS,
+        ) from error
+    return _document(row)
+
+
+@routes.add("GET", PATH, options=["name", "version"])
+def get(call: Call) -> Answer:
+    """All; or the one of a name, which without a version is the first."""
+    query = transformation_functions.select().where(
+        transformation_functions.c.parent_id == call.project.id
+    )
+    stored = [_document(row) for row in call.db.execute(query)]
+    found = [*stored, *_built_in(call.project.id)]
+    if name := call.option("name"):
+        version = call.number("version") or 1
+        found = [f for f in found if (f["hopsworksUdf"]["name"], f["version"]) == (name, version)][
+            :1
+        ]
+        if not found:
+            raise NotFound(
+                f"There is no transformation function {name[:80]!r} version {version}.",
+                TRANSFORMATION_FUNCTION_NOT_FOUND,
+            )
+    return items(sorted(found, key=lambda f: (f["hopsworksUdf"]["name"], f["version"])))
+
+
+def _built_in(feature_store: int) -> list[dict[str, Any]]:
+    """The functions that come with the SDK, such as `min_max_scaler`; Hopsworks has them in every
+    project."""
+    from hsfs import (  # slow to load; whoever asks for them has it loaded already
+        builtin_transformations,
+        hopsworks_udf,
+    )
+
+    functions = [
+        f
+        for f in vars(builtin_transformations).values()
+        if isinstance(f, hopsworks_udf.HopsworksUdf)
+    ]
+    return [
+        {
+            "id": -number,
+            "version": 1,
+            "featurestoreId": feature_store,
+            "hopsworksUdf": json.loads(function.json()),
+        }
+        for number, function in enumerate(functions, 1)
+    ]
+
+
+@routes.add("DELETE", PATH + "/{id}")
+def delete(call: Call) -> Answer:
+    table = transformation_functions
+    call.db.execute(
+        table.delete().where(table.c.id == call.integer("id"), table.c.parent_id == call.project.id)
+    )
+    return None

@@ -1,0 +1,209 @@
+"""Executions: starting, watching, stopping and deleting the runs of a job. The process is
+runner.py's affair."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import (
+    DATASET_NOT_FOUND,
+    EXECUTION_NOT_FOUND,
+    ILLEGAL_EXECUTION_STATE,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, Service, items, now
+from local_hopsworks.jobs import jobs
+from local_hopsworks.jobs.runner import LOST, UNDER_WAY, Task
+from local_hopsworks.metadata import executions
+
+log = logging.getLogger("local_hopsworks")
+routes = Routes()
+PATH = jobs.PATH + "/{name}/executions"
+EXECUTION = PATH + "/{execution}"
+_SORTS = (None, "submissiontime:desc", "id:desc")
+
+
+def document(service: Service, row: sa.Row[Any]) -> dict[str, Any]:
+    """The DTO; an execution whose server was killed has failed, whether or not anyone has recorded
+    it."""
+    found = {
+        key: value for key, value in row.document.items() if key not in ("process", "mustStop")
+    }
+    if is_under_way(row) and not service.store.is_alive(row.runner):
+        found |= LOST
+    return {**found, "id": row.id, "user": USER, "hdfsUser": USER["username"], "appId": None}
+
+
+def documents(call: Call, job: sa.Row[Any]) -> list[dict[str, Any]]:
+    """All executions of a job, newest first."""
+    query = (
+        executions.select().where(executions.c.parent_id == job.id).order_by(executions.c.id.desc())
+    )
+    return [document(call.service, row) for row in call.db.execute(query)]
+
+
+def is_under_way(row: sa.Row[Any]) -> bool:
+    return row.document["state"] in UNDER_WAY
+
+
+def submit(
+    service: Service,
+    db: sa.Connection,
+    project: str,
+    job: sa.Row[Any],
+    arguments: str | None,
+    variables: dict[str, str],
+) -> tuple[sa.Row[Any], Task]:
+    """A new execution with its empty log files, and the task to start once the transaction is
+    kept."""
+    config = job.document.get("config") or {}
+    if config.get("type") != jobs.PYTHON:
+        raise NotEmbedded(
+            f"running the job {job.name} again", "This server did its work when it was asked for."
+        )
+    arguments = config.get("defaultArgs") if arguments is None else arguments
+    try:
+        words = shlex.split(arguments or "")
+    except ValueError as error:
+        raise HopsworksError(
+            f"The arguments {str(arguments)[:200]!r} cannot be split into words: {error}."
+        ) from error
+    files = [path.strip() for path in str(config.get("files") or "").split(",") if path.strip()]
+    script, *others = (_file(service, project, path) for path in [config["appPath"], *files])
+    service.runner.register()
+    kept = {
+        "state": "INITIALIZING",
+        "finalStatus": "UNDEFINED",
+        "submissionTime": now(),
+        "args": arguments,
+        "progress": 0.0,
+    }
+    inserted = executions.insert().values(parent_id=job.id, document=kept, runner=service.store.id)
+    identifier = db.execute(inserted.returning(executions.c.id)).scalar_one()
+    paths = {
+        stream: f"/Projects/{project}/Logs/Python/{job.name}/{identifier}/{stream}.log"
+        for stream in ("stdout", "stderr")
+    }
+    logs = {stream: service.store.dataset(project, path) for stream, path in paths.items()}
+    for log in logs.values():
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    kept |= {"stdoutPath": paths["stdout"], "stderrPath": paths["stderr"]}
+    same = executions.c.id == identifier
+    db.execute(executions.update().where(same).values(document=kept))
+    environment = {
+        **os.environ,
+        **service.environment(project),
+        "HOPSWORKS_JOB_NAME": job.name,
+        "HOPSWORKS_JOB_EXECUTION_ID": str(identifier),
+        "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
+        "PYTHONDONTWRITEBYTECODE": "1",  # nothing appears beside the script in dataset storage
+        **variables,
+    }
+    return db.execute(executions.select().where(same)).one(), Task(
+        identifier, script, words, others, environment, logs["stdout"], logs["stderr"]
+    )
+
+
+def _file(service: Service, project: str, name: str) -> Path:
+    path = service.store.dataset(project, name.removeprefix("hdfs://"))
+    if not path.is_file():
+        raise NotFound(
+            f"The job's file {name[:200]!r} is not in dataset storage.", DATASET_NOT_FOUND
+        )
+    return path
+
+
+def _find(call: Call) -> sa.Row[Any]:
+    job, identifier = jobs.find(call, call.path["name"]), call.integer("execution")
+    query = executions.select().where(
+        executions.c.id == identifier, executions.c.parent_id == job.id
+    )
+    row = call.db.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"The job {job.name} has no execution {identifier}.", EXECUTION_NOT_FOUND)
+    return row
+
+
+@routes.add("POST", PATH, takes_text=True)
+def start(call: Call) -> Answer:
+    """The body is the arguments as text, or JSON with arguments and environment variables."""
+    arguments, variables = call.body, {}
+    if isinstance(call.body, dict):
+        if unknown := set(call.body) - {"args", "envVars", "logicalDate", "dataIntervalEnd"}:
+            raise NotEmbedded(f"starting a job with {min(unknown)[:80]!r}")
+        shapes.check(call.body, {"args": str, "envVars": dict})
+        arguments = call.body.get("args")
+        variables = {name: str(value) for name, value in (call.body.get("envVars") or {}).items()}
+        if call.body.get("logicalDate"):
+            variables.setdefault("HOPS_LOGICAL_DATE", str(call.body["logicalDate"]))
+    job = jobs.find(call, call.path["name"])
+    for text in (arguments or "", *variables, *variables.values()):
+        if not isinstance(text, str) or "\0" in text:
+            raise HopsworksError(
+                f"No program can be given {str(text)[:80]!r}, only text without a NUL character."
+            )
+    if bad := next((variable for variable in variables if not variable or "=" in variable), None):
+        raise HopsworksError(f"{bad[:80]!r} cannot be the name of an environment variable.")
+    row, task = submit(call.service, call.db, call.project.name, job, arguments, variables)
+    call.after_commit.append(partial(call.service.runner.start, task))
+    return document(call.service, row)
+
+
+@routes.add("GET", PATH, options=["sort_by", "offset", "limit"])
+def get_all(call: Call) -> Answer:
+    """Newest first. A job whose work this server did itself has none, so the SDK does not wait for
+    it."""
+    if call.option("sort_by") not in _SORTS:
+        raise NotEmbedded(f"executions sorted by {str(call.option('sort_by'))[:80]!r}")
+    found = documents(call, jobs.find(call, call.path["name"]))
+    start_, limit = call.number("offset") or 0, call.number("limit")
+    return items(found[start_ : None if limit is None else start_ + limit])
+
+
+@routes.add("GET", EXECUTION)
+def get(call: Call) -> Answer:
+    return document(call.service, _find(call))
+
+
+@routes.add("PUT", EXECUTION + "/status", takes_text=True)
+def stop(call: Call) -> Answer:
+    """The SDK says «state=stopped» as a form under a header that promises JSON."""
+    row = _find(call)
+    state = (
+        call.body.get("state")
+        if isinstance(call.body, dict)
+        else str(call.body or "").partition("state=")[2]
+    )
+    if str(state).lower() != "stopped":
+        raise NotEmbedded(f"putting an execution into the state {str(state)[:40]!r}")
+    if is_under_way(row):
+        _change(call, row, {**row.document, "mustStop": True})
+    return document(call.service, _find(call))
+
+
+def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
+    call.db.execute(executions.update().where(executions.c.id == row.id).values(document=kept))
+
+
+@routes.add("DELETE", EXECUTION)
+def delete(call: Call) -> Answer:
+    row = _find(call)
+    if is_under_way(row) and call.service.store.is_alive(row.runner):
+        raise HopsworksError(
+            f"The execution {row.id} is under way; stop it first.", ILLEGAL_EXECUTION_STATE
+        )
+    logs = call.store.dataset(call.project.name, row.document["stdoutPath"]).parent
+    call.remove(logs)
+    call.db.execute(executions.delete().where(executions.c.id == row.id))
+    return None

@@ -1,0 +1,173 @@
+"""Jobs: a Python script in dataset storage with its configuration, and records of what this server
+did itself.
+
+What a real Hopsworks leaves to Spark (writing training data, computing statistics) this server does
+before it answers: such a job has no script, and nothing is left to run.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import metadata
+from local_hopsworks.errors import (
+    ILLEGAL_JOB_NAME,
+    JOB_NOT_CREATED,
+    JOB_NOT_FOUND,
+    UNSUPPORTED_JOB_TYPE,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
+from local_hopsworks.metadata import executions, job_schedules, jobs
+from local_hopsworks.tags import routes as tags
+
+routes = Routes()
+PATH = "/project/{project}/jobs"
+PYTHON = "pythonJobConfiguration"
+_NAME = re.compile(r"[\w.+@-]{1,255}")
+_OTHERS = {  # by the SDK's name of their configuration
+    "sparkJobConfiguration": "Spark",
+    "flinkJobConfiguration": "Flink",
+    "rayJobConfiguration": "Ray",
+    "dockerJobConfiguration": "Docker",
+    "pythonAppJobConfiguration": "Python app",
+    "ingestionJobConfiguration": "ingestion",
+    "agentJobConfiguration": "agent",
+}
+_DEFAULTS = {
+    "type": PYTHON,
+    "appName": None,
+    "environmentName": "python-feature-pipeline",
+    "resourceConfig": {"cores": 1, "memory": 2048, "gpus": 0},
+    "logRedirection": True,
+    "jobType": "PYTHON",
+}
+
+
+def finished(call: Call, name: str, kind: str) -> dict[str, Any]:
+    """Record a job that has just been done, and answer with it."""
+    same = jobs.c.parent_id == call.project.id, jobs.c.name == name
+    call.db.execute(jobs.delete().where(*same))
+    kept = {"name": name, "jobType": kind, "creationTime": now()}
+    call.db.execute(
+        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+    )
+    return document(call, name)
+
+
+def find(call: Call, name: str) -> sa.Row[Any]:
+    """The job of this name in the call's project; raises NotFound."""
+    row = call.db.execute(
+        jobs.select().where(jobs.c.parent_id == call.project.id, jobs.c.name == name)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no job {name[:80]!r}.", JOB_NOT_FOUND)
+    return row
+
+
+def document(call: Call, name: str) -> dict[str, Any]:
+    row = find(call, name)
+    schedule = call.db.execute(
+        job_schedules.select().where(job_schedules.c.parent_id == row.id)
+    ).one_or_none()
+    return {
+        "config": {},
+        **row.document,
+        "id": row.id,
+        "creator": USER,
+        "jobSchedule": schedule and schedule_document(schedule),
+        "href": call.href(f"/project/{row.parent_id}/jobs/{row.name}"),
+    }
+
+
+def schedule_document(row: sa.Row[Any]) -> dict[str, Any]:
+    return {**row.document, "id": row.id, "nextExecutionDateTime": row.due}
+
+
+@routes.add("GET", PATH)
+def get_all(call: Call) -> Answer:
+    names = call.db.scalars(
+        jobs.select()
+        .with_only_columns(jobs.c.name)
+        .where(jobs.c.parent_id == call.project.id)
+        .order_by(jobs.c.id)
+    )
+    return items([document(call, name) for name in names])
+
+
+@routes.add("GET", PATH + "/{name}")
+def get(call: Call) -> Answer:
+    return document(call, call.path["name"])
+
+
+@routes.add("GET", PATH + "/{kind}/configuration")
+def configuration(call: Call) -> Answer:
+    kind = call.path["kind"].upper()
+    if kind != "PYTHON":
+        raise NotEmbedded(f"a job of type {kind[:40]}", "Jobs of type PYTHON run here.")
+    return _DEFAULTS
+
+
+@routes.add("PUT", PATH + "/{name}", body=shapes.JOB)
+def save(call: Call) -> Answer:
+    """Create a job, or change its configuration."""
+    name, config = call.path["name"], call.document
+    if not _NAME.fullmatch(name):
+        raise HopsworksError(
+            f"A job's name is letters, digits and any of . _ + @ -, not {name[:80]!r}.",
+            ILLEGAL_JOB_NAME,
+        )
+    kind = str(config.get("type"))
+    if kind in _OTHERS:
+        raise NotEmbedded(f"a job of type {_OTHERS[kind]}", "Jobs of type PYTHON run here.")
+    if kind != PYTHON:
+        raise HopsworksError(
+            f"There is no job configuration of type {kind[:80]!r}; use {PYTHON}.",
+            UNSUPPORTED_JOB_TYPE,
+        )
+    if not str(config.get("appPath") or "").endswith(".py"):
+        raise HopsworksError(
+            f"appPath must be a Python script (.py) in dataset storage, not {str(config.get('appPath'))[:200]!r}.",
+            JOB_NOT_CREATED,
+        )
+    kept = {
+        "name": name,
+        "jobType": "PYTHON",
+        "creationTime": now(),
+        "config": {**config, "appName": name},
+    }
+    row = call.db.execute(
+        jobs.select().where(jobs.c.parent_id == call.project.id, jobs.c.name == name)
+    ).one_or_none()
+    if row is None:
+        call.db.execute(
+            jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+        )
+    else:
+        kept["creationTime"] = row.document["creationTime"]
+        call.db.execute(jobs.update().where(jobs.c.id == row.id).values(document=kept))
+    return document(call, name)
+
+
+@routes.add("DELETE", PATH + "/{name}")
+def delete(call: Call) -> Answer:
+    """With its executions; those under way are stopped by their runners, which find them gone."""
+    row = find(call, call.path["name"])
+    logs = [execution.document["stdoutPath"] for execution in call.db.execute(
+        executions.select().where(executions.c.parent_id == row.id))]  # fmt: skip
+    for path in logs:
+        call.remove(call.store.dataset(call.project.name, path).parent)
+    call.db.execute(jobs.delete().where(jobs.c.id == row.id))
+    metadata.forget(call.db, tags.owner(jobs, row.id))
+    return None
+
+
+tags.tag_routes(
+    routes, PATH + "/{name}", lambda call: tags.owner(jobs, find(call, call.path["name"]).id)
+)

@@ -1,0 +1,200 @@
+"""Runs executions of jobs as child processes of the serving one, notices how they end, and starts
+those that are due.
+
+An execution belongs to one server, its runner. A server holds a lock on a file in the store as long
+as its process lives, so every other server can tell an execution that runs from one whose server
+was killed, without a heartbeat.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.metadata import Metadata, executions
+from local_hopsworks.store import Store
+
+_log = logging.getLogger("local_hopsworks")
+POLL_SECONDS = 0.25
+GRACE_SECONDS = 5  # from SIGTERM to SIGKILL
+# states and final statuses of executions, as in Hopsworks
+UNDER_WAY = ("INITIALIZING", "RUNNING")
+LOST = {"state": "FRAMEWORK_FAILURE", "finalStatus": "FAILED", "progress": 1.0}
+
+
+@dataclass(frozen=True)
+class Task:
+    """An execution, ready to be started. Its log files are there already."""
+
+    id: int
+    script: Path
+    arguments: list[str]
+    files: list[Path]  # copied into the working folder
+    environment: dict[str, str]
+    stdout: Path
+    stderr: Path
+
+
+class Runner:
+    """The child processes of one server."""
+
+    def __init__(self, store: Store, metadata: Metadata) -> None:
+        self._store, self._metadata = store, metadata
+        self._threads: set[threading.Thread] = set()
+        self._stopping = threading.Event()
+
+    def register(self) -> None:
+        """From now until the process ends, this server's executions count as alive."""
+        self._store.register()
+        atexit.unregister(self.stop)
+        atexit.register(self.stop)
+
+    def recover(self) -> None:
+        """Settle the executions of servers that were killed: they failed, their processes end."""
+        with self._metadata.transaction(write=False) as db:
+            if not self.lost(db):
+                return
+        with self._metadata.transaction(write=True) as db:
+            for row in self.lost(db):
+                _end_orphan(row.document.get("process"))
+                _update(db, row, LOST)
+
+    def lost(self, db: sa.Connection) -> list[sa.Row[Any]]:
+        """Executions marked as running whose server was killed."""
+        state = executions.c.document["state"].as_string()
+        rows = db.execute(executions.select().where(state.in_(UNDER_WAY)))
+        return [row for row in rows if not self._store.is_alive(row.runner)]
+
+    def start(self, task: Task) -> None:
+        self._thread(lambda: self._run(task), f"hopsworks-execution-{task.id}")
+
+    def every(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do `action` again and again until the server stops."""
+
+        def repeat() -> None:
+            while not self._stopping.wait(seconds):
+                try:
+                    action()
+                except Exception as error:  # the next time may go better
+                    _log.error("The scheduler of jobs failed", exc_info=error)
+
+        self._thread(repeat, "hopsworks-schedules")
+
+    def _thread(self, target: Callable[[], None], name: str) -> None:
+        def run() -> None:
+            try:
+                target()
+            finally:
+                self._threads.discard(threading.current_thread())
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def stop(self) -> None:
+        """End all executions of this runner; they count as killed."""
+        atexit.unregister(self.stop)
+        self._stopping.set()
+        for thread in list(self._threads):
+            thread.join(GRACE_SECONDS + 2)
+
+    def _run(self, task: Task) -> None:
+        started, folder = time.monotonic(), self._store.new_draft()
+        with task.stdout.open("wb") as stdout, task.stderr.open("wb") as stderr:
+            try:
+                folder.mkdir()
+                for file in task.files:
+                    shutil.copy2(file, folder / file.name)
+                child = subprocess.Popen(
+                    [sys.executable, str(task.script), *task.arguments],
+                    cwd=folder, env=task.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                    start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                stderr.write(f"The job could not be started: {error}.\n".encode())
+                self._record(
+                    task.id, state="INITIALIZATION_FAILED", finalStatus="FAILED", progress=1.0
+                )
+                self._store.remove(folder)
+                return
+            self._record(task.id, state="RUNNING", process=[child.pid, _started_at(child.pid)])
+            killed = self._wait(task.id, child)
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # whatever it left running ends with it
+        self._store.remove(folder)
+        status = (
+            ("KILLED", "KILLED")
+            if killed
+            else ("FAILED", "FAILED")
+            if child.returncode
+            else ("FINISHED", "SUCCEEDED")
+        )
+        duration = int((time.monotonic() - started) * 1000)
+        self._record(
+            task.id, state=status[0], finalStatus=status[1], progress=1.0, duration=duration
+        )
+
+    def _wait(self, execution: int, child: subprocess.Popen[bytes]) -> bool:
+        """Until the child ends; whether it was because it had to."""
+        while True:
+            try:
+                child.wait(POLL_SECONDS)
+                return False
+            except subprocess.TimeoutExpired:
+                if self._stopping.is_set() or self._must_stop(execution):
+                    break
+        os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        return True
+
+    def _must_stop(self, execution: int) -> bool:
+        """Somebody asked for it, perhaps through another server, or deleted the execution."""
+        with self._metadata.transaction(write=False) as db:
+            row = db.execute(executions.select().where(executions.c.id == execution)).one_or_none()
+        return row is None or bool(row.document.get("mustStop"))
+
+    def _record(self, execution: int, **changes: Any) -> None:
+        with self._metadata.transaction(write=True) as db:
+            for row in db.execute(executions.select().where(executions.c.id == execution)).all():
+                _update(db, row, changes)
+
+
+def _update(db: sa.Connection, row: sa.Row[Any], changes: dict[str, Any]) -> None:
+    document = {**row.document, **changes}
+    db.execute(executions.update().where(executions.c.id == row.id).values(document=document))
+
+
+def _started_at(process: int) -> str:
+    """When a process was started, as text; empty if there is none. With its number that names it
+    for good."""
+    try:
+        found = subprocess.run(
+            ["ps", "-o", "lstart=", "-p", str(process)], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return found.stdout.strip()
+
+
+def _end_orphan(process: list[Any] | None) -> None:
+    if process and process[1] and _started_at(process[0]) == process[1]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process[0], signal.SIGKILL)

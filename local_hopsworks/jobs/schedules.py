@@ -1,0 +1,158 @@
+"""Schedules of jobs: kept here, and acted on by `run_due`, which `serve` calls every second."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import (
+    JOB_SCHEDULE_NOT_FOUND,
+    JOB_SCHEDULE_NOT_UPDATED,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.http import shapes
+from local_hopsworks.http.routing import Answer, Call, Routes, Service, iso
+from local_hopsworks.jobs import cron, jobs
+from local_hopsworks.jobs import executions as runs
+from local_hopsworks.jobs.runner import Task
+from local_hopsworks.metadata import executions, job_schedules, projects
+from local_hopsworks.metadata import jobs as job_table
+from local_hopsworks.offline.planner import LATEST
+
+routes = Routes()
+PATH = jobs.PATH + "/{name}/schedule/v2"
+_KEPT = (
+    "startDateTime", "endDateTime", "cronExpression", "enabled", "catchup", "maxActiveRuns", "startTimeOffsetSeconds",
+    "endTimeOffsetSeconds",
+)  # fmt: skip
+_BOUNDS = {  # times in ms since 1970, offsets in seconds
+    "startDateTime": (0, LATEST), "endDateTime": (0, LATEST),
+    "startTimeOffsetSeconds": (-(10**9), 10**9), "endTimeOffsetSeconds": (-(10**9), 10**9),
+}  # fmt: skip
+
+
+def _of(call: Call, job: sa.Row[Any]) -> sa.Row[Any] | None:
+    return call.db.execute(
+        job_schedules.select().where(job_schedules.c.parent_id == job.id)
+    ).one_or_none()
+
+
+@routes.add("GET", PATH)
+def get(call: Call) -> Answer:
+    row = _of(call, jobs.find(call, call.path["name"]))
+    if row is None:
+        raise NotFound(f"The job {call.path['name']} has no schedule.", JOB_SCHEDULE_NOT_FOUND)
+    return jobs.schedule_document(row)
+
+
+@routes.add("POST", PATH, body=shapes.SCHEDULE)
+def save(call: Call) -> Answer:
+    job, body = jobs.find(call, call.path["name"]), call.document
+    for unsupported in ("skipToDate", "maxCatchupRuns"):
+        if body.get(unsupported) is not None:
+            raise NotEmbedded(f"a schedule with {unsupported}")
+    if (job.document.get("config") or {}).get("type") != jobs.PYTHON:
+        raise NotEmbedded(
+            f"scheduling the job {job.name}", "This server does its work when it is asked for."
+        )
+    kept = {
+        "enabled": True,
+        "catchup": False,
+        "maxActiveRuns": 1,
+        **{key: body[key] for key in _KEPT if body.get(key) is not None},
+    }
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= kept.get(name, 0) <= most:
+            raise HopsworksError(
+                f"{name} is a number from {least} to {most}, not {kept[name]}.",
+                JOB_SCHEDULE_NOT_UPDATED,
+            )
+    # A time that was missed before the schedule existed is no missed time, unless it is to catch
+    # up.
+    after = (
+        kept["startDateTime"] - 1
+        if kept["catchup"]
+        else max(kept["startDateTime"] - 1, int(time.time() * 1000))
+    )
+    due = _next(kept, after)
+    call.db.execute(job_schedules.delete().where(job_schedules.c.parent_id == job.id))
+    call.db.execute(job_schedules.insert().values(parent_id=job.id, document=kept, due=due))
+    return get(call)
+
+
+routes.add("PUT", PATH, body=shapes.SCHEDULE)(save)
+
+
+@routes.add("DELETE", PATH)
+def delete(call: Call) -> Answer:
+    job = jobs.find(call, call.path["name"])
+    call.db.execute(job_schedules.delete().where(job_schedules.c.parent_id == job.id))
+    return None
+
+
+def _next(schedule: dict[str, Any], after: int) -> int | None:
+    """When it is due after a time, in ms since 1970; None if never or while it is paused."""
+    following = cron.next_time(str(schedule.get("cronExpression")), after)
+    end = schedule.get("endDateTime")
+    return (
+        following
+        if schedule["enabled"] and following and (end is None or following <= end)
+        else None
+    )
+
+
+def run_due(service: Service) -> None:
+    """Start the jobs that are due. Of several servers over a store one does it: the transaction
+    moves `due` on."""
+    now = int(time.time() * 1000)
+    with service.metadata.transaction(write=False) as db:
+        if db.execute(job_schedules.select().where(job_schedules.c.due <= now)).first() is None:
+            return
+    tasks = []
+    with service.metadata.transaction(write=True) as db:
+        joined = job_schedules.join(job_table, job_schedules.c.parent_id == job_table.c.id).join(
+            projects, job_table.c.parent_id == projects.c.id
+        )
+        query = sa.select(job_schedules, projects.c.name.label("project")).select_from(joined)
+        for row in db.execute(query.where(job_schedules.c.due <= now)).all():
+            if _running(service, db, row.parent_id) < row.document["maxActiveRuns"]:
+                tasks += _fire(service, db, row, now)
+    for task in tasks:
+        service.runner.start(task)
+
+
+def _running(service: Service, db: sa.Connection, job: int) -> int:
+    rows = db.execute(executions.select().where(executions.c.parent_id == job))
+    return sum(1 for row in rows if runs.is_under_way(row) and service.store.is_alive(row.runner))
+
+
+def _fire(service: Service, db: sa.Connection, row: sa.Row[Any], now: int) -> list[Task]:
+    """One execution: for the time that is due or, of several missed ones, the latest (all in turn
+    with catchup)."""
+    schedule, fired, previous = row.document, row.due, row.document.get("fired")
+    following = _next(schedule, fired)
+    while following is not None and following <= now and not schedule["catchup"]:
+        previous, fired, following = fired, following, _next(schedule, following)
+    same = job_schedules.c.id == row.id
+    db.execute(
+        job_schedules.update()
+        .where(same)
+        .values(due=following, document={**schedule, "fired": fired})
+    )
+    start, end = schedule.get("startTimeOffsetSeconds"), schedule.get("endTimeOffsetSeconds")
+    variables = {
+        "HOPS_START_TIME": iso(
+            (previous or schedule["startDateTime"]) if start is None else fired + start * 1000
+        ),
+        "HOPS_END_TIME": iso(fired + (end or 0) * 1000),
+    }
+    job = db.execute(job_table.select().where(job_table.c.id == row.parent_id)).one()
+    try:
+        return [runs.submit(service, db, row.project, job, None, variables)[1]]
+    except HopsworksError as error:
+        runs.log.warning("The job %s is due but cannot be started: %s", job.name, error.message)
+        return []

@@ -1,0 +1,19 @@
+"""The query half of the embedded Hopsworks: from the SDK's Query JSON to rows over Arrow Flight.
+
+planner.py  Query JSON -> Plan: every name and value checked against the stored feature groups
+plan.py     what a Plan is
+sql.py      Plan -> SQL
+delta.py    the Delta tables: where they are, how they open, new columns
+present.py  their rows as they are now
+history.py  their rows as of a time, changes, commits
+delta_log.py    what can be wrong with one
+compaction.py   small files into large ones, while nobody writes
+archive.py      the older part of a table's log
+run.py      Plan -> Arrow record batches
+service.py  Arrow Flight: who may ask, and the answer as a stream
+files.py    training data as files
+profile.py  descriptive statistics
+
+pyarrow and DuckDB take half a second to import: the modules of rest/ load them when they are first
+needed.
+"""

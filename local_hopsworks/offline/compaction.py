@@ -1,0 +1,113 @@
+"""Small files of a Delta table into large ones, while no client writes it: inserts stay as fast as
+the first.
+
+Clients write tables themselves, and of two Delta transactions the later one fails. So that it is
+never theirs, a server holds a lock for as long as a client inserts (the SDK asks for the
+expectation suite before and tells the commit after), and compacts only a table that nobody else
+holds. Nothing is removed: what history needs stays readable, and the older part of the log goes to
+the archive. Of `remove_rows` the SDK tells only afterwards, so that it may still be the later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from local_hopsworks.offline import archive
+
+_log = logging.getLogger("local_hopsworks")
+EVERY = 32  # commits
+TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
+ROW_GROUP = (
+    1 << 17
+)  # rows, of which a narrow time window reads one group: delta-rs would write a million
+LONGEST_INSERT = 300  # seconds; whoever began before that and told nothing has died
+
+
+class Writers:
+    """The clients of one server that are inserting; other servers see their locks, which end with
+    the process."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._held: dict[
+            tuple[str, Path], tuple[float, int]
+        ] = {}  # by client and table: since when, and the lock
+
+    def begin(self, client: str, table: Path) -> None:
+        """Before an insert; waits until a compaction under way is done. A table that is not there
+        needs no lock."""
+        self.end(client, table)
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(table, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            with self._mutex:
+                self._held[client, table] = time.monotonic(), lock
+
+    def end(self, client: str, table: Path) -> None:
+        """After an insert."""
+        now = time.monotonic()
+        with self._mutex:
+            over = [
+                key
+                for key, (since, _) in self._held.items()
+                if key == (client, table) or since < now - LONGEST_INSERT
+            ]
+            for key in over:
+                os.close(self._held.pop(key)[1])
+
+    def stop(self) -> None:
+        with self._mutex:
+            for _, lock in self._held.values():
+                os.close(lock)
+            self._held.clear()
+
+
+@contextlib.contextmanager
+def _alone(table: Path) -> Iterator[bool]:
+    """Whether nobody inserts into the table; then nobody begins to meanwhile."""
+    lock = os.open(table, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(lock)
+
+
+def compact_if_due(table: Path) -> None:
+    """So many commits after the last checkpoint, unless somebody writes: then it is done after a
+    later one."""
+    with contextlib.suppress(FileNotFoundError):
+        names = [name for name in os.listdir(table / "_delta_log") if name[:20].isdigit()]
+        newest = max((int(name[:20]) for name in names), default=0)
+        checkpoint = max((int(name[:20]) for name in names if ".checkpoint." in name), default=0)
+        if newest - checkpoint < EVERY - 1:
+            return
+        with _alone(table) as alone:
+            if alone:
+                _compact(table)
+
+
+def _compact(table: Path) -> None:
+    from deltalake import DeltaTable, WriterProperties
+    from deltalake.exceptions import DeltaError
+
+    try:
+        opened = DeltaTable(table)
+        written = WriterProperties(compression="SNAPPY", max_row_group_size=ROW_GROUP)
+        opened.optimize.compact(target_size=TARGET_BYTES, writer_properties=written)
+        opened.create_checkpoint()  # readers begin with it instead of with the first commit
+        archive.put_away(table)
+    except (
+        DeltaError,
+        OSError,
+    ) as error:  # a client that no server knew was faster; its rows are what counts
+        _log.info("The table %s was not compacted: %s", table.name, error)

@@ -1,0 +1,147 @@
+"""The Delta tables below feature groups: where they are, how they open, which columns they lack.
+Clients write them (delta-rs inside the SDK); this side reads, and appends columns."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, HopsworksError, NotFound
+from local_hopsworks.offline import archive
+from local_hopsworks.store import cleared
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SPARK_TYPES = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}
+_PRIMITIVES = {
+    "long",
+    "integer",
+    "short",
+    "byte",
+    "float",
+    "double",
+    "boolean",
+    "string",
+    "binary",
+    "date",
+    "timestamp",
+}
+COMMIT = re.compile(r"\d{20}(\.json|\.checkpoint\..*)")
+_DECIMAL = re.compile(r"decimal\(\d{1,2}, ?\d{1,2}\)")
+
+
+def path(location: str) -> Path:
+    """The folder a `file://` location means."""
+    return Path(urllib.request.url2pathname(urllib.parse.urlparse(location).path))
+
+
+def has_commits(table: Path) -> bool:
+    """Whether rows were ever written there. A writer that was killed early leaves a folder without
+    a commit."""
+    log = table / "_delta_log"
+    return log.is_dir() and any(COMMIT.fullmatch(entry.name) for entry in log.iterdir())
+
+
+def find(location: str) -> Path | None:
+    """Where the rows are; None if there are none. Until an overwrite has written the new ones, it
+    is the old ones."""
+    table = path(location)
+    return next((found for found in (table, cleared(table)) if has_commits(found)), None)
+
+
+def must_find(location: str, name: str) -> Path:
+    """Raises NotFound if nothing was ever inserted; the SDK shows its text only if it starts like
+    Hopsworks' own."""
+    if (folder := find(location)) is None:
+        raise NotFound(
+            f"No data found for featuregroup {name}: nothing was inserted yet.",
+            FEATURE_GROUP_NOT_FOUND,
+        )
+    return folder
+
+
+def open_table(table: Path, name: str, whole: Path | None = None) -> Any:
+    """A DeltaTable. Raises HopsworksError, which names the table, if its log cannot be read."""
+    from deltalake import DeltaTable  # built into hops-deltalake; 0.1 s, and only reading needs it
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return DeltaTable((whole or table).as_uri())
+    except (DeltaError, OSError, ValueError) as error:
+        raise damaged(table, name, str(error).partition("\n")[0]) from error
+
+
+def must_have(table: Path, name: str, files: Sequence[str]) -> None:
+    """Raises HopsworksError, which names it, if one of the files is missing."""
+    if lost := next((file for file in files if not (table / file).is_file()), None):
+        raise damaged(table, name, f"its file {lost} is missing")
+
+
+def damaged(table: Path, name: str, problem: str) -> HopsworksError:
+    """The SDK shows its user a text of a read only if it begins like one of Hopsworks' own."""
+    return HopsworksError(
+        f"No delta logs found for featuregroup {name} that are whole: {problem[:300].rstrip('.')}. "
+        f"The table is {table}; python -m local_hopsworks check says what can be done.",
+        status=500,
+    )
+
+
+def missing_fields(schema: pa.Schema, features: Sequence[tuple[str, str]]) -> list[pa.Field]:
+    """Those of the features (name and type) that the schema lacks: they were appended after the
+    rows were inserted, or the program that appended them died halfway."""
+    missing = [feature for feature in features if feature[0] not in schema.names]
+    if not missing:
+        return []
+    import pyarrow as pa
+    from deltalake import Field
+    from deltalake.schema import Schema
+
+    fields = [Field(name, _delta_type(name, type_), nullable=True) for name, type_ in missing]
+    return list(pa.schema(Schema(fields).to_arrow()))
+
+
+def add_columns(location: str, features: list[dict[str, Any]]) -> None:
+    """Give the table the columns it lacks of `features`; stored rows have NULL there."""
+    folder = find(location)
+    if folder is None:
+        return  # the first insert will create the table with all of them
+    from deltalake import Field
+
+    with archive.held(
+        folder
+    ):  # of two transactions, this and a compaction, the later one would fail
+        table = open_table(folder, folder.name)
+        present = {field.name for field in table.schema().fields}
+        missing = [feature for feature in features if feature["name"] not in present]
+        if missing:
+            table.alter.add_columns(
+                [
+                    Field(
+                        feature["name"],
+                        _delta_type(feature["name"], feature.get("type")),
+                        nullable=True,
+                    )
+                    for feature in missing
+                ]
+            )
+
+
+def _delta_type(name: str, type_: object) -> Any:
+    from deltalake.schema import ArrayType, PrimitiveType
+
+    def parsed(text: str) -> Any:
+        if text.startswith("array<") and text.endswith(">"):
+            return ArrayType(parsed(text[6:-1]), contains_null=True)
+        primitive = _SPARK_TYPES.get(text, text)
+        if primitive not in _PRIMITIVES and not _DECIMAL.fullmatch(primitive):
+            raise HopsworksError(
+                f"The feature {name!r} has type {str(type_)[:80]!r}, which cannot be appended here."
+            )
+        return PrimitiveType(primitive)
+
+    return parsed(str(type_).lower())

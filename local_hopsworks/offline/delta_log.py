@@ -1,0 +1,157 @@
+"""What can be wrong with a Delta table on disk: its log with the archive, file by file, and the
+files they name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_hopsworks.offline import archive, delta
+
+_COMMIT = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*")
+# What writers leave beside commits: pointers, checksums, compacted commits, and drafts of those
+# that were killed
+_OTHERS = re.compile(
+    r"_last_checkpoint|_commits|_sidecars|.*\.crc|.*\.compacted\.json|\..*|_commit_.*|.*\.tmp|.*#\d+"
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    what: str
+    remedy: str
+    aside: Path | None = None  # what to put aside
+    forget: bool = False  # whether the log can forget the files that are missing
+
+
+def problems(table: Path) -> Iterator[Problem]:
+    """None for a table that has no commit yet."""
+    with contextlib.suppress(FileNotFoundError):  # it is being deleted
+        folder = table.stat().st_ino
+        if delta.has_commits(table):
+            with archive.held(table):
+                found = [*_of_archive(table), *_of_log(table)]
+            if (
+                table.stat().st_ino == folder
+            ):  # else it was deleted or cleared while it was looked at
+                yield from found
+
+
+def _of_archive(table: Path) -> Iterator[Problem]:
+    folder = table / archive.FOLDER
+    if archive.is_of_another(table):
+        yield Problem(
+            f"{folder} is of a table that was there before.", "it is moved aside.", aside=folder
+        )
+
+
+def _of_log(table: Path) -> Iterator[Problem]:
+    folders = [table / archive.FOLDER, table / "_delta_log"]
+    if archive.is_of_another(table) or not folders[0].is_dir():
+        del folders[0]
+    entries = {path.name: path for folder in folders for path in folder.iterdir()}
+    versions = sorted(int(match[1]) for name in entries if (match := _COMMIT.fullmatch(name)))
+    checkpoints = {int(match[1]) for name in entries if (match := _CHECKPOINT.fullmatch(name))}
+    foreign = [
+        name
+        for name in entries
+        if not any(kind.fullmatch(name) for kind in (_COMMIT, _CHECKPOINT, _OTHERS))
+    ]
+    for name in sorted(foreign):
+        yield Problem(
+            f"its log has a foreign file, {entries[name]}.",
+            "it is moved aside.",
+            aside=entries[name],
+        )
+    broken, identity = False, None
+    for version in versions:
+        path = entries[f"{version:020}.json"]
+        actions = _actions(path)
+        found = next(
+            (action["metaData"].get("id") for action in actions or () if "metaData" in action),
+            identity,
+        )
+        if actions is None or (identity not in (None, found) and not _has_files(table, actions)):
+            broken = True
+            if version == versions[-1] and len(versions) > 1:
+                remedy = "it is moved aside, and the table is as before that commit."
+                yield Problem(
+                    f"its last commit is damaged or another table's, {path}.", remedy, aside=path
+                )
+            else:
+                yield Problem(
+                    f"a commit is damaged or another table's, {path}.",
+                    "Put back a copy of that file.",
+                )
+        else:
+            identity = found
+    first = max((version for version in checkpoints), default=0)
+    needed = range(first + 1 if first in checkpoints else 0, max([*versions, first]) + 1)
+    for version in sorted(set(needed) - set(versions)):
+        broken = True
+        path = table / "_delta_log" / f"{version:020}.json"
+        yield Problem(f"its log lacks the commit {path}.", "Put back a copy of that file.")
+    if not broken and not foreign:
+        yield from _missing_files(table)
+
+
+def _actions(path: Path) -> list[dict[str, Any]] | None:
+    """What a commit does; None if it cannot be read."""
+    try:
+        actions = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, ValueError, RecursionError):
+        return None
+    return (
+        actions
+        if actions and all(isinstance(action, dict) and len(action) == 1 for action in actions)
+        else None
+    )
+
+
+def _has_files(table: Path, actions: list[dict[str, Any]]) -> bool:
+    """Whether the rows of a commit are here, if it has any. Programs that make a table at once give
+    it several ids."""
+    names = [urllib.parse.unquote(action["add"]["path"]) for action in actions if "add" in action]
+    return not names or any((table / name).is_file() for name in names)
+
+
+def _missing_files(table: Path) -> Iterator[Problem]:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        files = DeltaTable(table.as_uri()).get_add_actions()
+    except (DeltaError, OSError, ValueError) as error:
+        yield Problem(
+            f"its log cannot be read: {' '.join(str(error).split())[:300]}.",
+            "Put back a copy of the table.",
+        )
+        return
+    missing = []
+    for name, size in zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True):
+        path = table / urllib.parse.unquote(name)
+        if not path.is_file():
+            missing.append(path)
+        elif path.stat().st_size != size:
+            what = f"the file {path} has {path.stat().st_size} bytes, not {size} as its log says."
+            yield Problem(what, "Put back a copy of that file.")
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        remedy = "the log forgets them, so that the other rows can be read; put back a copy first if you have one."
+        yield Problem(
+            f"files that its log names are missing: {missing[0]}{others}.", remedy, forget=True
+        )
+
+
+def forget_missing(table: Path) -> None:
+    """One more commit, in which the missing files are removed; earlier versions still name them."""
+    from deltalake import DeltaTable
+
+    DeltaTable(table.as_uri()).repair()

@@ -1,0 +1,35 @@
+"""Training data as files: how rows are dealt out to splits, and how a split is written."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+def random_split(table: pa.Table, shares: list[float], seed: int) -> list[pa.Table]:
+    """Rows dealt out by `shares` (the last gets the rest) in an order that only the seed
+    decides."""
+    order = list(range(len(table)))
+    random.Random(seed).shuffle(order)
+    parts, start = [], 0
+    for position, share in enumerate(shares):
+        end = len(order) if position == len(shares) - 1 else start + int(len(order) * share)
+        parts.append(table.take(pa.array(sorted(order[start:end]), pa.int64())))
+        start = end
+    return parts
+
+
+def write(table: pa.Table, folder: Path, data_format: str) -> None:
+    """One file in a new folder; `data_format` is parquet, csv or tsv."""
+    folder.mkdir(parents=True)
+    if data_format == "parquet":
+        pyarrow.parquet.write_table(table, folder / "part-0.parquet")
+    else:
+        options = pyarrow.csv.WriteOptions(delimiter=_DELIMITERS[data_format])
+        pyarrow.csv.write_csv(table, folder / f"part-0.{data_format}", options)

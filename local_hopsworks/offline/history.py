@@ -1,0 +1,170 @@
+"""What a Delta table was and what became of it: its rows as of a time, the changes in a window, its
+commits.
+
+All times are in ms since 1970.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from local_hopsworks.errors import NO_DATA_AT_COMMIT_TIME, HopsworksError
+from local_hopsworks.offline import archive, delta
+from local_hopsworks.offline.plan import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+_Found = TypeVar("_Found")
+_FEED = "delta.enableChangeDataFeed"
+# Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and
+# MERGE the same way.
+_COUNTS = {
+    "WRITE": {"rowsInserted": "num_added_rows"},
+    "MERGE": {
+        "rowsInserted": "num_target_rows_inserted",
+        "rowsUpdated": "num_target_rows_updated",
+        "rowsDeleted": "num_target_rows_deleted",
+    },
+    "DELETE": {"rowsDeleted": "num_deleted_rows"},
+}
+
+
+def _in_history(
+    folder: Path, name: str, find: Callable[[Any, int], _Found | None], *, rows: bool = False
+) -> _Found | None:
+    """What `find` finds in a table, given the first version that it may use. It looks without the
+    archive if there is one, and if that is not enough (None), once more with it. `rows`: it has
+    Delta read rows, not only the log."""
+    with archive.held(folder):
+        if first := archive.first_version(folder):
+            found = find(delta.open_table(folder, name), first)
+            if found is not None:
+                return found
+        with archive.whole(folder, rows=rows) as whole:
+            return find(delta.open_table(folder, name, whole), 0)
+
+
+def rows(table: Table) -> pads.Dataset | pa.RecordBatchReader:
+    """Those of `table.as_of`, or those that changed after `table.since`, up to `table.as_of` if
+    there is one.
+
+    Raises NotFound if nothing was ever inserted, and HopsworksError if the table did not exist yet
+    at that time.
+    """
+    folder = delta.must_find(table.location, table.name)
+    if table.since:
+        return _in_history(
+            folder, table.name, lambda opened, first: _changes(opened, first, table), rows=True
+        )
+
+    def as_of(opened: Any, first: int) -> pads.Dataset | None:
+        versions = [
+            entry["version"] for entry in opened.history() if entry["timestamp"] <= table.as_of
+        ]
+        if max(versions, default=-1) < first:
+            return None
+        opened.load_as_version(max(versions))
+        return _dataset(opened, folder, table)
+
+    found = _in_history(folder, table.name, as_of)
+    if found is None:
+        problem = f"No commits found for featuregroup {table.name} up to {_iso(table.as_of or 0)}."
+        raise HopsworksError(problem, NO_DATA_AT_COMMIT_TIME)
+    return found
+
+
+def _dataset(opened: Any, folder: Path, table: Table) -> pads.Dataset:
+    """The rows of an open table, whose files are in `folder`, with NULL for the features that they
+    lack."""
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+
+    # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can
+    # abort Python's exit.
+    files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
+    dataset = opened.to_pyarrow_dataset(filesystem=files)
+    delta.must_have(folder, table.name, dataset.files)
+    missing = delta.missing_fields(dataset.schema, table.features)
+    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
+
+
+def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | None:
+    """Rows as they were inserted or became."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    history = [entry for entry in opened.history() if entry["version"] >= first]
+    since, until = table.since or 0, table.as_of
+    if first and (not history or history[-1]["timestamp"] > since):
+        return None
+    versions = [
+        each["version"]
+        for each in history
+        if since < each["timestamp"] <= (until or each["timestamp"])
+    ]
+    schema = pa.schema(opened.schema().to_arrow())
+    missing = delta.missing_fields(schema, table.features)
+    if not versions:
+        return pa.RecordBatchReader.from_batches(pa.schema([*schema, *missing]), [])
+    for version in (
+        min(versions),
+        max(versions),
+    ):  # Delta itself would count all rows of a rewritten file as changed
+        if type(opened)(opened.table_uri, version).metadata().configuration.get(_FEED) != "true":
+            problem = f"No commits found for featuregroup {table.name} that say what changed: its {_FEED} is off."
+            raise HopsworksError(problem, NO_DATA_AT_COMMIT_TIME)
+    changes = pa.table(
+        opened.load_cdf(starting_version=min(versions), ending_version=max(versions))
+    )
+    kept = pc.is_in(
+        changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"])
+    )
+    rows = (
+        changes.select(schema.names).cast(schema).filter(kept)
+    )  # cast first: nothing filters the log's string views
+    for field in missing:
+        rows = rows.append_column(field, pa.nulls(len(rows), field.type))
+    return pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())
+
+
+def commits(location: str, most: int | None = None) -> list[dict[str, Any]]:
+    """Commits that changed rows, newest first and `most` of them at most, out of the table's own
+    log. `commitid` is the commit time."""
+    folder = delta.find(location)
+    if folder is None:
+        return []
+    with archive.held(folder):
+        return list(itertools.islice(_row_changes(folder), most))
+
+
+def _row_changes(folder: Path) -> Iterator[dict[str, Any]]:
+    """Read from the files: to open a table of ten thousand commits takes longer than to read its
+    newest one."""
+    for file in archive.commits(folder):
+        entry = _commit_info(file, folder)
+        if entry.get("operation") in _COUNTS:
+            counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
+            for ours, theirs in _COUNTS[entry["operation"]].items():
+                counts[ours] = int(entry.get("operationMetrics", {}).get(theirs) or 0)
+            time = entry["timestamp"]
+            yield {"commitid": time, "commitTime": time, "commitDateString": _iso(time), **counts}
+
+
+def _commit_info(file: Path, table: Path) -> dict[str, Any]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            actions = (json.loads(line) for line in lines if '"commitInfo"' in line)
+            return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    except (OSError, ValueError) as error:
+        raise delta.damaged(table, table.name, f"{file.name}: {error}") from error
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc).isoformat()

@@ -1,0 +1,139 @@
+"""A Plan: what a query reads, joins, filters and returns, with everything looked up and checked
+(planner.py makes it).
+
+It holds no text from outside that could be taken for SQL: names are those of stored features,
+values are typed by their column.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+# A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are
+# milliseconds.
+MOST_SECONDS = 9_999_999_999
+_BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")
+_BOUNDED = {  # types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), int),
+    "timestamp": datetime.datetime,
+    "date": datetime.date,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    table: int  # position in Plan.tables
+    name: str
+    type: str
+    default: Value = None  # what rows stored before the feature was appended have
+
+
+@dataclass(frozen=True)
+class Filter:
+    column: Column
+    condition: str  # one that planner.py knows
+    value: Value | tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Logic:
+    operator: str  # AND or OR
+    parts: tuple[Filter | Logic, ...]
+
+
+Condition = Filter | Logic
+
+
+@dataclass(frozen=True)
+class Table:
+    group: int  # id of the feature group
+    name: str
+    location: str
+    as_of: int | None  # ms since 1970
+    since: int | None
+    features: tuple[tuple[str, str], ...]  # name and type of each that the group has today
+
+    @property
+    def is_past(self) -> bool:
+        return self.as_of is not None or bool(self.since)
+
+
+@dataclass(frozen=True)
+class Join:
+    table: int
+    type: str  # inner, left, right, full or cross
+    on: tuple[tuple[Column, Column], ...]  # left = right
+    event_times: (
+        tuple[Column, Column] | None
+    )  # left >= right, and of those the latest: the point-in-time join
+    condition: Condition | None = None  # on the right table, before the point-in-time choice
+    joins: tuple[
+        Join, ...
+    ] = ()  # of the right table's own query; they come first, as if in brackets
+
+
+@dataclass
+class Plan:
+    tables: list[Table] = field(default_factory=list)
+    columns: list[tuple[Column, str]] = field(
+        default_factory=list
+    )  # with the name each has in the result
+    joins: list[Join] = field(default_factory=list)
+    condition: Condition | None = None
+    order: list[Column] = field(default_factory=list)
+    limit: int | None = None
+
+    @property
+    def bounds(self) -> tuple[Filter, ...]:
+        """Conditions on the first table that all rows of the result meet, and that statistics of
+        files can tell."""
+        parts = _conjuncts(self.condition)
+        return tuple(part for part in parts if isinstance(part, Filter) and _is_bound(part))
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether it has nothing but stored columns of one table as it is now, within bounds, in
+        any order."""
+        more = self.joins or self.order or self.limit is not None or self.tables[0].is_past
+        stored = all(column.default is None for column, _ in self.columns)
+        return not more and stored and len(self.bounds) == len(list(_conjuncts(self.condition)))
+
+    def columns_of(self, table: int) -> list[Column]:
+        """Those of the table at this position that anything in the plan needs."""
+        needed = {
+            column.name: column
+            for column in _columns((self.columns, self.joins, self.condition, self.order))
+            if column.table == table
+        }
+        return list(needed.values())
+
+
+def _conjuncts(condition: Condition | None) -> Iterator[Condition]:
+    """What must all hold."""
+    if isinstance(condition, Logic) and condition.operator == "AND":
+        for part in condition.parts:
+            yield from _conjuncts(part)
+    elif condition:
+        yield condition
+
+
+def _is_bound(part: Filter) -> bool:
+    column = part.column
+    comparable = part.condition in _BOUNDS and type(part.value) is _BOUNDED.get(column.type)
+    return comparable and column.table == 0 and column.default is None
+
+
+def _columns(part: object) -> Iterator[Column]:
+    """All columns in a part of a plan."""
+    if isinstance(part, Column):
+        yield part
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _columns(each)
+    elif isinstance(part, Filter | Logic | Join):
+        yield from _columns(tuple(vars(part).values()))

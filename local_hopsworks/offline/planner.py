@@ -1,0 +1,387 @@
+"""Query JSON, as the SDK builds it, to a Plan: every table, column and value looked up and checked.
+
+What cannot be planned is refused with a sentence before anything is read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import decimal
+import json
+from collections.abc import Callable
+from typing import Any
+
+from local_hopsworks.errors import (
+    AMBIGUOUS_FEATURE,
+    FEATURE_DOES_NOT_EXIST,
+    ILLEGAL_QUERY,
+    NO_JOINING_KEYS,
+    HopsworksError,
+    NotEmbedded,
+)
+from local_hopsworks.offline.plan import (
+    EPOCH,
+    Column,
+    Condition,
+    Filter,
+    Join,
+    Logic,
+    Plan,
+    Table,
+    Value,
+)
+
+DEEPEST_FILTER = 100
+MOST_JOINS = 50
+MOST_DIGITS = 38  # of a decimal
+LATEST = (
+    253_402_300_799_999  # ms since 1970: the end of the year 9999, the last that Python can write
+)
+NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
+_CONDITIONS = (
+    "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
+)  # fmt: skip
+_JOIN_TYPES = {
+    "INNER": "inner",
+    "LEFT": "left",
+    "RIGHT": "right",
+    "FULL": "full",
+    "OUTER": "full",
+    "CROSS": "cross",
+}
+_INTEGERS = ("tinyint", "smallint", "int", "bigint")
+
+FeatureGroup = dict[str, Any]  # the DTO
+
+
+def make_plan(
+    query: dict[str, Any], find_group: Callable[[int], FeatureGroup], project: str
+) -> Plan:
+    """The plan of a Query DTO.
+
+    `find_group(id)` returns the stored feature group's DTO or raises HopsworksError; what the
+    client says of a group beyond its id (types, location) is not believed. Raises HopsworksError
+    for an unknown feature, a value that does not fit its column, names that collide, or too deep a
+    nesting.
+    """
+    return _Planner(find_group, project).plan(query)
+
+
+class _Planner:
+    def __init__(self, find_group: Callable[[int], FeatureGroup], project: str) -> None:
+        self._find_group, self._project = find_group, project
+        self._groups: list[FeatureGroup] = []  # beside Plan.tables
+        self._result = Plan()
+
+    def plan(self, query: dict[str, Any]) -> Plan:
+        for unsupported in ("lookback", "spine"):
+            if query.get(unsupported):
+                raise NotEmbedded(f"a query with {unsupported}")
+        self._add(query, prefix="")
+        names = [name for _, name in self._result.columns]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise HopsworksError(
+                f"Two features of the query are called {twice[0]!r}; give a join a prefix: join(..., prefix='right_').",
+                AMBIGUOUS_FEATURE,
+            )
+        if not names:
+            raise HopsworksError("The query selects no feature.", ILLEGAL_QUERY)
+        if (limit := query.get("limit")) is not None:
+            self._result.limit = max(0, _whole(limit)) if limit != NO_LIMIT else None
+        if (
+            self._result.joins or limit is not None
+        ):  # neither a join nor a merge into a table leaves rows in an order
+            self._result.order = [
+                self._column(table, feature["name"])
+                for table, group in enumerate(self._groups)
+                for feature in group["features"]
+                if feature.get("primary") or feature["name"] == group.get("eventTime")
+            ]
+        return self._result
+
+    def _add(self, query: dict[str, Any], prefix: str) -> int:
+        """Add a (sub)query's table, its columns, its filter and its joins; returns the table's
+        position."""
+        table = self._table(query)
+        group = self._groups[table]
+        for feature in query.get("leftFeatures") or []:
+            column = self._column(table, feature.get("name"))
+            qualified = f"{self._project}_{group['name']}_{group['version']}_{column.name}"
+            self._result.columns.append(
+                (
+                    column,
+                    qualified if feature.get("useFullyQualifiedName") else prefix + column.name,
+                )
+            )
+        for join in query.get("joins") or []:
+            self._join(table, join)
+        self._result.condition = both(
+            self._result.condition, self._condition(query.get("filter"), table)
+        )
+        return table
+
+    def _table(self, query: dict[str, Any]) -> int:
+        if len(self._groups) > MOST_JOINS:
+            raise HopsworksError(
+                f"A query joins at most {MOST_JOINS} feature groups.", ILLEGAL_QUERY
+            )
+        try:
+            group = self._find_group(_whole(query["leftFeatureGroup"]["id"]))
+        except (KeyError, TypeError) as error:
+            raise HopsworksError("The query names no feature group.", ILLEGAL_QUERY) from error
+        until, since = query.get("leftFeatureGroupEndTime"), query.get("leftFeatureGroupStartTime")
+        self._groups.append(group)
+        self._result.tables.append(
+            Table(
+                group["id"],
+                f"{group['name']}_{group['version']}",
+                group["location"],
+                None if until is None else _time(until),
+                _time(since) if since else None,
+                tuple((feature["name"], str(feature.get("type"))) for feature in group["features"]),
+            )
+        )
+        return len(self._groups) - 1
+
+    def _join(self, left: int, join: dict[str, Any]) -> None:
+        kind = _JOIN_TYPES.get(str(join.get("type") or "INNER").upper())
+        if kind is None:
+            raise HopsworksError(
+                f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.",
+                ILLEGAL_QUERY,
+            )
+        if join["query"].get("limit") is not None:
+            raise HopsworksError(
+                "Only a whole query can have a limit, not one side of a join.", ILLEGAL_QUERY
+            )
+        before = len(self._result.columns)
+        outer, self._result.condition = self._result.condition, None
+        siblings, self._result.joins = self._result.joins, []
+        right = self._add(join["query"], join.get("prefix") or "")
+        nested, self._result.joins = self._result.joins, siblings
+        on = self._join_keys(left, right, join) if kind != "cross" else ()
+        left_event_time, right_event_time = self._event_time(left), self._event_time(right)
+        event_times = None
+        if kind in ("inner", "left") and left_event_time and right_event_time:
+            event_times = (left_event_time, right_event_time)
+        # Like Hopsworks, a filter on the right side holds in the result, and also chooses among the
+        # right side's rows before the latest of them is taken (unless the right side has joins of
+        # its own and so is more than a table).
+        inner = self._result.condition
+        choice = inner if event_times and not nested else None
+        self._result.joins.append(Join(right, kind, on, event_times, choice, tuple(nested)))
+        self._result.condition = both(outer, inner)
+        # Both sides have the keys they are joined on, and the event time; like Hopsworks, return
+        # the left side's.
+        names = {name for _, name in self._result.columns[:before]}
+        shared = {b.name for a, b in on if a.name == b.name} | (
+            {event_times[1].name} if event_times else set()
+        )
+        added = [
+            (column, name)
+            for column, name in self._result.columns[before:]
+            if not (column.table == right and column.name in shared and name in names)
+        ]
+        # What else is called the same gets the prefix that the SDK's warning about ambiguous
+        # features announces
+        if not join.get("prefix") and any(
+            column.table == right and name in names for column, name in added
+        ):
+            prefix = f"{self._groups[right]['name']}_"
+            added = [
+                (column, prefix + name if column.table == right else name) for column, name in added
+            ]
+        self._result.columns[before:] = added
+
+    def _join_keys(
+        self, left: int, right: int, join: dict[str, Any]
+    ) -> tuple[tuple[Column, Column], ...]:
+        both_sides = _names(join.get("on"))
+        left_names, right_names = (
+            _names(join.get("leftOn")) or both_sides,
+            _names(join.get("rightOn")) or both_sides,
+        )
+        if not left_names and not right_names:
+            left_keys, right_keys = self._primary_key(left), self._primary_key(right)
+            left_names = right_names = [key for key in left_keys if key in right_keys]
+            if (
+                not left_names
+            ):  # the larger key may hold columns that are plain features on the other side
+                left_features = {feature["name"] for feature in self._groups[left]["features"]}
+                left_names = right_names = [key for key in right_keys if key in left_features]
+        if not left_names or len(left_names) != len(right_names):
+            groups = f"{self._groups[left]['name']} and {self._groups[right]['name']}"
+            raise HopsworksError(
+                f"{groups} share no primary key to join on; use on=, or left_on= and right_on= of equal length.",
+                NO_JOINING_KEYS,
+            )
+        return tuple(
+            (self._column(left, a), self._column(right, b))
+            for a, b in zip(left_names, right_names, strict=True)
+        )
+
+    def _primary_key(self, table: int) -> list[str]:
+        return [
+            feature["name"] for feature in self._groups[table]["features"] if feature.get("primary")
+        ]
+
+    def _event_time(self, table: int) -> Column | None:
+        name = self._groups[table].get("eventTime")
+        return self._column(table, name) if name else None
+
+    def _column(self, table: int, name: object) -> Column:
+        group = self._groups[table]
+        for feature in group["features"]:
+            if feature["name"] == name:
+                type_, default = (
+                    str(feature.get("type") or "string").lower(),
+                    feature.get("defaultValue"),
+                )
+                return Column(
+                    table,
+                    feature["name"],
+                    type_,
+                    None if default is None else _value(default, type_, feature["name"]),
+                )
+        known = ", ".join(feature["name"] for feature in group["features"])
+        raise HopsworksError(
+            f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.",
+            FEATURE_DOES_NOT_EXIST,
+        )
+
+    def _condition(
+        self, node: dict[str, Any] | None, table: int, depth: int = 0
+    ) -> Condition | None:
+        """A Filter or Logic DTO; a feature that names no group is looked for in `table` first."""
+        if not node:
+            return None
+        if depth > DEEPEST_FILTER:
+            raise HopsworksError(
+                f"The filter is nested more than {DEEPEST_FILTER} deep.", ILLEGAL_QUERY
+            )
+        if "condition" in node:
+            return self._filter(node, table)
+        sides = (
+            node.get(side) for side in ("leftFilter", "leftLogic", "rightFilter", "rightLogic")
+        )
+        parts = tuple(
+            part for side in sides if (part := self._condition(side, table, depth + 1)) is not None
+        )
+        operator = str(node.get("type"))
+        if not parts or operator not in ("AND", "OR", "SINGLE"):
+            raise HopsworksError(
+                f"A filter joins conditions by AND or OR, not by {operator[:40]!r}.", ILLEGAL_QUERY
+            )
+        return parts[0] if len(parts) == 1 else Logic("OR" if operator == "OR" else "AND", parts)
+
+    def _filter(self, node: dict[str, Any], table: int) -> Filter:
+        feature, condition, value = node.get("feature") or {}, node["condition"], node.get("value")
+        column = self._filter_column(feature, table)
+        if condition not in _CONDITIONS:
+            raise HopsworksError(
+                f"There is no condition {str(condition)[:40]!r}; use {', '.join(_CONDITIONS)}.",
+                ILLEGAL_QUERY,
+            )
+        if condition == "IN":
+            try:
+                values = json.loads(str(value))
+            except (ValueError, RecursionError):
+                values = None
+            if not isinstance(values, list) or any(
+                isinstance(item, list | dict) for item in values
+            ):
+                raise HopsworksError(
+                    f"isin on {column.name!r} needs a list of values.", ILLEGAL_QUERY
+                )
+            return Filter(
+                column, condition, tuple(_value(item, column.type, column.name) for item in values)
+            )
+        if condition == "LIKE" and column.type != "string":
+            raise HopsworksError(
+                f"like needs a feature of type string; {column.name!r} is {column.type}.",
+                ILLEGAL_QUERY,
+            )
+        if value is None and condition not in ("EQUALS", "NOT_EQUALS"):
+            raise HopsworksError(
+                f"{column.name!r} can be equal to None or not, but not more or less than it.",
+                ILLEGAL_QUERY,
+            )
+        return Filter(column, condition, _value(value, column.type, column.name))
+
+    def _filter_column(self, feature: dict[str, Any], table: int) -> Column:
+        group_id, name = feature.get("featureGroupId"), feature.get("name")
+        order = [table, *(position for position in range(len(self._groups)) if position != table)]
+        for position in order:
+            group = self._groups[position]
+            if (group_id is None or group["id"] == group_id) and any(
+                stored["name"] == name for stored in group["features"]
+            ):
+                return self._column(position, name)
+        return self._column(table, name)  # raises, naming what there is
+
+
+def both(a: Condition | None, b: Condition | None) -> Condition | None:
+    """The conjunction of two conditions either of which may be missing."""
+    return Logic("AND", (a, b)) if a and b else a or b
+
+
+def _names(features: list[dict[str, Any]] | None) -> list[str]:
+    return [feature["name"] for feature in features or []]
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise HopsworksError(
+            f"The query needs a whole number where it has {str(value)[:80]!r}.", ILLEGAL_QUERY
+        )
+    return value
+
+
+def _time(value: Any) -> int:
+    """A time in ms since 1970."""
+    if not 0 <= _whole(value) <= LATEST:
+        raise HopsworksError(f"{value} is no time in milliseconds since 1970.", ILLEGAL_QUERY)
+    return _whole(value)
+
+
+def _value(value: Any, type_: str, name: str) -> Value:
+    """What the SDK sent, always text, as a value of the column's type; raises HopsworksError if it
+    is none."""
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        if type_ == "boolean":
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if type_ in _INTEGERS:
+            number = decimal.Decimal(text)
+            is_whole = -(2**63) <= number < 2**63 and number == number.to_integral_value()
+            return int(number) if is_whole else float(number)
+        if type_ == "float":  # 0.1 must equal a stored 0.1, which has single precision
+            return ctypes.c_float(float(text)).value
+        if type_ == "double":
+            return float(text)
+        if type_.startswith("decimal"):
+            exact = decimal.Decimal(text)
+            if not exact.is_finite() or abs(exact.adjusted()) > MOST_DIGITS:
+                raise ValueError("no number, or one longer than any that is stored")
+            return exact
+        if type_ == "timestamp":
+            return _moment(text)
+        if type_ == "date":
+            moment = _moment(text)
+            return moment if moment.time() != datetime.time() else moment.date()
+    except (KeyError, ValueError, ArithmeticError) as error:
+        raise HopsworksError(
+            f"{text[:80]!r} is no {type_}, which {name!r} is compared with.", ILLEGAL_QUERY
+        ) from error
+    return text
+
+
+def _moment(text: str) -> datetime.datetime:
+    """A time as the SDK writes it: ISO text (UTC if it names no zone), or ms since 1970."""
+    if text.lstrip("-").isdigit():
+        return EPOCH + datetime.timedelta(milliseconds=int(text))
+    moment = datetime.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

@@ -1,0 +1,213 @@
+"""A Plan as SQL, built as a tree with SQLAlchemy: names are quoted and values escaped by it, never
+by hand."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import operator
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import UserDefinedType
+
+from local_hopsworks.offline.plan import (
+    EPOCH,
+    MOST_SECONDS,
+    Column,
+    Condition,
+    Filter,
+    Join,
+    Logic,
+    Plan,
+    Value,
+)
+
+ROWS = "rows"  # what present.py calls the table of a scan
+_Expression = sa.ColumnElement[Any]
+_DIALECT = DefaultDialect(
+    paramstyle="qmark", supports_native_boolean=True
+)  # other styles double per cent signs
+_COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
+    "EQUALS": operator.eq,
+    "NOT_EQUALS": operator.ne,
+    "LESS_THAN": operator.lt,
+    "LESS_THAN_OR_EQUAL": operator.le,
+    "GREATER_THAN": operator.gt,
+    "GREATER_THAN_OR_EQUAL": operator.ge,
+    "LIKE": lambda left, pattern: left.like(pattern),
+}
+
+
+def alias(table: int) -> str:
+    """The name under which run.py registers the table at this position of the plan."""
+    return f"fg{table}"
+
+
+def to_sql(plan: Plan) -> str:
+    """The SELECT statement of a plan, in DuckDB's dialect."""
+    source: sa.FromClause = sa.table(alias(0))
+    for join in plan.joins:
+        source = _Joined(source, join)
+    select = sa.select(
+        *(_expression(column).label(quoted_name(name, True)) for column, name in plan.columns)
+    )
+    select = select.select_from(source).order_by(
+        *(_expression(column).nulls_first() for column in plan.order)
+    )
+    if plan.condition:
+        select = select.where(_condition(plan.condition))
+    return str(
+        select.limit(plan.limit).compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})
+    )
+
+
+def to_scan(
+    columns: Sequence[tuple[Column, str]], bounds: Sequence[Filter], missing: Collection[str]
+) -> str:
+    """The SELECT statement, in DataFusion's dialect, of these columns of the table ROWS, by these
+    names, within the bounds. Columns that are missing are NULL."""
+
+    def of(column: Column) -> _Expression:
+        return sa.null() if column.name in missing else sa.column(quoted_name(column.name, True))
+
+    select = sa.select(
+        *(of(column).label(quoted_name(name, True)) for column, name in columns)
+    ).select_from(sa.table(ROWS))
+    for bound in bounds:
+        select = select.where(_COMPARISONS[bound.condition](of(bound.column), _bound(bound.value)))
+    return str(select.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def _bound(value: Value | tuple[Value, ...]) -> _Expression:
+    if isinstance(
+        value, datetime.datetime
+    ):  # as Delta has it; nanoseconds, which text would mean, end in 2262
+        microseconds = (value - EPOCH) // datetime.timedelta(microseconds=1)
+        return sa.func.arrow_cast(microseconds, "Timestamp(Microsecond, None)")
+    return (
+        sa.cast(sa.literal(value.isoformat()), sa.Date)
+        if isinstance(value, datetime.date)
+        else sa.literal(value)
+    )
+
+
+class _Joined(sa.Join):
+    """What stands left and the table of a Join. SQLAlchemy itself has neither RIGHT nor CROSS nor
+    ASOF."""
+
+    inherit_cache = False
+
+    def __init__(self, left: sa.FromClause, join: Join) -> None:
+        right: sa.FromClause = sa.table(alias(join.table))
+        if join.condition:
+            chosen = sa.select(sa.text("*")).select_from(right).where(_condition(join.condition))
+            right = chosen.subquery(alias(join.table))
+        for nested in join.joins:
+            right = _Joined(right, nested)
+        on = [_expression(left_key) == _expression(right_key) for left_key, right_key in join.on]
+        if join.event_times:
+            on.append(_event_time(join, 0) >= _event_time(join, 1))
+        super().__init__(left, right, sa.and_(sa.true(), *on))
+        self.onclause = self.onclause if on else None
+        self.keyword = ("ASOF " if join.event_times else "") + join.type.upper()
+
+
+@compiles(_Joined)
+def _compile_joined(joined: _Joined, compiler: SQLCompiler, **options: Any) -> str:
+    options |= {"asfrom": True, "from_linter": None}
+    text = f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN {compiler.process(joined.right, **options)}"
+    return (
+        text
+        if joined.onclause is None
+        else f"{text} ON {compiler.process(joined.onclause, **options)}"
+    )
+
+
+class _Reference(sa.ColumnElement[Any]):
+    """A column of a table, wherever that table stands: SQLAlchemy's own would add the table to FROM
+    once more."""
+
+    inherit_cache = False
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+
+
+@compiles(_Reference)
+def _compile_reference(reference: _Reference, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{alias(reference.column.table)}.{compiler.preparer.quote_identifier(reference.column.name)}"
+
+
+def _expression(column: Column) -> _Expression:
+    reference = _Reference(column)
+    return (
+        reference
+        if column.default is None
+        else sa.func.coalesce(reference, _literal(column.default))
+    )
+
+
+def _event_time(join: Join, side: int) -> _Expression:
+    assert join.event_times
+    types = {event_time.type for event_time in join.event_times}
+    comparable = len(types) == 1 and types <= {
+        "timestamp",
+        "date",
+    }  # a bigint may be in seconds or milliseconds
+    return (
+        _expression(join.event_times[side]) if comparable else _milliseconds(join.event_times[side])
+    )
+
+
+def _milliseconds(column: Column) -> _Expression:
+    """An event time of any type in ms since 1970."""
+    event_time = _expression(column)
+    if column.type in ("timestamp", "date"):
+        return sa.func.epoch_ms(event_time)
+    return sa.case((sa.func.abs(event_time) <= MOST_SECONDS, event_time * 1000), else_=event_time)
+
+
+def _condition(condition: Condition) -> _Expression:
+    if isinstance(condition, Logic):
+        join = sa.or_ if condition.operator == "OR" else sa.and_
+        return join(*(_condition(part) for part in condition.parts))
+    return _filter(condition)
+
+
+def _filter(filter_: Filter) -> _Expression:
+    left = _expression(filter_.column)
+    if isinstance(filter_.value, tuple):
+        return (
+            left.in_([_literal(value) for value in filter_.value]) if filter_.value else sa.false()
+        )
+    if filter_.value is None:
+        return left.is_not(None) if filter_.condition == "NOT_EQUALS" else left.is_(None)
+    return _COMPARISONS[filter_.condition](left, _literal(filter_.value))
+
+
+class _TimestampWithTimeZone(UserDefinedType[datetime.datetime]):
+    def get_col_spec(self, **options: Any) -> str:
+        return "TIMESTAMP WITH TIME ZONE"
+
+
+def _literal(value: Value) -> _Expression:
+    if isinstance(value, float):  # as text, so that infinity and NaN need no special case
+        return sa.cast(sa.literal(repr(value), sa.String), sa.Double)
+    if isinstance(value, datetime.datetime):
+        # Without a zone in the end (run.py works in UTC): DuckDB compares it as it is with a column
+        # that has none, and with one that has. So it reaches the files' statistics, and a narrow
+        # window reads only the files it lies in
+        return sa.cast(
+            sa.cast(sa.literal(value.isoformat(), sa.String), _TimestampWithTimeZone), sa.TIMESTAMP
+        )
+    if isinstance(value, datetime.date):
+        return sa.cast(sa.literal(value.isoformat(), sa.String), sa.Date)
+    if isinstance(value, decimal.Decimal):  # never with an exponent, which would make it a float
+        return sa.literal_column(format(value, "f"))
+    return sa.literal(value)

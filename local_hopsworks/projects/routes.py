@@ -1,0 +1,122 @@
+"""Login: projects, the credentials of the query service, and the cluster variables that the SDK
+asks for."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks import unfinished
+from local_hopsworks.datasets import routes as datasets
+from local_hopsworks.errors import (
+    FEATURE_STORE_NOT_FOUND,
+    PROJECT_NOT_FOUND,
+    VARIABLE_NOT_FOUND,
+    NotFound,
+)
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, now
+from local_hopsworks.metadata import projects
+from local_hopsworks.security import DOMAIN
+from local_hopsworks.store import Store
+
+routes = Routes()
+SPOKEN_VERSION = "5.2.1"  # of Hopsworks; the SDK warns its user when its own major.minor differs
+
+
+def create_project(db: sa.Connection, store: Store, name: str) -> None:
+    """The project `name` with its datasets; nothing changes if it is there."""
+    store.create_project(name)
+    if db.execute(projects.select().where(projects.c.name == name)).one_or_none() is None:
+        db.execute(projects.insert().values(name=name, created=now()))
+
+
+@routes.add("GET", "/project/getProjectInfo/{name}")
+def project_info(call: Call) -> Answer:
+    row = call.db.execute(
+        projects.select().where(projects.c.name == call.path["name"])
+    ).one_or_none()
+    if row is None:
+        names = ", ".join(call.db.scalars(sa.select(projects.c.name)))
+        raise NotFound(
+            f"There is no project {call.path['name'][:80]!r} here, but {names}.", PROJECT_NOT_FOUND
+        )
+    return {
+        "projectId": row.id,
+        "projectName": row.name,
+        "owner": USER["email"],
+        "description": "A project of the embedded Hopsworks",
+        "created": row.created,
+    }
+
+
+@routes.add("GET", "/project")
+def all_projects(call: Call) -> Answer:
+    # The SDK keeps its certificates in a folder named after the user, and deletes them there when
+    # it exits: with one name for all, the first process to end would take the certificates of the
+    # others away.
+    user = {**USER, "username": f"local{secrets.token_hex(4)}"}
+    # A program that logs in may be the one that was killed before, started again
+    datasets.forget_broken_uploads(call.service)
+    unfinished.settle(call.store, call.service.metadata, call.service.clients.is_connected)
+    rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
+    return [
+        {
+            "project": {"id": row.id, "name": row.name, "owner": USER},
+            "user": user,
+            "teamRole": "Data owner",
+        }
+        for row in rows
+    ]
+
+
+@routes.add("GET", "/project/{project}/credentials")
+def credentials(call: Call) -> Answer:
+    return {**call.service.security.credentials(), "projectName": call.project.name}
+
+
+@routes.add("GET", "/project/{project}/featurestores/{name}")
+def feature_store(call: Call) -> Answer:
+    project = call.project
+    if call.path["name"] not in (feature_store_name(project), str(project.id)):
+        raise NotFound(
+            f"The feature store of this project is {feature_store_name(project)}.",
+            FEATURE_STORE_NOT_FOUND,
+        )
+    return {
+        "featurestoreId": project.id,
+        "featurestoreName": feature_store_name(project),
+        "created": project.created,
+        "projectName": project.name,
+        "projectId": project.id,
+        "offlineFeaturestoreName": feature_store_name(project),
+        "onlineEnabled": False,
+    }
+
+
+def feature_store_name(project: sa.Row[Any]) -> str:
+    return f"{project.name}_featurestore"
+
+
+@routes.add("GET", "/variables/versions")
+def versions(call: Call) -> Answer:
+    return [{"software": "hopsworks", "version": SPOKEN_VERSION}]
+
+
+@routes.add("GET", "/variables/{name}")
+def variable(call: Call) -> Answer:
+    known: dict[str, Callable[[], str]] = {
+        "enable_flyingduck": lambda: "true",
+        "enable_data_science_profile": lambda: "false",
+        "service_discovery_domain": lambda: DOMAIN,
+        "upload_policy": lambda: "enabled",
+        # The SDK appends ":5005"; after a slash that is a path, so the port before it counts.
+        "loadbalancer_external_domain_feature_query": lambda: f"{call.service.query_service()}/",
+    }
+    if call.path["name"] not in known:
+        raise NotFound(f"There is no variable {call.path['name'][:80]!r}.", VARIABLE_NOT_FOUND)
+    if call.path["name"] == "upload_policy":
+        datasets.announce_overwrite(call.client)
+    return {"successMessage": known[call.path["name"]]()}

@@ -1,0 +1,104 @@
+"""Secrets of the user: stored encrypted with the store's own key, shown to nobody but the holder of
+the API key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import (
+    SECRET_EXISTS,
+    SECRET_NOT_FOUND,
+    HopsworksError,
+    NotEmbedded,
+    NotFound,
+)
+from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
+from local_hopsworks.metadata import projects, secrets
+
+routes = Routes()
+PATH = "/users/secrets"
+LONGEST_NAME, LONGEST_VALUE = 200, 9000  # characters, as in Hopsworks
+_VISIBILITIES = ("PRIVATE", "PROJECT")
+
+
+def documents(call: Call) -> list[dict[str, Any]]:
+    """All secrets without their values, as Hopsworks lists them."""
+    return [_document(row) for row in call.db.execute(secrets.select().order_by(secrets.c.name))]
+
+
+def _document(row: sa.Row[Any]) -> dict[str, Any]:
+    return {"name": row.name, "owner": USER["username"], **row.document}
+
+
+def _find(call: Call, name: str) -> sa.Row[Any]:
+    row = call.db.execute(secrets.select().where(secrets.c.name == name)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no secret {name[:80]!r}.", SECRET_NOT_FOUND)
+    return row
+
+
+def _with_value(call: Call, row: sa.Row[Any]) -> Answer:
+    return items([{**_document(row), "secret": call.service.security.decrypt(row.value)}])
+
+
+@routes.add("POST", PATH)
+def create(call: Call) -> Answer:
+    body = call.document
+    name, value, visibility = (
+        body.get("name"),
+        body.get("secret"),
+        body.get("visibility") or "PRIVATE",
+    )
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or "/" in name:
+        raise HopsworksError(f"A secret's name is 1 to {LONGEST_NAME} characters without a slash.")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_VALUE:
+        raise HopsworksError(
+            f"The value of the secret {name!r} must be 1 to {LONGEST_VALUE} characters long."
+        )
+    if visibility not in _VISIBILITIES:
+        raise NotEmbedded(f"a secret of visibility {str(visibility)[:40]!r}")
+    scope = body.get("scope") if visibility == "PROJECT" else None
+    if (
+        visibility == "PROJECT"
+        and call.db.scalar(sa.select(projects.c.id).where(projects.c.id == scope)) is None
+    ):
+        raise HopsworksError(
+            f"There is no project with id {str(scope)[:40]} to share the secret {name!r} with."
+        )
+    kept = {"visibility": visibility, "scope": scope, "addedOn": now()}
+    try:
+        encrypted = call.service.security.encrypt(value)
+        call.db.execute(secrets.insert().values(name=name, value=encrypted, document=kept))
+    except sa.exc.IntegrityError as error:
+        raise HopsworksError(
+            f"The secret {name!r} exists already; delete it first.", SECRET_EXISTS, 409
+        ) from error
+    return {"successMessage": "Added new secret"}
+
+
+@routes.add("GET", PATH)
+def get_all(call: Call) -> Answer:
+    return items(documents(call))
+
+
+@routes.add("GET", PATH + "/shared", options=["name", "owner"])
+def get_shared(call: Call) -> Answer:
+    """A secret that its owner shares with a project; here all are of one owner."""
+    name, owner = call.option("name") or "", call.option("owner")
+    row = _find(call, name)
+    if owner not in (USER["username"], USER["email"]) or row.document["visibility"] != "PROJECT":
+        raise NotFound(f"{str(owner)[:80]} shares no secret {name[:80]!r}.", SECRET_NOT_FOUND)
+    return _with_value(call, row)
+
+
+@routes.add("GET", PATH + "/{name}")
+def get(call: Call) -> Answer:
+    return _with_value(call, _find(call, call.path["name"]))
+
+
+@routes.add("DELETE", PATH + "/{name}")
+def delete(call: Call) -> Answer:
+    call.db.execute(secrets.delete().where(secrets.c.id == _find(call, call.path["name"]).id))
+    return None
