@@ -9,11 +9,8 @@ was killed, without a heartbeat.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -25,12 +22,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local_hopsworks import processes
 from local_hopsworks.metadata import Metadata, executions
 from local_hopsworks.store import Store
 
 _log = logging.getLogger("local_hopsworks")
 POLL_SECONDS = 0.25
-GRACE_SECONDS = 5  # from SIGTERM to SIGKILL
 # states and final statuses of executions, as in Hopsworks
 UNDER_WAY = ("INITIALIZING", "RUNNING")
 LOST = {"state": "FRAMEWORK_FAILURE", "finalStatus": "FAILED", "progress": 1.0}
@@ -70,7 +67,7 @@ class Runner:
                 return
         with self._metadata.transaction(write=True) as db:
             for row in self.lost(db):
-                _end_orphan(row.document.get("process"))
+                processes.end_orphan(row.document.get("process"))
                 _update(db, row, LOST)
 
     def lost(self, db: sa.Connection) -> list[sa.Row[Any]]:
@@ -110,7 +107,7 @@ class Runner:
         atexit.unregister(self.stop)
         self._stopping.set()
         for thread in list(self._threads):
-            thread.join(GRACE_SECONDS + 2)
+            thread.join(processes.GRACE_SECONDS + 2)
 
     def _run(self, task: Task) -> None:
         started, folder = time.monotonic(), self._store.new_draft()
@@ -119,11 +116,10 @@ class Runner:
                 folder.mkdir()
                 for file in task.files:
                     shutil.copy2(file, folder / file.name)
-                child = subprocess.Popen(
-                    [sys.executable, str(task.script), *task.arguments],
-                    cwd=folder, env=task.environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
-                    start_new_session=True,
-                )  # fmt: skip
+                command = [sys.executable, str(task.script), *task.arguments]
+                child = processes.start(
+                    command, folder, task.environment, stdout=stdout, stderr=stderr
+                )
             except OSError as error:
                 stderr.write(f"The job could not be started: {error}.\n".encode())
                 self._record(
@@ -131,10 +127,9 @@ class Runner:
                 )
                 self._store.remove(folder)
                 return
-            self._record(task.id, state="RUNNING", process=[child.pid, _started_at(child.pid)])
+            self._record(task.id, state="RUNNING", process=processes.identity(child.pid))
             killed = self._wait(task.id, child)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)  # whatever it left running ends with it
+            processes.end_group(child)  # whatever it left running ends with it
         self._store.remove(folder)
         status = (
             ("KILLED", "KILLED")
@@ -157,12 +152,7 @@ class Runner:
             except subprocess.TimeoutExpired:
                 if self._stopping.is_set() or self._must_stop(execution):
                     break
-        os.killpg(child.pid, signal.SIGTERM)
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        processes.end(child)
         return True
 
     def _must_stop(self, execution: int) -> bool:
@@ -180,21 +170,3 @@ class Runner:
 def _update(db: sa.Connection, row: sa.Row[Any], changes: dict[str, Any]) -> None:
     document = {**row.document, **changes}
     db.execute(executions.update().where(executions.c.id == row.id).values(document=document))
-
-
-def _started_at(process: int) -> str:
-    """When a process was started, as text; empty if there is none. With its number that names it
-    for good."""
-    try:
-        found = subprocess.run(
-            ["ps", "-o", "lstart=", "-p", str(process)], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return found.stdout.strip()
-
-
-def _end_orphan(process: list[Any] | None) -> None:
-    if process and process[1] and _started_at(process[0]) == process[1]:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process[0], signal.SIGKILL)
