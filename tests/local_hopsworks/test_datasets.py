@@ -276,9 +276,10 @@ def client(server):
             session.headers["Authorization"] = f"ApiKey {server.api_key}"
             session.verify = str(server.store.security / "ca.pem")
             address = f"{server.address}/hopsworks-api/api"
-            ask = lambda method, path, **options: session.request(
-                method, address + path, timeout=30, **options
-            )
+
+            def ask(method, path, **options):
+                return session.request(method, address + path, timeout=30, **options)
+
             assert ask("GET", "/project").ok
             return ask
 
