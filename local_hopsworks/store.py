@@ -9,6 +9,7 @@
   featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see query/archive.py
                                          (.cleared beside it: its rows until an overwrite has
                                          written the new ones)
+  online/{project}.db                    online feature groups, SQLite; see online/store.py
   servers/{id}/                          one running server: its lock, held as long as it lives, and its drafts
   aside/                                 what was taken out of the way because it is in doubt; nothing deletes it
 """
@@ -170,6 +171,10 @@ class Store:
             / checked_project(project)
             / f"{checked_name(name, 'feature group')}_{version}_{identifier}"
         )
+
+    def online(self, project: str) -> Path:
+        """The online store of a project; see online/store.py."""
+        return self.home / "online" / f"{checked_project(project)}.db"
 
     def dataset(self, project: str, name: str) -> Path:
         """The file or folder that `name` (`Resources/x` or `/Projects/{project}/Resources/x`) means

@@ -1,0 +1,151 @@
+"""The online store of one project: a SQLite file in WAL mode, `.hopsworks/online/{project}.db`.
+
+Every server of the store, its Kafka endpoint (a process of its own) and `local_hopsworks check`
+open the same file. A reader never waits for a writer; writers wait for each other.
+
+    store = OnlineStore(file)
+    with store.transaction(write=False) as db:          # one state of all tables
+        table = store.find(db, group_id)                # None: the group is not online
+        rows = tables.look_up(db, table, ["id", "price"], [(1,), (2,)])
+
+Connections are kept and given to one thread at a time; `close` closes them. A commit is on disk
+when it returns (`synchronous=FULL`), for what the endpoint has acknowledged must survive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local_hopsworks.online import tables
+from local_hopsworks.online.tables import Table
+from local_hopsworks.store import StoreError
+
+if TYPE_CHECKING:
+    from local_hopsworks.http.routing import Service
+
+BUSY_SECONDS = 30
+_SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS feature_groups (
+        id INTEGER PRIMARY KEY,  -- as in the metadata
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        description TEXT NOT NULL  -- see tables.to_json
+    )""",
+    "CREATE INDEX IF NOT EXISTS feature_groups_by_name ON feature_groups (name, version)",
+    "CREATE INDEX IF NOT EXISTS feature_groups_by_topic ON feature_groups (topic)",
+)
+
+
+class OnlineStores:
+    """The online stores of one server, by project: `call.service.part(OnlineStores)`."""
+
+    def __init__(self, service: Service) -> None:
+        self._store = service.store
+        self._opened: dict[str, OnlineStore] = {}
+        self._lock = threading.Lock()
+
+    def of(self, project: str) -> OnlineStore:
+        """The online store of a project, made if it is missing."""
+        with self._lock:
+            if project not in self._opened:
+                self._opened[project] = OnlineStore(self._store.online(project))
+            return self._opened[project]
+
+    def stop(self) -> None:
+        """Close them; the server calls this when it stops."""
+        with self._lock:
+            for store in self._opened.values():
+                store.close()
+            self._opened.clear()
+
+
+class OnlineStore:
+    """The database in `file`; made if it is missing."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.transaction(write=True) as db:
+                for statement in _SCHEMA:
+                    db.execute(statement)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"The online store in {file} cannot be used: {error}.") from error
+
+    @contextlib.contextmanager
+    def transaction(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+        """A connection whose changes are all kept at the end, or, if an error escapes, none.
+
+        A writing one has the write lock from its start. Raises sqlite3.Error.
+        """
+        db = self._connection()
+        try:
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            db.close()  # which undoes what is not committed
+            raise
+        self._idle.put(db)
+
+    def find(self, db: sqlite3.Connection, group_id: int) -> Table | None:
+        """The table of a feature group; None if it is not online."""
+        query = "SELECT description FROM feature_groups WHERE id = ?"
+        found = db.execute(query, (group_id,)).fetchone()
+        return tables.from_json(group_id, found[0]) if found else None
+
+    def find_version(self, db: sqlite3.Connection, name: str, version: int) -> Table | None:
+        """The table of a feature group by its name and version; None if it is not online."""
+        query = "SELECT max(id) FROM feature_groups WHERE name = ? AND version = ?"
+        (group_id,) = db.execute(query, (name, version)).fetchone()
+        return None if group_id is None else self.find(db, group_id)
+
+    def all(self, db: sqlite3.Connection) -> list[Table]:
+        """The tables of all online feature groups."""
+        rows = db.execute("SELECT id, description FROM feature_groups ORDER BY id").fetchall()
+        return [tables.from_json(group_id, description) for group_id, description in rows]
+
+    def create(self, db: sqlite3.Connection, table: Table) -> None:
+        """Make the table of a feature group, empty."""
+        tables.create(db, table)
+        self._describe(db, table)
+
+    def alter(self, db: sqlite3.Connection, table: Table) -> None:
+        """Take over what changed of a feature group: appended features, the time to live."""
+        tables.append_columns(db, table)
+        self._describe(db, table)
+
+    def drop(self, db: sqlite3.Connection, group_id: int) -> None:
+        """Remove the table of a feature group, if it has one."""
+        table = self.find(db, group_id)
+        if table is not None:
+            tables.drop(db, table)
+            db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._idle.get_nowait().close()
+
+    def _describe(self, db: sqlite3.Connection, table: Table) -> None:
+        values = (table.group_id, table.name, table.version, table.topic, tables.to_json(table))
+        db.execute("INSERT OR REPLACE INTO feature_groups VALUES (?, ?, ?, ?, ?)", values)
+
+    def _connection(self) -> sqlite3.Connection:
+        with contextlib.suppress(queue.Empty):
+            return self._idle.get_nowait()
+        db = sqlite3.connect(
+            self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        return db
