@@ -12,37 +12,17 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import stat
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import sqlalchemy as sa
-
-from local_hopsworks import metadata, unfinished
-from local_hopsworks.errors import HopsworksError
-from local_hopsworks.jobs.runner import Runner
+from local_hopsworks import unfinished
+from local_hopsworks.faults import Fault
+from local_hopsworks.http.services import discovered
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.offline import delta_log
-from local_hopsworks.security import Security
-from local_hopsworks.store import FORMATS, Store, StoreError, cleared
+from local_hopsworks.store import FORMATS, Store, StoreError
 
 YOUNG_SECONDS = 3600  # what nobody claims, but was changed less than this ago, may be under way
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`what` is wrong and where; `remedy` is what `repair` does, or without one what the reader can
-    do."""
-
-    what: str
-    remedy: str
-    repair: Callable[[], object] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.what} {'With --repair: ' if self.repair else ''}{self.remedy}"
 
 
 def check(home: Path, *, repair: bool = False) -> tuple[list[str], list[Fault]]:
@@ -82,7 +62,11 @@ def _faults(home: Path, opened: contextlib.ExitStack) -> list[Fault]:
         opened.callback(store.close)
         kept = Metadata(store.metadata_file)
         opened.callback(kept.close)
-        return found + [fault for look in _LOOKS for fault in look(store, kept)]
+        found += _broken_off(store, kept)
+        for service in discovered():
+            if service.check is not None:
+                found += service.check(store, kept)
+        return found
     except StoreError as error:
         return [Fault(str(error), "Nothing further was checked.")]
 
@@ -147,13 +131,9 @@ def _database(file: Path) -> Iterator[Fault]:
 def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
     with kept.transaction(write=False) as db:
         notes = unfinished.broken(db, store)
-        lost = Runner(store, kept).lost(db)
     for note in notes:
         what = f"A server was killed in the middle of this write: {note.action} {note.path}."
         yield Fault(what, "it is finished or undone.", partial(unfinished.settle, store, kept))
-    for row in lost:
-        what = f"The execution {row.id} of a job is marked as {row.document['state']}, but its server was killed."
-        yield Fault(what, "it is marked as failed.", Runner(store, kept).recover)
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
         if drafts:
@@ -161,133 +141,3 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
             yield Fault(
                 what, "they are deleted; nothing refers to them.", partial(store.sweep, folder)
             )
-
-
-# ----------------------------------------------------------------------------------------------------
-# feature groups
-
-
-def _feature_groups(store: Store, kept: Metadata) -> Iterator[Fault]:
-    folders = set(store.tables())  # before the rows: a folder is made after its row
-    with kept.transaction(write=False) as db:
-        groups = {
-            store.feature_group(row.project, row.name, row.version, row.id): row
-            for row in _all(db, "feature_groups")
-        }
-        claimed = _claimed(store, db)
-    for table in sorted(folders - set(groups) - {cleared(table) for table in groups} - claimed):
-        what = f"{table} is the table of no feature group."
-        yield Fault(what, "it is moved aside.", partial(store.put_aside, table))
-    for table, row in groups.items():
-        name = f"Feature group {row.name} version {row.version}"
-        if cleared(table) in folders and table not in claimed:
-            what = f"{name} was being overwritten, and nobody goes on with it."
-            yield Fault(what, "its earlier rows come back, unless the new ones are complete.", partial(
-                unfinished.settle_overwrite, store, table))  # fmt: skip
-        elif table not in folders and cleared(table) not in folders and row.document.get("written"):
-            yield Fault(
-                f"{name} has lost its table {table}.",
-                "Put back a copy, or delete the feature group.",
-            )
-        elif table in folders:
-            yield from _table(store, name, table)
-
-
-def _table(store: Store, name: str, table: Path) -> Iterator[Fault]:
-    for problem in delta_log.problems(table):
-        repair: Callable[[], object] | None = None
-        if problem.aside is not None:
-            repair = partial(store.put_aside, problem.aside)
-        elif problem.forget:
-            repair = partial(delta_log.forget_missing, table)
-        yield Fault(f"{name}: {problem.what}", problem.remedy, repair)
-
-
-# ------------------------------------------------------------------------------- models, training
-# data, everything else
-
-
-def _models(store: Store, kept: Metadata) -> Iterator[Fault]:
-    folders = set(
-        store.model_versions()
-    )  # before the rows: a version is registered after its files are there
-    with kept.transaction(write=False) as db:
-        models = {
-            store.model(row.project, row.name, row.version): row for row in _all(db, "models")
-        }
-        claimed = _claimed(store, db)
-    for folder in sorted(folders - set(models) - claimed):
-        if _is_old(folder):
-            what = f"{folder} is a model's version that was never registered."
-            yield Fault(what, "it is moved aside.", partial(store.put_aside, folder))
-    for folder, row in models.items():
-        if not folder.is_dir():
-            what = f"Model {row.name} version {row.version} has lost its files in {folder}."
-            yield Fault(what, "Put back a copy, or delete the version with model.delete().")
-
-
-def _training_data(store: Store, kept: Metadata) -> Iterator[Fault]:
-    with kept.transaction(write=False) as db:
-        rows = _all(db, "training_datasets")
-        claimed = _claimed(store, db)
-    for row in rows:
-        if row.document.get("trainingDatasetType") != "HOPSFS_TRAINING_DATASET" or row.document.get(
-            "withoutFiles"
-        ):
-            continue
-        folder = store.dataset(row.project, row.document["location"])
-        if not folder.exists() and folder not in claimed:
-            what = (
-                f"The training dataset {row.name} version {row.version} has no files in {folder}."
-            )
-            yield Fault(what, f"feature_view.recreate_training_dataset({row.version}) writes them.")
-
-
-def _secrets(store: Store, kept: Metadata) -> Iterator[Fault]:
-    with kept.transaction(write=False) as db:
-        rows = db.execute(metadata.secrets.select()).all()
-    if rows and store.security.is_dir():
-        security = Security(store.security, store.new_draft)
-        for row in rows:
-            try:
-                security.decrypt(row.value)
-            except HopsworksError:
-                what = f"The secret {row.name!r} was encrypted with another key than that in {store.security}."
-                yield Fault(
-                    what, "Put back the file secrets_key, or delete the secret and create it anew."
-                )
-
-
-def _projects(store: Store, kept: Metadata) -> Iterator[Fault]:
-    with kept.transaction(write=False) as db:
-        names = db.scalars(sa.select(metadata.projects.c.name)).all()
-    for name in names:
-        if missing := [folder.name for folder in store.datasets(name) if not folder.is_dir()]:
-            what = f"The project {name} lacks its folders {', '.join(missing)} in {store.project(name)}."
-            yield Fault(what, "they are made anew, empty.", partial(store.create_project, name))
-
-
-_LOOKS = (_broken_off, _projects, _feature_groups, _models, _training_data, _secrets)
-
-
-def _all(db: sa.Connection, table: str) -> list[sa.Row[Any]]:
-    """The rows of a table of things, each with the name of its project."""
-    things, projects = metadata.tables[table], metadata.projects
-    joined = things.join(metadata.feature_views) if things is metadata.training_datasets else things
-    parent = metadata.feature_views if things is metadata.training_datasets else things
-    joined = joined.join(projects, parent.c.parent_id == projects.c.id)
-    return list(db.execute(sa.select(things, projects.c.name.label("project")).select_from(joined)))
-
-
-def _claimed(store: Store, db: sa.Connection) -> set[Path]:
-    """What somebody has noted to be under way: no fault, or one that is named already."""
-    return {store.home / path for path in db.scalars(sa.select(metadata.unfinished.c.path))}
-
-
-def _is_old(path: Path) -> bool:
-    """Whether nothing in it was changed lately."""
-    newest = 0.0
-    for each in [path, *path.rglob("*")]:
-        with contextlib.suppress(FileNotFoundError):
-            newest = max(newest, each.stat(follow_symlinks=False).st_mtime)
-    return newest < time.time() - YOUNG_SECONDS

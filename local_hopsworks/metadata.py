@@ -1,15 +1,19 @@
-"""The metadata tables (SQLite through SQLAlchemy): what exists; the bytes lie in dataset storage
+"""The metadata of one store (SQLite through SQLAlchemy): what exists. The bytes lie in dataset storage
 and the Delta tables.
 
+Each service declares its tables in its module `tables.py`, with the helpers here; no list names them.
 Columns are what this server searches by; `document` is the rest of the object as the SDK sent it.
-One transaction per
-request: a reading one sees one state, a writing one takes SQLite's write lock at its start, so two
-processes that create the next version of something wait for each other.
+
+One transaction per request: a reading one sees one state, a writing one takes SQLite's write lock at
+its start, so two processes that create the next version of something wait for each other.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,127 +27,62 @@ BUSY_SECONDS = 30
 _tables = sa.MetaData()
 
 
-def _versioned(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
-    """A table of things with a name and a version; ids are never reused (AUTOINCREMENT)."""
-    return sa.Table(
+def table(name: str, *columns: Column[Any]) -> sa.Table:
+    """A table of things with ids, which are never reused (AUTOINCREMENT)."""
+    identifier = Column("id", Integer, primary_key=True)
+    return sa.Table(name, _tables, identifier, *columns, sqlite_autoincrement=True)
+
+
+def versioned_table(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
+    """A table of things with a name and a version that belong to a row of the table `parent`, and
+    end with it."""
+    owner = ForeignKey(f"{parent}.id", ondelete="CASCADE")
+    made = table(
         name,
-        _tables,
-        Column("id", Integer, primary_key=True),
-        Column(
-            "parent_id", Integer, ForeignKey(f"{parent}.id", ondelete="CASCADE"), nullable=False
-        ),
+        Column("parent_id", Integer, owner, nullable=False),
         Column("name", String, nullable=False),
         Column("version", Integer, nullable=False),
         Column("document", sa.JSON, nullable=False),
         *columns,
-        UniqueConstraint("parent_id", "name", "version"),
-        sqlite_autoincrement=True,
     )
+    made.append_constraint(UniqueConstraint("parent_id", "name", "version"))
+    return made
 
 
-def _below(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
-    """A table of things that belong to one thing and end with it; ids are never reused."""
-    return sa.Table(
+def child_table(name: str, parent: str, *columns: Column[Any]) -> sa.Table:
+    """A table of things that belong to a row of the table `parent`, and end with it."""
+    owner = ForeignKey(f"{parent}.id", ondelete="CASCADE")
+    return table(
         name,
-        _tables,
-        Column("id", Integer, primary_key=True),
-        Column(
-            "parent_id",
-            Integer,
-            ForeignKey(f"{parent}.id", ondelete="CASCADE"),
-            nullable=False,
-            index=True,
-        ),
+        Column("parent_id", Integer, owner, nullable=False, index=True),
         Column("document", sa.JSON, nullable=False),
         *columns,
-        sqlite_autoincrement=True,
     )
 
 
-projects = sa.Table(
-    "projects",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("name", String, unique=True, nullable=False),
-    Column("created", String, nullable=False),
-    sqlite_autoincrement=True,
-)
-feature_groups = _versioned("feature_groups", "projects")
-feature_views = _versioned("feature_views", "projects")
-training_datasets = _versioned("training_datasets", "feature_views")
-transformation_functions = _versioned("transformation_functions", "projects")
-# The uid reaches clients as the model's id: unique over all stores, because the SDK caches
-# downloads on disk by it.
-models = _versioned("models", "projects", Column("uid", String, unique=True, nullable=False))
-jobs = _versioned("jobs", "projects")
+def attached_table(name: str, *columns: Column[Any]) -> sa.Table:
+    """A table of named facts that hang on a thing of any kind. Its column `owner` says on which,
+    such as feature_groups/3; see `forget()`."""
+    key = [Column(column, String, primary_key=True) for column in ("owner", "name")]
+    return sa.Table(name, _tables, *key, *columns)
 
-# The runner is the server that has the execution's process; see runner.py.
-executions = _below("executions", "jobs", Column("runner", String, nullable=False))
-# `due` is the next time to run the job, in ms since 1970; NULL while it is paused or when it is
-# over.
-job_schedules = _below("job_schedules", "jobs", Column("due", Integer, nullable=True, index=True))
-expectation_suites = _below("expectation_suites", "feature_groups")
-expectations = _below("expectations", "expectation_suites")
-validation_reports = _below("validation_reports", "feature_groups")
-# One expectation's outcome in a report; the history of an expectation is asked for by its id.
-validation_results = _below(
-    "validation_results",
-    "validation_reports",
-    Column("expectation_id", Integer, nullable=True, index=True),
-)
-secrets = sa.Table(
-    "secrets",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("name", String, unique=True, nullable=False),
-    Column("value", String, nullable=False),  # encrypted; see security.py
-    Column("document", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
-)
 
-# What hangs on a thing of any kind; `owner` is e.g. "feature_groups/3".
-tags = sa.Table(
-    "tags",
-    _tables,
-    Column("owner", String, primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("value", String, nullable=False),  # JSON text, as the SDK sends and expects it
-)
-keywords = sa.Table(
-    "keywords",
-    _tables,
-    Column("owner", String, primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("created", String, nullable=False),
-)
-statistics = sa.Table(
-    "statistics",
-    _tables,
-    Column("id", Integer, primary_key=True),
-    Column("owner", String, nullable=False, index=True),
-    Column("document", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
-)
 # Writes that take more than one transaction or one rename; see unfinished.py.
-unfinished = sa.Table(
+unfinished = table(
     "unfinished",
-    _tables,
-    Column("id", Integer, primary_key=True),
     Column("server", String, nullable=False),
     Column("client", String, nullable=False),
     Column("action", String, nullable=False),
     Column("path", String, nullable=False),  # inside the store
     Column("document", sa.JSON, nullable=False),
-    sqlite_autoincrement=True,
 )
-
-tables = _tables.tables  # by name
 
 
 class Metadata:
     """The database of one store."""
 
     def __init__(self, file: Path) -> None:
+        _import_tables()
         self._engine = sa.create_engine(
             f"sqlite:///{file}",
             pool_size=8,
@@ -166,13 +105,22 @@ class Metadata:
             yield db
 
     def close(self) -> None:
+        """Close all connections."""
         self._engine.dispose()
 
 
+def _import_tables() -> None:
+    """Import every service's `tables.py`, so that no table is missing in a new database."""
+    folder = Path(__file__).parent
+    for module in pkgutil.iter_modules([str(folder)]):
+        name = f"local_hopsworks.{module.name}.tables"
+        if module.ispkg and importlib.util.find_spec(name):
+            importlib.import_module(name)
+
+
 def _configure(connection: Any, _record: object) -> None:
-    connection.isolation_level = (
-        None  # the driver must not begin transactions of its own; see _begin
-    )
+    # the driver must not begin transactions of its own; see _begin
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
@@ -213,12 +161,9 @@ def insert_version(
 
 
 def forget(db: sa.Connection, owner: str) -> None:
-    """Remove the tags, keywords and statistics of `owner` and of everything below it."""
-    for table in (tags, keywords, statistics):
-        db.execute(
-            table.delete().where(
-                sa.or_(
-                    table.c.owner == owner, table.c.owner.startswith(f"{owner}/", autoescape=True)
-                )
-            )
-        )
+    """Remove what hangs on `owner` (its tags, keywords, statistics) and on everything below it."""
+    for attached in _tables.tables.values():
+        column = attached.c.get("owner")
+        if column is not None:
+            below = column.startswith(f"{owner}/", autoescape=True)
+            db.execute(attached.delete().where(sa.or_(column == owner, below)))

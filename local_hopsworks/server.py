@@ -12,26 +12,20 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 
 from local_hopsworks import unfinished
-from local_hopsworks.feature_store import queries, training_datasets
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.clients import Clients
-from local_hopsworks.http.routing import Service
-from local_hopsworks.jobs import schedules as job_schedules
-from local_hopsworks.jobs.runner import Runner
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.services import discovered
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.offline.compaction import Writers
 from local_hopsworks.pages.pages import token
 from local_hopsworks.projects.routes import create_project
 from local_hopsworks.security import LOOPBACK, Security
 from local_hopsworks.store import DEFAULT_PROJECT, Store, StoreError, checked_project, default_home
-
-if TYPE_CHECKING:
-    from local_hopsworks.offline.service import QueryService
 
 START_SECONDS = 30
 # The query service has the odd port after an even one. Systems give higher ones to outgoing
@@ -82,22 +76,19 @@ class Server:
             create_project(db, self.store, self.project)
         self._socket = self._listen(port)
         self.port: int = self._socket.getsockname()[1]
-        self._runner = Runner(self.store, self._metadata)
-        self._service = Service(
+        self._services = discovered()
+        self._hopsworks = Hopsworks(
             self.store,
             self._metadata,
             self._security,
-            self.address,
-            self._environment,
-            self._query_service_address,
-            self._runner,
+            host,
+            self.port,
+            self.project,
+            {name: value for each in self._services for name, value in each.variables.items()},
             Clients(self._connections),
-            Writers(),
         )
-        self._query_service: QueryService | None = None
-        self._query_service_lock = threading.Lock()
         config = uvicorn.Config(
-            create_app(self._service),
+            create_app(self._hopsworks, self._services),
             ssl_certfile=str(self._security.file("server.pem")),
             ssl_keyfile=str(self._security.file("server.key")),
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -139,65 +130,26 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"https://{self.host}:{self.port}"
+        """Where it is reached: https://127.0.0.1:port."""
+        return self._hopsworks.address
 
     @property
     def api_key(self) -> str:
+        """The store's API key."""
         return self._security.api_key
 
     @property
     def page(self) -> str:
         """The address of the overview page, with the token that lets a browser in."""
-        return f"{self.address}/p/?token={token(self._service)}"
+        return f"{self.address}/p/?token={token(self._hopsworks)}"
 
     @property
     def environment(self) -> dict[str, str]:
         """The SDK's own environment variables; with them a plain `hopsworks.login()` comes here."""
-        return self._environment(self.project)
-
-    def _environment(self, project: str) -> dict[str, str]:
-        return {
-            "HOPSWORKS_HOST": self.host,
-            "HOPSWORKS_PORT": str(self.port),
-            "HOPSWORKS_PROJECT": project,
-            "HOPSWORKS_API_KEY": self.api_key,
-        }
-
-    def _query_service_address(self) -> str:
-        """host:port of the query service, started when a client first asks: who only downloads
-        never pays for it."""
-        with self._query_service_lock:
-            if self._query_service is None:
-                from local_hopsworks.offline.service import QueryService
-
-                self._query_service = QueryService(
-                    self.host,
-                    self._query_service_port(),
-                    self._security,
-                    lambda ticket: queries.plan_ticket(self._service, ticket),
-                    lambda path: self.store.dataset(self.project, path),
-                    lambda ticket, view, view_version, version: (
-                        training_datasets.materialise_ticket(
-                            self._service, ticket, view, view_version, version
-                        )
-                    ),
-                )
-                atexit.register(self._query_service.close)
-        return f"{self.host}:{self._query_service.port}"
-
-    def _query_service_port(self) -> int:
-        """The port after ours, where a client of before a restart looks for it; 0, any, if that is
-        taken."""
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port + 1))
-                probe.listen()
-            except (OSError, OverflowError):
-                return 0
-        return self.port + 1
+        return self._hopsworks.environment(self.project)
 
     def start(self) -> Server:
+        """Answer requests from now on, until `stop()` or the end of the process."""
         self._recover()
         atexit.register(self.store.close)
         self._thread.start()
@@ -212,7 +164,9 @@ class Server:
 
     def _recover(self) -> None:
         """Settle what servers that were killed left behind."""
-        self._runner.recover()
+        for service in self._services:
+            if service.on_start is not None:
+                service.on_start(self._hopsworks)
         unfinished.settle(self.store, self._metadata)
         for folder in self.store.dead_servers():
             self.store.sweep(folder)
@@ -226,8 +180,11 @@ class Server:
         }
 
     def run_schedules(self) -> None:
-        """Start the jobs of the store when they are due, until the server stops."""
-        self._runner.every(1, lambda: job_schedules.run_due(self._service))
+        """Do what services do beside answering, such as starting the jobs of the store when they
+        are due, until the server stops."""
+        for service in self._services:
+            if service.on_serve is not None:
+                service.on_serve(self._hopsworks)
 
     def stop(self) -> None:
         """Stop answering, at most a second after requests under way."""
@@ -235,11 +192,7 @@ class Server:
         if self._thread.is_alive():
             self._thread.join(5)
         self._socket.close()
-        if self._query_service is not None:
-            atexit.unregister(self._query_service.close)
-            self._query_service.close()
-        self._runner.stop()
-        self._service.writers.stop()
+        self._hopsworks.stop()
         self.store.close()
         self._metadata.close()
 

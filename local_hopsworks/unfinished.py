@@ -23,7 +23,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.metadata import Metadata, training_datasets, unfinished
+from local_hopsworks.feature_store.tables import training_datasets
+from local_hopsworks.metadata import Metadata, unfinished
 from local_hopsworks.offline import delta
 from local_hopsworks.store import Store, cleared
 
@@ -101,6 +102,11 @@ def broken(
 def of(db: sa.Connection, store: Store, action: str, path: Path) -> list[sa.Row[Any]]:
     same = unfinished.c.action == action, unfinished.c.path == _inside(store, path)
     return list(db.execute(unfinished.select().where(*same)))
+
+
+def claimed(db: sa.Connection, store: Store) -> set[Path]:
+    """The paths of all writes that are under way: no fault, or one that is named already."""
+    return {store.home / path for path in db.scalars(sa.select(unfinished.c.path))}
 
 
 def settle(store: Store, kept: Metadata, is_connected: Callable[[str], bool] | None = None) -> None:

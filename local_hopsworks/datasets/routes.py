@@ -16,15 +16,16 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import FileResponse
 
 from local_hopsworks import unfinished
-from local_hopsworks.errors import (
+from local_hopsworks.datasets.errors import (
     DATASET_EXISTS,
     DATASET_NOT_FOUND,
-    DATASET_REQUEST_INVALID,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
 )
-from local_hopsworks.http.routing import LARGEST_CHUNK, USER, Answer, Call, Routes, Service
+from local_hopsworks.errors import DATASET_REQUEST_INVALID, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.http.answers import USER, Answer
+from local_hopsworks.http.bodies import LARGEST_CHUNK
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.models import routes as models
 from local_hopsworks.store import checked_component
 
@@ -121,13 +122,11 @@ def upload(call: Call) -> Answer:
     ):
         raise HopsworksError(
             f"Chunk {number} of {chunks} does not fit a file of {total} bytes.",
-            DATASET_REQUEST_INVALID,
         )
     folder = call.store.dataset(call.project.name, call.path["path"])
     if folder.exists() and not folder.is_dir():
         raise HopsworksError(
             f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.",
-            DATASET_REQUEST_INVALID,
         )
     version = _model_version(call, folder)
     if (
@@ -189,14 +188,14 @@ def announce_overwrite(client: str) -> None:
         _about_to_overwrite[client] = _looked_at[client]
 
 
-def forget_broken_uploads(service: Service) -> None:
+def forget_broken_uploads(hopsworks: Hopsworks) -> None:
     """Remove the drafts of clients that went away in the middle of an upload."""
     with _uploads_lock:
         broken = [
             key
             for key, upload in _uploads.items()
-            if upload.draft.is_relative_to(service.store.home)
-            and not service.clients.is_connected(upload.client)
+            if upload.draft.is_relative_to(hopsworks.store.home)
+            and not hopsworks.clients.is_connected(upload.client)
         ]
         for key in broken:
             _uploads.pop(key).draft.unlink(missing_ok=True)
@@ -309,7 +308,7 @@ def _noted(call: Call, path: Path) -> Iterator[None]:
         yield
         return
     models.asked_for.discard(saved)
-    kept = call.service.metadata
+    kept = call.hopsworks.metadata
     with kept.transaction(write=True) as db:
         note = unfinished.begin(db, call.store, unfinished.MODEL, path, call.client, inode=None)
     try:
@@ -338,7 +337,6 @@ def delete(call: Call) -> Answer:
         _not_theirs.discard((call.peer, path))
         raise HopsworksError(
             f"{call.path['path'][:200]!r} was made by another program and stays.",
-            DATASET_REQUEST_INVALID,
         )
     if _about_to_overwrite.pop(call.client, None) == path and path.is_file():
         _replaced.add((call.client, path))

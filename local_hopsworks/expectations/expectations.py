@@ -7,20 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.expectations import shapes, suites
+from local_hopsworks.expectations.errors import (
     EXPECTATION_NOT_FOUND,
     EXPECTATION_SUITE_EXISTS,
     EXPECTATION_SUITE_NOT_FOUND,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
 )
-from local_hopsworks.expectations import suites
+from local_hopsworks.expectations.tables import expectation_suites, expectations
 from local_hopsworks.feature_store import commits
 from local_hopsworks.feature_store import feature_groups as groups
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, items
-from local_hopsworks.metadata import expectation_suites, expectations
+from local_hopsworks.http.answers import Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.offline.compaction import Writers
 
 routes = Routes()
 PATH = groups.PATH + "/{id}/expectationsuite"
@@ -59,7 +59,7 @@ def get(call: Call) -> Answer:
             "Run the program on the machine of the embedded Hopsworks.",
         )
     commits.settle_overwrite(call, group)
-    call.service.writers.begin(call.client, groups.table(call, group))
+    call.hopsworks.part(Writers).begin(call.client, groups.table(call, group))
     suite = suites.of_group(call, group.id)
     return items([]) if suite is None else suites.document(call, suite)
 

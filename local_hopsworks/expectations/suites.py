@@ -13,9 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import ILLEGAL_EXPECTATION_UPDATE, HopsworksError
-from local_hopsworks.http.routing import Call
-from local_hopsworks.metadata import expectation_suites, expectations
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.expectations.errors import ILLEGAL_EXPECTATION_UPDATE
+from local_hopsworks.expectations.tables import expectation_suites, expectations
+from local_hopsworks.http.calls import Call
 
 _POLICIES = ("ALWAYS", "STRICT")
 

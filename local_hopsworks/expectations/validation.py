@@ -10,17 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
-    VALIDATION_REPORT_NOT_FOUND,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.expectations import shapes
+from local_hopsworks.expectations.errors import VALIDATION_REPORT_NOT_FOUND
 from local_hopsworks.expectations.suites import parsed
+from local_hopsworks.expectations.tables import validation_reports, validation_results
 from local_hopsworks.feature_store import feature_groups as groups
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, items
-from local_hopsworks.metadata import validation_reports, validation_results
+from local_hopsworks.http.answers import Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 
 routes = Routes()
 PATH = groups.PATH + "/{id}/validationreport"

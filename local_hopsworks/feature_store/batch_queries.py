@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from local_hopsworks.errors import (
-    NO_EVENT_TIME,
-    TRAINING_DATASET_NOT_FOUND,
-    HopsworksError,
-    NotFound,
-)
-from local_hopsworks.feature_store import feature_groups, queries
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.feature_store import feature_groups, queries, shapes
+from local_hopsworks.feature_store.errors import NO_EVENT_TIME, TRAINING_DATASET_NOT_FOUND
 from local_hopsworks.feature_store.feature_views import VERSION, document, find
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes
-from local_hopsworks.metadata import training_datasets
+from local_hopsworks.feature_store.tables import training_datasets
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.offline.plan import MOST_SECONDS, Column, Join
 from local_hopsworks.offline.planner import NO_LIMIT
 

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 
 from local_hopsworks import unfinished
 from local_hopsworks.feature_store.feature_groups import PATH, document, find, table
-from local_hopsworks.http.routing import Answer, Call, Routes
-from local_hopsworks.metadata import feature_groups
+from local_hopsworks.feature_store.tables import feature_groups
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.offline import delta, history
-from local_hopsworks.offline.compaction import compact_if_due
+from local_hopsworks.offline.compaction import Writers, compact_if_due
 from local_hopsworks.store import Store, cleared
 
 routes = Routes()
@@ -45,11 +47,11 @@ def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
     folder = table(call, row)
     if not cleared(folder).exists():
         return
-    with call.service.metadata.transaction(write=True) as db:
+    with call.hopsworks.metadata.transaction(write=True) as db:
         for note in unfinished.of(db, call.store, unfinished.OVERWRITE, folder):
             # Who asks before an insert is not in the middle of another
             if note.client == call.client or unfinished.is_broken(
-                call.store, note, call.service.clients.is_connected
+                call.store, note, call.hopsworks.clients.is_connected
             ):
                 unfinished.settle_one(db, call.store, note)
 
@@ -61,7 +63,7 @@ def commit(call: Call) -> Answer:
     row, body = find(call, call.integer("id")), call.document
     unfinished.end(call.db, call.store, unfinished.OVERWRITE, table(call, row))
     call.remove(cleared(table(call, row)))
-    call.service.writers.end(call.client, table(call, row))
+    call.hopsworks.part(Writers).end(call.client, table(call, row))
     call.after_commit.append(partial(compact_if_due, table(call, row)))
     if not row.document.get("written"):
         changed = {**row.document, "written": True}  # from now on a missing table is a fault

@@ -11,21 +11,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import (
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.expectations import suites as expectation_suites
+from local_hopsworks.feature_store import shapes
+from local_hopsworks.feature_store.errors import (
     DUPLICATE_FEATURE,
     FEATURE_GROUP_EXISTS,
     FEATURE_GROUP_NOT_FOUND,
     ILLEGAL_FEATURE_GROUP_TYPE,
     ILLEGAL_FEATURE_GROUP_UPDATE,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
 )
-from local_hopsworks.expectations import suites as expectation_suites
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
+from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
-from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
 from local_hopsworks.offline import delta
 from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.store import checked_name, cleared

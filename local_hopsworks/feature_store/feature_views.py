@@ -9,17 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import (
-    FEATURE_VIEW_EXISTS,
-    FEATURE_VIEW_NOT_FOUND,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
-from local_hopsworks.feature_store import feature_groups, queries
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, items
-from local_hopsworks.metadata import feature_views
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.feature_store import feature_groups, queries, shapes
+from local_hopsworks.feature_store.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND
+from local_hopsworks.feature_store.tables import feature_views
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.store import checked_name
 from local_hopsworks.tags import routes as tags

@@ -10,9 +10,12 @@ import sqlalchemy as sa
 from local_hopsworks.feature_store import feature_groups as groups
 from local_hopsworks.feature_store import feature_views as views
 from local_hopsworks.feature_store import training_datasets as training
-from local_hopsworks.http.routing import Answer, Call, Routes
-from local_hopsworks.metadata import feature_groups, feature_views, models, training_datasets
+from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.models import routes as registry
+from local_hopsworks.models.tables import models
 
 routes = Routes()
 _OPTIONS = ("upstreamLvls", "downstreamLvls")

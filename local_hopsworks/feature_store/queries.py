@@ -1,4 +1,4 @@
-"""Queries: the Query JSON is planned and answered with a signed ticket for the query service."""
+"""Query JSON: what of it is kept, and its plan over the stored feature groups."""
 
 from __future__ import annotations
 
@@ -6,23 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
-    FEATURE_GROUP_NOT_FOUND,
-    ILLEGAL_QUERY,
-    PROJECT_NOT_FOUND,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, Service
-from local_hopsworks.metadata import feature_groups, projects
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.feature_store.errors import FEATURE_GROUP_NOT_FOUND
+from local_hopsworks.feature_store.tables import feature_groups
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.offline.errors import ILLEGAL_QUERY
 from local_hopsworks.offline.plan import Plan
 from local_hopsworks.offline.planner import MOST_JOINS, FeatureGroup, make_plan
-from local_hopsworks.offline.sql import to_sql
+from local_hopsworks.projects.errors import PROJECT_NOT_FOUND
+from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import Store
-
-routes = Routes()
 
 
 def plan(db: sa.Connection, store: Store, project: sa.Row[Any], query: dict[str, Any]) -> Plan:
@@ -51,42 +44,16 @@ def plan(db: sa.Connection, store: Store, project: sa.Row[Any], query: dict[str,
     return make_plan(query, find_group, project.name)
 
 
-def plan_ticket(service: Service, ticket: dict[str, Any]) -> Plan:
+def plan_ticket(hopsworks: Hopsworks, ticket: dict[str, Any]) -> Plan:
     """The plan of a ticket that `construct` made; for the query service, which has no request of
     its own here."""
-    with service.metadata.transaction(write=False) as db:
+    with hopsworks.metadata.transaction(write=False) as db:
         project = db.execute(
             projects.select().where(projects.c.id == ticket["project"])
         ).one_or_none()
         if project is None:
             raise NotFound("The project of the query does not exist any more.", PROJECT_NOT_FOUND)
-        return plan(db, service.store, project, ticket["query"])
-
-
-@routes.add(
-    "PUT",
-    "/project/{project}/featurestores/query",
-    options=["hqs"],
-    reads_only=True,
-    body=shapes.QUERY,
-)
-def construct(call: Call) -> Answer:
-    query = slim(call.document)
-    text = to_sql(
-        plan(call.db, call.store, call.project, query)
-    )  # refuses now what could not be read later
-    # a client that knew it before this server was restarted does not ask for its address
-    call.service.query_service()
-    ticket = call.service.security.ticket({"project": call.project.id, "query": query})
-    return {
-        "query": text,
-        "queryOnline": text,
-        "hqsPayload": ticket,
-        "hqsPayloadSignature": call.service.security.sign(ticket),
-        "onDemandFeatureGroups": [],
-        "hudiCachedFeatureGroups": [],
-        "deltaCachedFeatureGroups": [],
-    }
+        return plan(db, hopsworks.store, project, ticket["query"])
 
 
 def slim(query: dict[str, Any], depth: int = 0) -> dict[str, Any]:

@@ -9,15 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
-from local_hopsworks.errors import STATISTICS_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.feature_store import feature_groups as groups
-from local_hopsworks.feature_store import queries
+from local_hopsworks.feature_store import queries, shapes
 from local_hopsworks.feature_store import training_datasets as training
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, items
+from local_hopsworks.feature_store.errors import STATISTICS_NOT_FOUND
+from local_hopsworks.feature_store.tables import feature_groups, training_datasets
+from local_hopsworks.feature_store.tables import statistics as table
+from local_hopsworks.http.answers import Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 from local_hopsworks.jobs import jobs
-from local_hopsworks.metadata import feature_groups, training_datasets
 from local_hopsworks.offline import history
 from local_hopsworks.tags import routes as tags
 
@@ -45,7 +47,6 @@ _COMPARISONS = {"eq": operator.eq, "ltoeq": operator.le, "gtoeq": operator.ge}
 
 
 def _register(call: Call, owner: str) -> Answer:
-    table = metadata.statistics
     document = {"computationTime": int(time.time() * 1000), **call.document}
     call.db.execute(table.insert().values(owner=owner, document=document))
     return document
@@ -53,7 +54,6 @@ def _register(call: Call, owner: str) -> Answer:
 
 def _stored(call: Call, owner: str) -> list[dict[str, Any]]:
     """Newest first."""
-    table = metadata.statistics
     query = sa.select(table.c.document).where(table.c.owner == owner).order_by(table.c.id.desc())
     return list(call.db.scalars(query))
 
@@ -148,8 +148,8 @@ def get(call: Call) -> Answer:
         latest = commits[0]["commitid"]
         if latest not in [document.get("windowEndCommitTime") for document in documents]:
             document = _computed(call, row, latest, latest)
-            with call.service.metadata.transaction(write=True) as db:
-                db.execute(metadata.statistics.insert().values(owner=owner, document=document))
+            with call.hopsworks.metadata.transaction(write=True) as db:
+                db.execute(table.insert().values(owner=owner, document=document))
             documents.insert(0, document)
     return _found(call, documents)
 
@@ -191,8 +191,6 @@ def compute(call: Call) -> Answer:
     commit = call.number("end_commit_time") or (commits[0]["commitid"] if commits else None)
     document = _computed(call, row, commit, int(time.time() * 1000))
     call.db.execute(
-        metadata.statistics.insert().values(
-            owner=tags.owner(feature_groups, row.id), document=document
-        )
+        table.insert().values(owner=tags.owner(feature_groups, row.id), document=document)
     )
     return jobs.finished(call, f"{row.name}_{row.version}_compute_stats", "PYSPARK")

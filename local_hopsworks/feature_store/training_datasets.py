@@ -9,21 +9,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata, unfinished
-from local_hopsworks.errors import (
-    TRAINING_DATASET_NOT_FOUND,
-    UNSUPPORTED_DATA_FORMAT,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
-from local_hopsworks.feature_store import batch_queries, queries
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.feature_store import batch_queries, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, Service, items, now
+from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT
+from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
-from local_hopsworks.metadata import feature_groups, feature_views, projects, training_datasets
 from local_hopsworks.offline import run
 from local_hopsworks.projects.routes import feature_store_name
+from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import checked_component
 from local_hopsworks.tags import routes as tags
 
@@ -158,17 +157,17 @@ def get(call: Call) -> Answer:
 def compute(call: Call) -> Answer:
     """Write the files now; the job that is answered is already done."""
     row = find(call)
-    materialise(call.service, row, call.project, queries.slim(call.document["query"]))
-    with call.service.metadata.transaction(write=True) as db:
+    materialise(call.hopsworks, row, call.project, queries.slim(call.document["query"]))
+    with call.hopsworks.metadata.transaction(write=True) as db:
         return jobs.finished(replace(call, db=db), f"{row.name}_{row.version}_create_td", "PYSPARK")
 
 
 def materialise_ticket(
-    service: Service, ticket: dict[str, Any], view: str, view_version: int, version: int
+    hopsworks: Hopsworks, ticket: dict[str, Any], view: str, view_version: int, version: int
 ) -> None:
     """Write a training dataset; for the query service, which is asked in place of `compute` for
     plain parquet."""
-    with service.metadata.transaction(write=False) as db:
+    with hopsworks.metadata.transaction(write=False) as db:
         project = db.execute(projects.select().where(projects.c.id == ticket["project"])).one()
         joined = training_datasets.join(
             feature_views, training_datasets.c.parent_id == feature_views.c.id
@@ -188,21 +187,21 @@ def materialise_ticket(
             f"Feature view {view} version {view_version} has no training dataset version {version}.",
             TRAINING_DATASET_NOT_FOUND,
         )
-    materialise(service, row, project, ticket["query"])
+    materialise(hopsworks, row, project, ticket["query"])
 
 
 def materialise(
-    service: Service, row: sa.Row[Any], project: sa.Row[Any], query: dict[str, Any]
+    hopsworks: Hopsworks, row: sa.Row[Any], project: sa.Row[Any], query: dict[str, Any]
 ) -> None:
     """Write all splits into a folder that then takes its place in one rename."""
     from local_hopsworks.offline import (
         files,  # brings pyarrow and pandas, a second that most programs need not wait for
     )
 
-    draft = service.store.new_draft()
+    draft = hopsworks.store.new_draft()
     splits = row.document["splits"]
     timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
-    with service.metadata.transaction(write=False) as db:
+    with hopsworks.metadata.transaction(write=False) as db:
         if timed:
             group = db.execute(
                 feature_groups.select().where(
@@ -226,7 +225,7 @@ def materialise(
             ]
         else:
             parts = [query]
-        tables = [run.table(queries.plan(db, service.store, project, part)) for part in parts]
+        tables = [run.table(queries.plan(db, hopsworks.store, project, part)) for part in parts]
     names = [split["name"] for split in splits] or [row.name]
     if splits and not timed:
         tables = files.random_split(
@@ -234,20 +233,20 @@ def materialise(
         )
     for name, table in zip(names, tables, strict=True):
         files.write(table, draft / name, row.document["dataFormat"])
-    target = service.store.dataset(project.name, row.document["location"])
-    with service.metadata.transaction(write=True) as db:
+    target = hopsworks.store.dataset(project.name, row.document["location"])
+    with hopsworks.metadata.transaction(write=True) as db:
         unfinished.begin(
             db,
-            service.store,
+            hopsworks.store,
             unfinished.INSTALL,
             target,
-            draft=str(draft.relative_to(service.store.home)),
+            draft=str(draft.relative_to(hopsworks.store.home)),
         )
-    service.store.remove(target)
+    hopsworks.store.remove(target)
     draft.rename(target)
-    with service.metadata.transaction(write=True) as db:
-        unfinished.end(db, service.store, unfinished.INSTALL, target)
-        unfinished.end(db, service.store, unfinished.TRAINING, target)
+    with hopsworks.metadata.transaction(write=True) as db:
+        unfinished.end(db, hopsworks.store, unfinished.INSTALL, target)
+        unfinished.end(db, hopsworks.store, unfinished.TRAINING, target)
         _update(db, row, withoutFiles=False)
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import (
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.feature_store import shapes
+from local_hopsworks.feature_store.errors import (
     TRANSFORMATION_FUNCTION_EXISTS,
     TRANSFORMATION_FUNCTION_NOT_FOUND,
-    HopsworksError,
-    NotFound,
 )
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, items
-from local_hopsworks.metadata import transformation_functions
+from local_hopsworks.feature_store.tables import transformation_functions
+from local_hopsworks.http.answers import Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
 
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/transformationfunctions"

@@ -1,1 +1,1 @@
-"""The REST half of the embedded Hopsworks: one module per service, each a set of routes."""
+"""What every service uses: the application, calls and routes, and how a service is described."""

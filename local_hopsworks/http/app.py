@@ -2,75 +2,73 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local_hopsworks.datasets import routes as datasets
 from local_hopsworks.errors import INVALID_API_KEY, HopsworksError, NotEmbedded
-from local_hopsworks.expectations import expectations, validation
-from local_hopsworks.feature_store import (
-    batch_queries,
-    commits,
-    feature_groups,
-    feature_views,
-    provenance,
-    queries,
-    statistics,
-    training_datasets,
-    transformation_functions,
-)
 from local_hopsworks.http import refused
-from local_hopsworks.http.routing import API, Service
-from local_hopsworks.jobs import executions, jobs
-from local_hopsworks.jobs import schedules as job_schedules
-from local_hopsworks.keywords import routes as keywords
-from local_hopsworks.models import routes as models
-from local_hopsworks.pages import pages
-from local_hopsworks.projects import routes as projects
-from local_hopsworks.secrets import routes as secrets
-from local_hopsworks.tags import routes as tags
+from local_hopsworks.http.calls import API
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.services import ServiceDescription
 
 
-def create_app(service: Service) -> Starlette:
-    services = (  # of two routes that fit, the first answers
-        refused, keywords, projects, feature_groups, commits, feature_views, batch_queries, training_datasets,
-        transformation_functions, queries, statistics, tags, provenance, models, jobs, executions, job_schedules,
-        datasets, secrets, expectations, validation, pages,
-    )  # fmt: skip
+def create_app(hopsworks: Hopsworks, services: Iterable[ServiceDescription]) -> Starlette:
+    """The application of a server: all routes and pages of its services."""
+    routes: list[Route] = [route for service in services for route in service.routes]
+    pages: list[Route] = [page for service in services for page in service.pages]
+    sorted_routes = sorted([*routes, *pages], key=_specificity)
     app = Starlette(
-        routes=[route for module in services for route in module.routes],
-        middleware=[Middleware(RequireApiKey, service=service)],
+        routes=list(sorted_routes),
+        middleware=[Middleware(RequireApiKey, hopsworks=hopsworks, pages=pages)],
         exception_handlers={HopsworksError: _refusal, HTTPException: _no_route},
     )
-    app.state.service = service
+    app.state.hopsworks, app.state.services = hopsworks, services
     return app
 
 
-class RequireApiKey:
-    """401 for every API call without this store's key, before anything else looks at the
-    request."""
+def _specificity(route: Route) -> list[int]:
+    """Of two routes that fit a path, the one that is sorted first answers: segment by segment a
+    literal goes before a {parameter}, and that before a {parameter:path}."""
+    ranks = {None: 0, "": 1, "path": 2}
+    kinds = []
+    for segment in route.path.split("/"):
+        parameter = re.fullmatch(r"\{\w+:?(\w*)\}", segment)
+        kinds.append(ranks[parameter[1] if parameter else None])
+    return [*kinds, len(ranks)]  # a route that goes on after a path goes before one that ends
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self._service = app, service
+
+class RequireApiKey:
+    """401 for every call without this store's key, before anything else looks at the request.
+    Pages ask for the key themselves."""
+
+    def __init__(self, app: ASGIApp, hopsworks: Hopsworks, pages: Sequence[Route]) -> None:
+        self._app, self._hopsworks, self._pages = app, hopsworks, pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not scope["path"].startswith(
-            pages.OPEN
-        ):  # pages ask for the key themselves
-            kind, _, key = (
-                dict(scope["headers"]).get(b"authorization", b"").decode("latin-1").partition(" ")
+        """Answer 401, or hand the request on."""
+        if scope["type"] == "http" and not self._is_page(scope) and not self._has_key(scope):
+            error = HopsworksError(
+                "The API key is missing or is not this Hopsworks' key.", INVALID_API_KEY, 401
             )
-            if kind != "ApiKey" or not self._service.security.is_api_key(key):
-                error = HopsworksError(
-                    "The API key is missing or is not this Hopsworks' key.", INVALID_API_KEY, 401
-                )
-                await JSONResponse(error.document(), 401)(scope, receive, send)
-                return
+            await JSONResponse(error.document(), 401)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    def _is_page(self, scope: Scope) -> bool:
+        return any(page.matches(scope)[0] is not Match.NONE for page in self._pages)
+
+    def _has_key(self, scope: Scope) -> bool:
+        header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        kind, _, key = header.partition(" ")
+        return kind == "ApiKey" and self._hopsworks.security.is_api_key(key)
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
@@ -83,6 +81,6 @@ async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code not in (404, 405):
         return await _refusal(request, HopsworksError(error.detail, status=error.status_code))
-    return await _refusal(
-        request, NotEmbedded(refused.name(request.method, request.url.path.removeprefix(API)))
-    )
+    path = request.url.path.removeprefix(API)
+    name = refused.name(request.method, path, request.app.state.services)
+    return await _refusal(request, NotEmbedded(name))

@@ -1,59 +1,40 @@
-"""What a real Hopsworks does and this one does not, by the name that its users know it under."""
+"""What a real Hopsworks does and this one does not, by the name that its users know it under.
+
+What belongs to a service that is embedded stands in that service's `service.py`; here is the rest.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from local_hopsworks.errors import NotEmbedded
-from local_hopsworks.http.routing import Answer, Call, Routes
+from local_hopsworks.http.services import ServiceDescription
 
-routes = Routes()  # what other services' wider routes would take for something of theirs
-
-# Paths below /project/{id}, the most telling first; whatever no service answers and is not here is
-# named by its path.
-_NAMES = [
-    (r"/serving|/inference", "model deployments"),
-    (r"/kafka", "Kafka topics and schemas"),
-    (r"/storageconnectors/onlinefeaturestore|/online_ingestion", "the online feature store"),
-    (r"/storageconnectors", "storage connectors, data sources and external feature groups"),
-    (r"/featuremonitoring", "feature and model monitoring"),
-    (r"/featureview/.*/log(/|$)", "feature logging"),
-    (r"/alerts|/service/alerts|/alert", "alerts"),
-    (
-        r"/restrictedaccess|/featurestores/.*share|/featurestores/share",
-        "sharing feature groups and restricting access",
-    ),
-    (r"/dataset/tags", "tags on files"),
-    (r"/dataset/", "permissions, sharing and archives of files"),
-    (r"/featurestores/\d+/trainingdatasets", "training datasets without a feature view"),
-    (r"/projectMembers", "members of a project"),
-    (r"/git", "Git repositories"),
-    (r"/python", "Python environments and libraries"),
-    (r"/elastic|/opensearch", "search"),
-    (r"/apps", "Python apps"),
-    (r"/charts|/dashboards|/superset", "charts and dashboards"),
-    (r"/trino", "Trino"),
-    (r"/modelregistries/.*/huggingface", "models from Hugging Face"),
-    (r"/executions/\d+/", "this with an execution (starting, stopping, logs and deleting work)"),
-    (r"/airflow", "Airflow"),
-]
+# Patterns of paths below /project/{id}; a call that none of them fits is named by its path.
+_NAMES = {
+    r"/serving|/inference": "model deployments",
+    r"/kafka": "Kafka topics and schemas",
+    r"/storageconnectors/onlinefeaturestore|/online_ingestion": "the online feature store",
+    r"/storageconnectors": "storage connectors, data sources and external feature groups",
+    r"/featuremonitoring": "feature and model monitoring",
+    r"/alerts|/service/alerts|/alert": "alerts",
+    r"/projectMembers": "members of a project",
+    r"/git": "Git repositories",
+    r"/python": "Python environments and libraries",
+    r"/elastic|/opensearch": "search",
+    r"/apps": "Python apps",
+    r"/charts|/dashboards|/superset": "charts and dashboards",
+    r"/trino": "Trino",
+    r"/airflow": "Airflow",
+}
 
 
-def name(method: str, path: str) -> str:
+def name(method: str, path: str, services: Iterable[ServiceDescription]) -> str:
     """What a call is about, with the call itself in brackets."""
     call = f"{method} {path[:300]}"
     inside = re.sub(r"^/project/\d+", "", path)
-    found = next((title for pattern, title in _NAMES if re.search(pattern, inside)), None)
-    return f"{found} ({call})" if found else call
-
-
-for _path, _title in (
-    ("/featurestores/share", "sharing feature stores and feature groups"),
-    ("/featurestores/share/{rest:path}", "sharing feature stores and feature groups"),
-    ("/dataset/tags/{rest:path}", "tags on files"),
-):
-    for _method in ("GET", "POST", "PUT", "DELETE"):
-
-        @routes.add(_method, "/project/{project}" + _path, options=("project", "targetProject"))
-        def _refuse(call: Call, title: str = _title) -> Answer:
-            raise NotEmbedded(title)
+    for names in (*(service.refuses for service in services), _NAMES):
+        for pattern, title in names.items():
+            if re.search(pattern, inside):
+                return f"{title} ({call})"
+    return call

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from local_hopsworks.errors import JOB_SCHEDULE_NOT_UPDATED, HopsworksError
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.jobs.errors import JOB_SCHEDULE_NOT_UPDATED
 
 _FIELDS = ("second", "minute", "hour", "day", "month", "day_of_week", "year")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # Quartz counts them from 1

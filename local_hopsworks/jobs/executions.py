@@ -12,19 +12,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
-    DATASET_NOT_FOUND,
-    EXECUTION_NOT_FOUND,
-    ILLEGAL_EXECUTION_STATE,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
+from local_hopsworks.datasets.errors import DATASET_NOT_FOUND
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, Service, items, now
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
-from local_hopsworks.jobs.runner import LOST, UNDER_WAY, Task
-from local_hopsworks.metadata import executions
+from local_hopsworks.jobs.errors import EXECUTION_NOT_FOUND, ILLEGAL_EXECUTION_STATE
+from local_hopsworks.jobs.runner import LOST, UNDER_WAY, Runner, Task
+from local_hopsworks.jobs.tables import executions
 
 log = logging.getLogger("local_hopsworks")
 routes = Routes()
@@ -33,13 +32,13 @@ EXECUTION = PATH + "/{execution}"
 _SORTS = (None, "submissiontime:desc", "id:desc")
 
 
-def document(service: Service, row: sa.Row[Any]) -> dict[str, Any]:
+def document(hopsworks: Hopsworks, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO; an execution whose server was killed has failed, whether or not anyone has recorded
     it."""
     found = {
         key: value for key, value in row.document.items() if key not in ("process", "mustStop")
     }
-    if is_under_way(row) and not service.store.is_alive(row.runner):
+    if is_under_way(row) and not hopsworks.store.is_alive(row.runner):
         found |= LOST
     return {**found, "id": row.id, "user": USER, "hdfsUser": USER["username"], "appId": None}
 
@@ -49,7 +48,7 @@ def documents(call: Call, job: sa.Row[Any]) -> list[dict[str, Any]]:
     query = (
         executions.select().where(executions.c.parent_id == job.id).order_by(executions.c.id.desc())
     )
-    return [document(call.service, row) for row in call.db.execute(query)]
+    return [document(call.hopsworks, row) for row in call.db.execute(query)]
 
 
 def is_under_way(row: sa.Row[Any]) -> bool:
@@ -57,7 +56,7 @@ def is_under_way(row: sa.Row[Any]) -> bool:
 
 
 def submit(
-    service: Service,
+    hopsworks: Hopsworks,
     db: sa.Connection,
     project: str,
     job: sa.Row[Any],
@@ -79,8 +78,8 @@ def submit(
             f"The arguments {str(arguments)[:200]!r} cannot be split into words: {error}."
         ) from error
     files = [path.strip() for path in str(config.get("files") or "").split(",") if path.strip()]
-    script, *others = (_file(service, project, path) for path in [config["appPath"], *files])
-    service.runner.register()
+    script, *others = (_file(hopsworks, project, path) for path in [config["appPath"], *files])
+    hopsworks.part(Runner).register()
     kept = {
         "state": "INITIALIZING",
         "finalStatus": "UNDEFINED",
@@ -88,13 +87,15 @@ def submit(
         "args": arguments,
         "progress": 0.0,
     }
-    inserted = executions.insert().values(parent_id=job.id, document=kept, runner=service.store.id)
+    inserted = executions.insert().values(
+        parent_id=job.id, document=kept, runner=hopsworks.store.id
+    )
     identifier = db.execute(inserted.returning(executions.c.id)).scalar_one()
     paths = {
         stream: f"/Projects/{project}/Logs/Python/{job.name}/{identifier}/{stream}.log"
         for stream in ("stdout", "stderr")
     }
-    logs = {stream: service.store.dataset(project, path) for stream, path in paths.items()}
+    logs = {stream: hopsworks.store.dataset(project, path) for stream, path in paths.items()}
     for log in logs.values():
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
@@ -103,7 +104,7 @@ def submit(
     db.execute(executions.update().where(same).values(document=kept))
     environment = {
         **os.environ,
-        **service.environment(project),
+        **hopsworks.environment(project),
         "HOPSWORKS_JOB_NAME": job.name,
         "HOPSWORKS_JOB_EXECUTION_ID": str(identifier),
         "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
@@ -115,8 +116,8 @@ def submit(
     )
 
 
-def _file(service: Service, project: str, name: str) -> Path:
-    path = service.store.dataset(project, name.removeprefix("hdfs://"))
+def _file(hopsworks: Hopsworks, project: str, name: str) -> Path:
+    path = hopsworks.store.dataset(project, name.removeprefix("hdfs://"))
     if not path.is_file():
         raise NotFound(
             f"The job's file {name[:200]!r} is not in dataset storage.", DATASET_NOT_FOUND
@@ -155,9 +156,9 @@ def start(call: Call) -> Answer:
             )
     if bad := next((variable for variable in variables if not variable or "=" in variable), None):
         raise HopsworksError(f"{bad[:80]!r} cannot be the name of an environment variable.")
-    row, task = submit(call.service, call.db, call.project.name, job, arguments, variables)
-    call.after_commit.append(partial(call.service.runner.start, task))
-    return document(call.service, row)
+    row, task = submit(call.hopsworks, call.db, call.project.name, job, arguments, variables)
+    call.after_commit.append(partial(call.hopsworks.part(Runner).start, task))
+    return document(call.hopsworks, row)
 
 
 @routes.add("GET", PATH, options=["sort_by", "offset", "limit"])
@@ -173,7 +174,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", EXECUTION)
 def get(call: Call) -> Answer:
-    return document(call.service, _find(call))
+    return document(call.hopsworks, _find(call))
 
 
 @routes.add("PUT", EXECUTION + "/status", takes_text=True)
@@ -189,7 +190,7 @@ def stop(call: Call) -> Answer:
         raise NotEmbedded(f"putting an execution into the state {str(state)[:40]!r}")
     if is_under_way(row):
         _change(call, row, {**row.document, "mustStop": True})
-    return document(call.service, _find(call))
+    return document(call.hopsworks, _find(call))
 
 
 def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
@@ -199,7 +200,7 @@ def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
 @routes.add("DELETE", EXECUTION)
 def delete(call: Call) -> Answer:
     row = _find(call)
-    if is_under_way(row) and call.service.store.is_alive(row.runner):
+    if is_under_way(row) and call.hopsworks.store.is_alive(row.runner):
         raise HopsworksError(
             f"The execution {row.id} is under way; stop it first.", ILLEGAL_EXECUTION_STATE
         )

@@ -13,18 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import (
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
+from local_hopsworks.jobs import shapes
+from local_hopsworks.jobs.errors import (
     ILLEGAL_JOB_NAME,
     JOB_NOT_CREATED,
     JOB_NOT_FOUND,
     UNSUPPORTED_JOB_TYPE,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
 )
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
-from local_hopsworks.metadata import executions, job_schedules, jobs
+from local_hopsworks.jobs.tables import executions, job_schedules, jobs
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()

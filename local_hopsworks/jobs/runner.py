@@ -23,7 +23,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import processes
-from local_hopsworks.metadata import Metadata, executions
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.jobs.tables import executions
+from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store
 
 _log = logging.getLogger("local_hopsworks")
@@ -49,8 +51,8 @@ class Task:
 class Runner:
     """The child processes of one server."""
 
-    def __init__(self, store: Store, metadata: Metadata) -> None:
-        self._store, self._metadata = store, metadata
+    def __init__(self, hopsworks: Hopsworks) -> None:
+        self._store, self._metadata = hopsworks.store, hopsworks.metadata
         self._threads: set[threading.Thread] = set()
         self._stopping = threading.Event()
 
@@ -60,23 +62,8 @@ class Runner:
         atexit.unregister(self.stop)
         atexit.register(self.stop)
 
-    def recover(self) -> None:
-        """Settle the executions of servers that were killed: they failed, their processes end."""
-        with self._metadata.transaction(write=False) as db:
-            if not self.lost(db):
-                return
-        with self._metadata.transaction(write=True) as db:
-            for row in self.lost(db):
-                processes.end_orphan(row.document.get("process"))
-                _update(db, row, LOST)
-
-    def lost(self, db: sa.Connection) -> list[sa.Row[Any]]:
-        """Executions marked as running whose server was killed."""
-        state = executions.c.document["state"].as_string()
-        rows = db.execute(executions.select().where(state.in_(UNDER_WAY)))
-        return [row for row in rows if not self._store.is_alive(row.runner)]
-
     def start(self, task: Task) -> None:
+        """Run an execution on a thread of its own."""
         self._thread(lambda: self._run(task), f"hopsworks-execution-{task.id}")
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
@@ -165,6 +152,24 @@ class Runner:
         with self._metadata.transaction(write=True) as db:
             for row in db.execute(executions.select().where(executions.c.id == execution)).all():
                 _update(db, row, changes)
+
+
+def recover(store: Store, metadata: Metadata) -> None:
+    """Settle the executions of servers that were killed: they failed, their processes end."""
+    with metadata.transaction(write=False) as db:
+        if not lost(db, store):
+            return
+    with metadata.transaction(write=True) as db:
+        for row in lost(db, store):
+            processes.end_orphan(row.document.get("process"))
+            _update(db, row, LOST)
+
+
+def lost(db: sa.Connection, store: Store) -> list[sa.Row[Any]]:
+    """Executions marked as running whose server was killed."""
+    state = executions.c.document["state"].as_string()
+    rows = db.execute(executions.select().where(state.in_(UNDER_WAY)))
+    return [row for row in rows if not store.is_alive(row.runner)]
 
 
 def _update(db: sa.Connection, row: sa.Row[Any], changes: dict[str, Any]) -> None:

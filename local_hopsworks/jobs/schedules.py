@@ -7,21 +7,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
-    JOB_SCHEDULE_NOT_FOUND,
-    JOB_SCHEDULE_NOT_UPDATED,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import Answer, Call, Routes, Service, iso
-from local_hopsworks.jobs import cron, jobs
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import iso
+from local_hopsworks.jobs import cron, jobs, shapes
 from local_hopsworks.jobs import executions as runs
-from local_hopsworks.jobs.runner import Task
-from local_hopsworks.metadata import executions, job_schedules, projects
-from local_hopsworks.metadata import jobs as job_table
+from local_hopsworks.jobs.errors import JOB_SCHEDULE_NOT_FOUND, JOB_SCHEDULE_NOT_UPDATED
+from local_hopsworks.jobs.runner import Runner, Task
+from local_hopsworks.jobs.tables import executions, job_schedules
+from local_hopsworks.jobs.tables import jobs as job_table
 from local_hopsworks.offline.planner import LATEST
+from local_hopsworks.projects.tables import projects
 
 routes = Routes()
 PATH = jobs.PATH + "/{name}/schedule/v2"
@@ -105,32 +104,32 @@ def _next(schedule: dict[str, Any], after: int) -> int | None:
     )
 
 
-def run_due(service: Service) -> None:
+def run_due(hopsworks: Hopsworks) -> None:
     """Start the jobs that are due. Of several servers over a store one does it: the transaction
     moves `due` on."""
     now = int(time.time() * 1000)
-    with service.metadata.transaction(write=False) as db:
+    with hopsworks.metadata.transaction(write=False) as db:
         if db.execute(job_schedules.select().where(job_schedules.c.due <= now)).first() is None:
             return
     tasks = []
-    with service.metadata.transaction(write=True) as db:
+    with hopsworks.metadata.transaction(write=True) as db:
         joined = job_schedules.join(job_table, job_schedules.c.parent_id == job_table.c.id).join(
             projects, job_table.c.parent_id == projects.c.id
         )
         query = sa.select(job_schedules, projects.c.name.label("project")).select_from(joined)
         for row in db.execute(query.where(job_schedules.c.due <= now)).all():
-            if _running(service, db, row.parent_id) < row.document["maxActiveRuns"]:
-                tasks += _fire(service, db, row, now)
+            if _running(hopsworks, db, row.parent_id) < row.document["maxActiveRuns"]:
+                tasks += _fire(hopsworks, db, row, now)
     for task in tasks:
-        service.runner.start(task)
+        hopsworks.part(Runner).start(task)
 
 
-def _running(service: Service, db: sa.Connection, job: int) -> int:
+def _running(hopsworks: Hopsworks, db: sa.Connection, job: int) -> int:
     rows = db.execute(executions.select().where(executions.c.parent_id == job))
-    return sum(1 for row in rows if runs.is_under_way(row) and service.store.is_alive(row.runner))
+    return sum(1 for row in rows if runs.is_under_way(row) and hopsworks.store.is_alive(row.runner))
 
 
-def _fire(service: Service, db: sa.Connection, row: sa.Row[Any], now: int) -> list[Task]:
+def _fire(hopsworks: Hopsworks, db: sa.Connection, row: sa.Row[Any], now: int) -> list[Task]:
     """One execution: for the time that is due or, of several missed ones, the latest (all in turn
     with catchup)."""
     schedule, fired, previous = row.document, row.due, row.document.get("fired")
@@ -152,7 +151,7 @@ def _fire(service: Service, db: sa.Connection, row: sa.Row[Any], now: int) -> li
     }
     job = db.execute(job_table.select().where(job_table.c.id == row.parent_id)).one()
     try:
-        return [runs.submit(service, db, row.project, job, None, variables)[1]]
+        return [runs.submit(hopsworks, db, row.project, job, None, variables)[1]]
     except HopsworksError as error:
         runs.log.warning("The job %s is due but cannot be started: %s", job.name, error.message)
         return []

@@ -11,9 +11,12 @@ from local_hopsworks.errors import HopsworksError
 from local_hopsworks.feature_store import feature_groups as groups
 from local_hopsworks.feature_store import feature_views as views
 from local_hopsworks.feature_store import training_datasets as training
-from local_hopsworks.http.routing import Answer, Call, Routes, now
-from local_hopsworks.metadata import feature_groups, feature_views, training_datasets
-from local_hopsworks.metadata import keywords as table
+from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
+from local_hopsworks.keywords.tables import keywords as table
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()

@@ -9,10 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata, unfinished
-from local_hopsworks.errors import MODEL_NOT_FOUND, HopsworksError, NotEmbedded, NotFound
-from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
-from local_hopsworks.metadata import models, projects
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
+from local_hopsworks.models import shapes
+from local_hopsworks.models.errors import MODEL_NOT_FOUND
+from local_hopsworks.models.tables import models
+from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import checked_component
 from local_hopsworks.tags import routes as tags
 

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.offline import archive
 
 _log = logging.getLogger("local_hopsworks")
@@ -34,7 +35,7 @@ class Writers:
     """The clients of one server that are inserting; other servers see their locks, which end with
     the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, hopsworks: Hopsworks) -> None:
         self._mutex = threading.Lock()
         self._held: dict[
             tuple[str, Path], tuple[float, int]
@@ -63,6 +64,7 @@ class Writers:
                 os.close(self._held.pop(key)[1])
 
     def stop(self) -> None:
+        """Let go of all locks."""
         with self._mutex:
             for _, lock in self._held.values():
                 os.close(lock)

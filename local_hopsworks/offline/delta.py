@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_hopsworks.errors import FEATURE_GROUP_NOT_FOUND, HopsworksError, NotFound
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.feature_store.errors import FEATURE_GROUP_NOT_FOUND
 from local_hopsworks.offline import archive
 from local_hopsworks.store import cleared
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from local_hopsworks.errors import NO_DATA_AT_COMMIT_TIME, HopsworksError
+from local_hopsworks.errors import HopsworksError
 from local_hopsworks.offline import archive, delta
+from local_hopsworks.offline.errors import NO_DATA_AT_COMMIT_TIME
 from local_hopsworks.offline.plan import Table
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from local_hopsworks.errors import (
+from local_hopsworks.errors import HopsworksError, NotEmbedded
+from local_hopsworks.offline.errors import (
     AMBIGUOUS_FEATURE,
     FEATURE_DOES_NOT_EXIST,
     ILLEGAL_QUERY,
     NO_JOINING_KEYS,
-    HopsworksError,
-    NotEmbedded,
 )
 from local_hopsworks.offline.plan import (
     EPOCH,

@@ -27,7 +27,7 @@ from local_hopsworks.online.tables import Table
 from local_hopsworks.store import StoreError
 
 if TYPE_CHECKING:
-    from local_hopsworks.http.routing import Service
+    from local_hopsworks.http.hopsworks import Hopsworks
 
 BUSY_SECONDS = 30
 _SCHEMA = (
@@ -44,10 +44,10 @@ _SCHEMA = (
 
 
 class OnlineStores:
-    """The online stores of one server, by project: `call.service.part(OnlineStores)`."""
+    """The online stores of one server, by project: `call.hopsworks.part(OnlineStores)`."""
 
-    def __init__(self, service: Service) -> None:
-        self._store = service.store
+    def __init__(self, hopsworks: Hopsworks) -> None:
+        self._store = hopsworks.store
         self._opened: dict[str, OnlineStore] = {}
         self._lock = threading.Lock()
 

@@ -21,14 +21,17 @@ from starlette.routing import Route
 from local_hopsworks.errors import ILLEGAL_ARGUMENT, HopsworksError, NotFound
 from local_hopsworks.expectations import validation
 from local_hopsworks.feature_store import feature_groups, feature_views
-from local_hopsworks.http.routing import Call, Service, iso, told
+from local_hopsworks.feature_store.tables import feature_groups as group_table
+from local_hopsworks.feature_store.tables import feature_views as view_table
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.failures import explained
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.times import iso
 from local_hopsworks.jobs import executions, jobs
-from local_hopsworks.metadata import feature_groups as group_table
-from local_hopsworks.metadata import feature_views as view_table
-from local_hopsworks.metadata import models as model_table
-from local_hopsworks.metadata import projects as project_table
 from local_hopsworks.models import routes as models
+from local_hopsworks.models.tables import models as model_table
 from local_hopsworks.offline import history
+from local_hopsworks.projects.tables import projects as project_table
 from local_hopsworks.secrets import routes as secrets
 
 PREFIX = "/p"
@@ -45,10 +48,10 @@ code{font-size:.9em}nav{opacity:.8;margin-bottom:1rem}
 routes: list[Route] = []
 
 
-def token(service: Service) -> str:
+def token(hopsworks: Hopsworks) -> str:
     """What a browser shows to be let in; made from the store's signing key, so it is not the API
     key itself."""
-    return service.security.sign("pages")
+    return hopsworks.security.sign("pages")
 
 
 class _Html(str):
@@ -103,22 +106,22 @@ _LOGIN = _Html(
 def _page_route(path: str) -> Callable[[Callable[[Call], Response]], Callable[[Call], Response]]:
     def register(handler: Callable[[Call], Response]) -> Callable[[Call], Response]:
         def run(request: Request) -> Response:
-            service: Service = request.app.state.service
+            hopsworks: Hopsworks = request.app.state.hopsworks
             try:
-                with service.metadata.transaction(write=False) as db:
+                with hopsworks.metadata.transaction(write=False) as db:
                     return handler(
-                        Call(service, db, request.path_params, request.query_params, None)
+                        Call(hopsworks, db, request.path_params, request.query_params, None)
                     )
             except (HopsworksError, sa.exc.DatabaseError) as error:
                 known = (
                     error
                     if isinstance(error, HopsworksError)
-                    else told(error, "This page", service.store)
+                    else explained(error, "This page", hopsworks.store)
                 )
                 return _page("Not here", known.message, status=known.status)
 
         async def endpoint(request: Request) -> Response:
-            secret = token(request.app.state.service)
+            secret = token(request.app.state.hopsworks)
             if hmac.compare_digest(request.query_params.get("token", "").encode(), secret.encode()):
                 return _let_in(request.url.path, secret)
             if not hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), secret.encode()):
@@ -138,13 +141,13 @@ def _let_in(target: str, secret: str) -> Response:
 
 
 async def _login(request: Request) -> Response:
-    service: Service = request.app.state.service
+    hopsworks: Hopsworks = request.app.state.hopsworks
     form = await request.form(max_files=0, max_fields=1)
-    if not service.security.is_api_key(str(form.get("key", "")).strip()):
+    if not hopsworks.security.is_api_key(str(form.get("key", "")).strip()):
         return _page(
             "Whose Hopsworks is this?", "That is not this store's key.", _LOGIN, status=401
         )
-    return _let_in(request.url.path, token(service))
+    return _let_in(request.url.path, token(hopsworks))
 
 
 routes.append(

@@ -4,22 +4,23 @@ asks for."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
 from local_hopsworks import unfinished
 from local_hopsworks.datasets import routes as datasets
-from local_hopsworks.errors import (
+from local_hopsworks.errors import NotFound
+from local_hopsworks.http.answers import USER, Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
+from local_hopsworks.projects.errors import (
     FEATURE_STORE_NOT_FOUND,
     PROJECT_NOT_FOUND,
     VARIABLE_NOT_FOUND,
-    NotFound,
 )
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, now
-from local_hopsworks.metadata import projects
-from local_hopsworks.security import DOMAIN
+from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import Store
 
 routes = Routes()
@@ -59,8 +60,8 @@ def all_projects(call: Call) -> Answer:
     # others away.
     user = {**USER, "username": f"local{secrets.token_hex(4)}"}
     # A program that logs in may be the one that was killed before, started again
-    datasets.forget_broken_uploads(call.service)
-    unfinished.settle(call.store, call.service.metadata, call.service.clients.is_connected)
+    datasets.forget_broken_uploads(call.hopsworks)
+    unfinished.settle(call.store, call.hopsworks.metadata, call.hopsworks.clients.is_connected)
     rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
     return [
         {
@@ -74,7 +75,7 @@ def all_projects(call: Call) -> Answer:
 
 @routes.add("GET", "/project/{project}/credentials")
 def credentials(call: Call) -> Answer:
-    return {**call.service.security.credentials(), "projectName": call.project.name}
+    return {**call.hopsworks.security.credentials(), "projectName": call.project.name}
 
 
 @routes.add("GET", "/project/{project}/featurestores/{name}")
@@ -107,16 +108,8 @@ def versions(call: Call) -> Answer:
 
 @routes.add("GET", "/variables/{name}")
 def variable(call: Call) -> Answer:
-    known: dict[str, Callable[[], str]] = {
-        "enable_flyingduck": lambda: "true",
-        "enable_data_science_profile": lambda: "false",
-        "service_discovery_domain": lambda: DOMAIN,
-        "upload_policy": lambda: "enabled",
-        # The SDK appends ":5005"; after a slash that is a path, so the port before it counts.
-        "loadbalancer_external_domain_feature_query": lambda: f"{call.service.query_service()}/",
-    }
-    if call.path["name"] not in known:
+    """A cluster variable; each service says in its `service.py` which it answers."""
+    value = call.hopsworks.variables.get(call.path["name"])
+    if value is None:
         raise NotFound(f"There is no variable {call.path['name'][:80]!r}.", VARIABLE_NOT_FOUND)
-    if call.path["name"] == "upload_policy":
-        datasets.announce_overwrite(call.client)
-    return {"successMessage": known[call.path["name"]]()}
+    return {"successMessage": value(call.hopsworks, call.client)}

@@ -7,15 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import (
-    SECRET_EXISTS,
-    SECRET_NOT_FOUND,
-    HopsworksError,
-    NotEmbedded,
-    NotFound,
-)
-from local_hopsworks.http.routing import USER, Answer, Call, Routes, items, now
-from local_hopsworks.metadata import projects, secrets
+from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.http.times import now
+from local_hopsworks.projects.tables import projects
+from local_hopsworks.secrets.errors import SECRET_EXISTS, SECRET_NOT_FOUND
+from local_hopsworks.secrets.tables import secrets
 
 routes = Routes()
 PATH = "/users/secrets"
@@ -40,7 +39,7 @@ def _find(call: Call, name: str) -> sa.Row[Any]:
 
 
 def _with_value(call: Call, row: sa.Row[Any]) -> Answer:
-    return items([{**_document(row), "secret": call.service.security.decrypt(row.value)}])
+    return items([{**_document(row), "secret": call.hopsworks.security.decrypt(row.value)}])
 
 
 @routes.add("POST", PATH)
@@ -69,7 +68,7 @@ def create(call: Call) -> Answer:
         )
     kept = {"visibility": visibility, "scope": scope, "addedOn": now()}
     try:
-        encrypted = call.service.security.encrypt(value)
+        encrypted = call.hopsworks.security.encrypt(value)
         call.db.execute(secrets.insert().values(name=name, value=encrypted, document=kept))
     except sa.exc.IntegrityError as error:
         raise HopsworksError(

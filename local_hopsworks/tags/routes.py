@@ -8,9 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
-from local_hopsworks.errors import TAG_NOT_FOUND, HopsworksError, NotFound
-from local_hopsworks.http.routing import Answer, Call, Handler, Routes, items
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.http.answers import Answer, items
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Handler, Routes
+from local_hopsworks.tags.errors import TAG_NOT_FOUND
+from local_hopsworks.tags.tables import tags as table
 
 routes = Routes()
 
@@ -22,7 +25,6 @@ def owner(table: sa.Table, identifier: int) -> str:
 def put(call: Call, on: str, name: str, value: Any) -> None:
     if not name or len(name) > 255:
         raise HopsworksError(f"A tag's name is 1 to 255 characters long, not {name[:80]!r}.")
-    table = metadata.tags
     call.db.execute(table.delete().where(table.c.owner == on, table.c.name == name))
     call.db.execute(table.insert().values(owner=on, name=name, value=json.dumps(value)))
 
@@ -41,7 +43,6 @@ def put_all(call: Call, on: str, listed: dict[str, Any] | None) -> None:
 def tag_routes(target: Routes, path: str, find_owner: Any) -> None:
     """Register GET, PUT and DELETE of tags below `path`; `find_owner(call)` says whose they are or
     raises NotFound."""
-    table = metadata.tags
 
     def get(call: Call) -> Answer:
         query = sa.select(table.c.name, table.c.value).where(table.c.owner == find_owner(call))

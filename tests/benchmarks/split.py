@@ -70,13 +70,13 @@ def measure_server():
     with span("server"):
         from local_hopsworks import server
         from local_hopsworks.http import app
-        from local_hopsworks.offline import service
+        from local_hopsworks.offline import query_service
 
     for name in ("__init__", "start", "stop"):
         spanned(server.Server, name, "server")
     for name in ("do_get", "do_action", "get_flight_info", "close"):
-        spanned(service.QueryService, name, "server")
-    answer, stream = app.RequireApiKey.__call__, service._stream
+        spanned(query_service.QueryService, name, "server")
+    answer, stream = app.RequireApiKey.__call__, query_service._stream
 
     async def answered(*arguments):
         with span("server"):
@@ -92,7 +92,7 @@ def measure_server():
             yield batch
 
     app.RequireApiKey.__call__ = answered
-    service._stream = lambda rows, what: stream(Rows(rows), what)
+    query_service._stream = lambda rows, what: stream(Rows(rows), what)
 
     class Rows:
         def __init__(self, rows):

@@ -81,7 +81,9 @@ def test_rows_from_another_machine_are_refused_before_they_end_on_its_disk(
     key = {"Authorization": f"ApiKey {server.api_key}"}
     asked = {}
     for host in ("127.0.0.1", "203.0.113.9"):
-        client = TestClient(create_app(server._service), client=(host, 50000), headers=key)
+        client = TestClient(
+            create_app(server._hopsworks, server._services), client=(host, 50000), headers=key
+        )
         assert client.get(path).status_code == 200
         asked[host] = client.get(
             f"{path}/expectationsuite"

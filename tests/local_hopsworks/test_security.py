@@ -15,7 +15,8 @@ import requests
 from local_hopsworks import Server
 from local_hopsworks.errors import INVALID_API_KEY
 from local_hopsworks.http.app import create_app
-from local_hopsworks.http.routing import API
+from local_hopsworks.http.calls import API
+from local_hopsworks.offline.service import Queries
 from local_hopsworks.security import QUERY_SERVICE_NAME
 
 # -------------------------------------------------------------------------------------------------------------
@@ -33,7 +34,7 @@ def stranger(server):
 
 def every_call(server):
     """Method and address of every route there is, with a 1 for each of its parameters."""
-    for route in create_app(server._service).routes:
+    for route in create_app(server._hopsworks, server._services).routes:
         for method in route.methods - {"HEAD"}:
             yield method, server.address + re.sub(r"{[^}]*}", "1", route.path)
 
@@ -153,7 +154,7 @@ def connect(server):
                 "private_key": (keys / "client.key").read_text(),
             }
         return flight.FlightClient(
-            f"grpc+tls://{server._query_service_address()}", override_hostname=QUERY_SERVICE_NAME,
+            f"grpc+tls://{server._hopsworks.part(Queries).address}", override_hostname=QUERY_SERVICE_NAME,
             tls_root_certs=(server.store.security / "ca.pem").read_text(), **identity,
         )  # fmt: skip
 

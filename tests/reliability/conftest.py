@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local_hopsworks.http.routing import API
+from local_hopsworks.http.calls import API
 from tests.reliability.siege import Request
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")

@@ -21,7 +21,7 @@ from hopsworks_common import client
 from hsfs.feature import Feature
 
 from local_hopsworks import login
-from local_hopsworks.http.routing import API
+from local_hopsworks.http.calls import API
 
 NAME = "thing"  # of everything that can have a name
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local_hopsworks import Server
+from local_hopsworks.jobs.runner import Runner
 from local_hopsworks.pages.pages import COOKIE, token
 
 SECRET = "what-nobody-may-read"
@@ -71,7 +72,7 @@ class Besieged:
         shutil.copytree(self.home, base / "pristine", symlinks=True)
         self.server = Server(self.home)
         # A script that somebody stored may run; what is tried here is everything before that
-        self.server._runner.start = lambda task: None  # type: ignore[method-assign]
+        self.server._hopsworks.part(Runner).start = lambda task: None  # type: ignore[method-assign]
         self.server.start()
         self._connection = self._connect()
         self._outside = self.outside()
@@ -89,7 +90,7 @@ class Besieged:
             target += "?" + "&".join(f"{name}={value}" for name, value in request.query)
         headers = {
             "Authorization": f"ApiKey {self.server.api_key}",
-            "Cookie": f"{COOKIE}={token(self.server._service)}",  # for the pages
+            "Cookie": f"{COOKIE}={token(self.server._hopsworks)}",  # for the pages
             "Content-Type": request.content_type,
         }
         try:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.feature_store import queries
+from local_hopsworks.feature_store.shapes import QUERY
 from local_hopsworks.http import shapes
-from local_hopsworks.http.routing import _parsed
+from local_hopsworks.http.bodies import parsed
 from local_hopsworks.offline.planner import make_plan
 from local_hopsworks.offline.sql import alias, to_sql
 from tests.reliability.hostile import spoilt
@@ -103,11 +104,11 @@ def test_no_query_reads_what_it_may_not(store_in_use, database, record):
         nonlocal answered
         record(inputs_tried=1)
         try:
-            query = _parsed(json.dumps(document))
-            shapes.check(query, shapes.QUERY)
+            query = parsed(json.dumps(document))
+            shapes.check(query, QUERY)
             plan = make_plan(queries.slim(query), lambda key: GROUPS[1 + key % 2], "project")
             statement = to_sql(plan)
-        except (HopsworksError, UnicodeEncodeError):  # as routing.py expects them
+        except (HopsworksError, UnicodeEncodeError):  # as bodies.py expects them
             return
         answered += 1
         assert_is_meant(database, statement, len(plan.tables))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from local_hopsworks.http import routing
+from local_hopsworks.http import bodies
 from local_hopsworks.http.shapes import DEEPEST, is_deeper
 
 GROUPS = "/project/1/featurestores/1/featuregroups"
@@ -20,7 +20,7 @@ def megabytes(count):
 
 
 def test_body_that_is_too_large_is_refused_however_it_is_sent(api, monkeypatch):
-    monkeypatch.setattr(routing, "LARGEST_BODY", 3 * 2**20)
+    monkeypatch.setattr(bodies, "LARGEST_BODY", 3 * 2**20)
     for body in (
         b" " * (4 * 2**20),
         megabytes(4),
@@ -38,7 +38,7 @@ def files(home):
 
 
 def test_upload_that_is_too_large_is_refused_before_it_is_stored(api, server, monkeypatch):
-    monkeypatch.setattr(routing, "LARGEST_UPLOAD", 3 * 2**20)
+    monkeypatch.setattr(bodies, "LARGEST_UPLOAD", 3 * 2**20)
     before = files(server.store.home)
     answer = api("POST", UPLOAD, files={"file": ("file", b"x" * (4 * 2**20))})
     assert (answer.status_code, answer.json()["errorMsg"]) == (

@@ -13,7 +13,8 @@ import pytest
 from local_hopsworks import Server
 from local_hopsworks.check import check
 from local_hopsworks.feature_store.queries import plan_ticket
-from local_hopsworks.metadata import feature_groups, feature_views, models
+from local_hopsworks.feature_store.tables import feature_groups, feature_views
+from local_hopsworks.models.tables import models
 from local_hopsworks.offline import run as queries
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600)]
@@ -65,7 +66,7 @@ def stored(tmp_path):
                 "leftFeatures": [{"name": f["name"]} for f in features],
             }
             return queries.table(
-                plan_ticket(server._service, {"project": 1, "query": query})
+                plan_ticket(server._hopsworks, {"project": 1, "query": query})
             ).to_pandas()
 
     return look

@@ -1,0 +1,4 @@
+"""Hopsworks' error codes of dataset storage."""
+
+DATASET_NOT_FOUND = 110008
+DATASET_EXISTS = 110012

@@ -1,0 +1,8 @@
+"""Expectation suites and validation reports, as a service; see http/services.py."""
+
+from __future__ import annotations
+
+from local_hopsworks.expectations import expectations, validation
+from local_hopsworks.http.services import ServiceDescription
+
+SERVICE = ServiceDescription(routes=[*expectations.routes, *validation.routes])

@@ -1,0 +1,37 @@
+"""The Query JSON of a read is planned, and answered with a signed ticket for the query service."""
+
+from __future__ import annotations
+
+from local_hopsworks.feature_store import queries, shapes
+from local_hopsworks.http.answers import Answer
+from local_hopsworks.http.calls import Call
+from local_hopsworks.http.routing import Routes
+from local_hopsworks.offline.service import Queries
+from local_hopsworks.offline.sql import to_sql
+
+routes = Routes()
+
+
+@routes.add(
+    "PUT",
+    "/project/{project}/featurestores/query",
+    options=["hqs"],
+    reads_only=True,
+    body=shapes.QUERY,
+)
+def construct(call: Call) -> Answer:
+    """Refuses now what could not be read later."""
+    query = queries.slim(call.document)
+    text = to_sql(queries.plan(call.db, call.store, call.project, query))
+    # a client that knew it before this server was restarted does not ask for its address
+    call.hopsworks.part(Queries)
+    ticket = call.hopsworks.security.ticket({"project": call.project.id, "query": query})
+    return {
+        "query": text,
+        "queryOnline": text,
+        "hqsPayload": ticket,
+        "hqsPayloadSignature": call.hopsworks.security.sign(ticket),
+        "onDemandFeatureGroups": [],
+        "hudiCachedFeatureGroups": [],
+        "deltaCachedFeatureGroups": [],
+    }

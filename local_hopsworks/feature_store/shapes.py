@@ -1,0 +1,43 @@
+"""The shapes of the bodies about the feature store; see http/shapes.py."""
+
+from __future__ import annotations
+
+from local_hopsworks.expectations.shapes import SUITE
+from local_hopsworks.http.shapes import Shape
+from local_hopsworks.tags.shapes import TAGS
+
+STATISTICS_CONFIG = {"enabled": bool, "columns": [str]}
+FEATURE = {"name!": str, "type": str, "primary": bool, "partition": bool}
+FEATURE_GROUP = {
+    "name": str, "version": int, "type": str, "features": [FEATURE], "eventTime": str, "description": str, "tags": TAGS,
+    "statisticsConfig": STATISTICS_CONFIG, "parents": [{"id!": int, "name!": str, "version!": int}],
+    "expectationSuite": SUITE, "notificationTopicName": str,
+}  # fmt: skip
+FILTER: dict[str, Shape] = {
+    "feature": {"name": str, "featureGroupId": int},
+    "condition": str,
+    "type": str,
+}
+FILTER |= {"leftFilter": FILTER, "rightFilter": FILTER, "leftLogic": FILTER, "rightLogic": FILTER}
+NAMED = [{"name!": str}]
+QUERY: dict[str, Shape] = {
+    "leftFeatureGroup!": {"id!": int}, "leftFeatures": NAMED, "leftFeatureGroupStartTime": int,
+    "leftFeatureGroupEndTime": int, "filter": FILTER, "limit": int,
+}  # fmt: skip
+QUERY["joins"] = [
+    {"query!": QUERY, "on": NAMED, "leftOn": NAMED, "rightOn": NAMED, "type": str, "prefix": str}
+]
+FEATURE_VIEW = {
+    "name": str, "version": int, "description": str, "query!": QUERY, "tags": TAGS, "transformationFunctions": list,
+    "features": [{"name!": str, "featuregroup": {"id!": int}}],
+}  # fmt: skip
+TRAINING_DATASET = {
+    "version": int, "trainingDatasetType": str, "dataFormat": str, "statisticsConfig": STATISTICS_CONFIG, "seed": int,
+    "dataSource": dict, "extraFilter": FILTER, "tags": TAGS, "description": str, "trainSplit": str,
+    "splits": [{"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}],
+}  # fmt: skip
+STATISTICS = {
+    "computationTime": int, "rowPercentage": float, "beforeTransformation": bool, "windowStartCommitTime": int,
+    "windowEndCommitTime": int, "featureDescriptiveStatistics": [dict],
+}  # fmt: skip
+TRANSFORMATION_FUNCTION = {"version": int, "hopsworksUdf!": {"name!": str}}

@@ -1,0 +1,110 @@
+"""What a handler is given: one request, its body parsed, inside its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.datastructures import QueryParams
+
+from local_hopsworks import unfinished
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.http import bodies
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.projects.errors import FEATURE_STORE_NOT_FOUND, PROJECT_NOT_FOUND
+from local_hopsworks.projects.tables import projects
+from local_hopsworks.store import Store
+
+API = "/hopsworks-api/api"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. An error that escapes its handler undoes the transaction."""
+
+    hopsworks: Hopsworks
+    db: sa.Connection
+    path: dict[str, str]
+    query: QueryParams
+    body: Any
+    peer: str = ""  # the client's end of the connection
+    client: str = ""  # which program asks; see clients.py
+    # run in this order once the transaction is kept
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the client is on another machine. Only a server with a `host` of its own meets
+        one."""
+        host = self.peer.rpartition(":")[0]
+        is_here = host.startswith("127.") or host == self.hopsworks.host
+        return bool(host) and not is_here
+
+    @property
+    def store(self) -> Store:
+        """The files of this Hopsworks."""
+        return self.hopsworks.store
+
+    @cached_property
+    def project(self) -> sa.Row[Any]:
+        """The project that the path names."""
+        query = projects.select().where(projects.c.id == self.integer("project"))
+        row = self.db.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(
+                f"There is no project with id {self.path['project']}.", PROJECT_NOT_FOUND
+            )
+        # a project's feature store has the project's id
+        if self.path.get("feature_store", str(row.id)) != str(row.id):
+            raise NotFound(
+                f"There is no feature store with id {self.path['feature_store'][:80]!r}.",
+                FEATURE_STORE_NOT_FOUND,
+            )
+        return row
+
+    def integer(self, name: str) -> int:
+        """A number in the path."""
+        return _integer(self.path[name], name)
+
+    def option(self, name: str) -> str | None:
+        """A query parameter; the SDK writes an absent one as None or as the word."""
+        value = self.query.get(name)
+        return None if value in (None, "", "None") else value
+
+    def number(self, name: str) -> int | None:
+        """A query parameter that is a whole number."""
+        value = self.option(name)
+        return None if value is None else _integer(value, name)
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false; false if it is absent."""
+        return (self.option(name) or "false").lower() == "true"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body, which must be a JSON object."""
+        return bodies.an_object(self.body)
+
+    def remove(self, path: Path) -> None:
+        """Take files away once the transaction is kept, even if this server is killed right after
+        it."""
+        found = unfinished.inode(path)
+        if found is not None:
+            unfinished.begin(self.db, self.store, unfinished.REMOVE, path, inode=found)
+            self.after_commit.append(
+                partial(unfinished.remove, self.store, self.hopsworks.metadata, path)
+            )
+
+    def href(self, path: str) -> str:
+        """The whole address of a path of the API."""
+        return f"{self.hopsworks.address}{API}{path}"
+
+
+def _integer(text: str, name: str) -> int:
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
+        raise HopsworksError(f"{name} must be a whole number, not {text[:80]!r}.")
+    return int(text)

@@ -1,0 +1,41 @@
+"""One sentence for a failure of this server or of its disk: where it happened, and what to do."""
+
+from __future__ import annotations
+
+import errno
+
+import sqlalchemy as sa
+
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.store import Store
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def explained(error: Exception, call: str, store: Store) -> HopsworksError:
+    """The answer to a `call` (method and path) that ended in an error that no handler expected."""
+    if isinstance(error, sa.exc.DatabaseError) and not isinstance(error, sa.exc.IntegrityError):
+        return _of_database(error, store)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        message = (
+            f"There is no room in the store {store.home} ({error.strerror}): {call} was not done. "
+            "Make room there."
+        )
+    elif isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        message = (
+            f"The store cannot be written at {error.filename} ({error.strerror}): "
+            f"{call} was not done."
+        )
+    else:
+        message = f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}."
+    return HopsworksError(message, status=500)
+
+
+def _of_database(error: sa.exc.DatabaseError, store: Store) -> HopsworksError:
+    """SQLite is busy (the caller may try again), or its file is damaged."""
+    what = f"The metadata in {store.metadata_file} cannot be used: {error.orig}."
+    if "locked" in str(error.orig):
+        return HopsworksError(f"{what} Try again.", status=503)
+    todo = "Nothing was changed; python -m local_hopsworks check looks what is wrong."
+    return HopsworksError(f"{what} {todo}", status=500)

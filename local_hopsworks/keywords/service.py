@@ -1,0 +1,8 @@
+"""Keywords, as a service; see http/services.py."""
+
+from __future__ import annotations
+
+from local_hopsworks.http.services import ServiceDescription
+from local_hopsworks.keywords.routes import routes
+
+SERVICE = ServiceDescription(routes=routes)

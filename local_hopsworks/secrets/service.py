@@ -1,0 +1,9 @@
+"""Secrets, as a service; see http/services.py."""
+
+from __future__ import annotations
+
+from local_hopsworks.http.services import ServiceDescription
+from local_hopsworks.secrets.check import faults
+from local_hopsworks.secrets.routes import routes
+
+SERVICE = ServiceDescription(routes=routes, check=faults)
