@@ -15,6 +15,7 @@ when it returns (`synchronous=FULL`), for what the endpoint has acknowledged mus
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import sqlite3
 import threading
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_hopsworks.online import tables
+from local_hopsworks.online import subjects, tables, topics
 from local_hopsworks.online.tables import Table
 from local_hopsworks.store import StoreError
 
@@ -40,6 +41,57 @@ _SCHEMA = (
     )""",
     "CREATE INDEX IF NOT EXISTS feature_groups_by_name ON feature_groups (name, version)",
     "CREATE INDEX IF NOT EXISTS feature_groups_by_topic ON feature_groups (topic)",
+    # The Avro schemas that rows come in; see subjects.py
+    """CREATE TABLE IF NOT EXISTS subjects (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        schema TEXT NOT NULL,
+        group_id INTEGER,  -- NULL for a person's own
+        UNIQUE (name, version)
+    )""",
+    # How far the rows of an insert have got; see ingestions.py
+    """CREATE TABLE IF NOT EXISTS ingestions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        group_id INTEGER NOT NULL,
+        entries INTEGER,
+        upserted INTEGER NOT NULL DEFAULT 0,
+        deleted INTEGER NOT NULL DEFAULT 0,
+        ignored INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX IF NOT EXISTS ingestions_by_group ON ingestions (group_id, id)",
+    # What a Kafka broker keeps; see topics.py
+    """CREATE TABLE IF NOT EXISTS topics (
+        name TEXT PRIMARY KEY,
+        partitions INTEGER NOT NULL,
+        subject TEXT,  -- of a person's own topic; NULL for one of feature groups
+        subject_version INTEGER
+    )""",
+    """CREATE TABLE IF NOT EXISTS offsets (
+        topic TEXT,
+        part INTEGER,
+        next INTEGER NOT NULL,
+        materialised INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (topic, part)
+    )""",
+    """CREATE TABLE IF NOT EXISTS batches (
+        topic TEXT,
+        part INTEGER,
+        first INTEGER,
+        next INTEGER NOT NULL,
+        time INTEGER NOT NULL,  -- ms since 1970
+        data BLOB NOT NULL,
+        PRIMARY KEY (topic, part, first)
+    )""",
+    """CREATE TABLE IF NOT EXISTS producers (
+        id INTEGER,
+        topic TEXT,
+        part INTEGER,
+        epoch INTEGER NOT NULL,
+        last INTEGER NOT NULL,  -- sequence number
+        PRIMARY KEY (id, topic, part)
+    )""",
 )
 
 
@@ -74,9 +126,12 @@ class OnlineStore:
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.transaction(write=True) as db:
-                for statement in _SCHEMA:
-                    db.execute(statement)
+            with self.transaction(write=not file.exists()) as db:
+                is_new = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if is_new:
+                with self.transaction(write=True) as db:
+                    for statement in _SCHEMA:
+                        db.execute(statement)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"The online store in {file} cannot be used: {error}.") from error
 
@@ -98,6 +153,11 @@ class OnlineStore:
 
     def find(self, db: sqlite3.Connection, group_id: int) -> Table | None:
         """The table of a feature group; None if it is not online."""
+        table = self.find_with_topic(db, group_id)
+        return table if table is not None and table.online else None
+
+    def find_with_topic(self, db: sqlite3.Connection, group_id: int) -> Table | None:
+        """A feature group that has a topic: an online one, or a stream group; None for others."""
         query = "SELECT description FROM feature_groups WHERE id = ?"
         found = db.execute(query, (group_id,)).fetchone()
         return tables.from_json(group_id, found[0]) if found else None
@@ -109,26 +169,36 @@ class OnlineStore:
         return None if group_id is None else self.find(db, group_id)
 
     def all(self, db: sqlite3.Connection) -> list[Table]:
-        """The tables of all online feature groups."""
+        """All feature groups that have a topic; `Table.online` says which are online."""
         rows = db.execute("SELECT id, description FROM feature_groups ORDER BY id").fetchall()
         return [tables.from_json(group_id, description) for group_id, description in rows]
 
     def create(self, db: sqlite3.Connection, table: Table) -> None:
-        """Make the table of a feature group, empty."""
-        tables.create(db, table)
+        """Make the table of a feature group, empty, with its topic and subject."""
+        self.drop(db, table.group_id)  # of a creation that was never committed
+        if table.online:
+            tables.create(db, table)
+        topics.create(db, table.topic)
         self._describe(db, table)
 
     def alter(self, db: sqlite3.Connection, table: Table) -> None:
         """Take over what changed of a feature group: appended features, the time to live."""
-        tables.append_columns(db, table)
+        if table.online:
+            tables.append_columns(db, table)
         self._describe(db, table)
 
     def drop(self, db: sqlite3.Connection, group_id: int) -> None:
-        """Remove the table of a feature group, if it has one."""
-        table = self.find(db, group_id)
-        if table is not None:
-            tables.drop(db, table)
-            db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
+        """Remove the table of a feature group with its topic and subject, if it has one."""
+        table = self.find_with_topic(db, group_id)
+        if table is None:
+            return
+        tables.drop(db, table)
+        for name in ("subjects", "ingestions"):
+            db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
+        db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
+        others = "SELECT count(*) FROM feature_groups WHERE topic = ?"
+        if not db.execute(others, (table.topic,)).fetchone()[0]:
+            topics.delete(db, table.topic)
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -139,6 +209,8 @@ class OnlineStore:
     def _describe(self, db: sqlite3.Connection, table: Table) -> None:
         values = (table.group_id, table.name, table.version, table.topic, tables.to_json(table))
         db.execute("INSERT OR REPLACE INTO feature_groups VALUES (?, ?, ?, ?, ?)", values)
+        schema = json.dumps(tables.avro_schema(table))
+        subjects.register(db, f"{table.name}_{table.version}", schema, table.group_id)
 
     def _connection(self) -> sqlite3.Connection:
         with contextlib.suppress(queue.Empty):

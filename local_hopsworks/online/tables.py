@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.online.types import Column, column, quoted
+from local_hopsworks.online.types import Column, avro_type, column, quoted
 
 Row = tuple[Any, ...]
 _MOST_PARAMETERS = 32_000  # SQLite takes 32,766
@@ -42,6 +42,7 @@ class Table:
     event_time: str | None = None
     ttl: int | None = None  # seconds; None while the time to live is off
     stream: bool = False  # rows reach the offline table through the topic as well
+    online: bool = True  # False: a stream group that has a topic and no online table
     _positions: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,7 +71,10 @@ class Table:
 
 
 def table_of(group: dict[str, Any], topic: str) -> Table:
-    """The table of a feature group's DTO. Raises HopsworksError if it has no primary key."""
+    """The table of a feature group's DTO.
+
+    Raises HopsworksError if it has no primary key, or a type that cannot be kept online.
+    """
     columns = tuple(column(each) for each in group["features"] if not each.get("offlineOnly"))
     if not any(each.primary for each in columns):
         raise HopsworksError(f"Feature group {group['name']} needs a primary key to be online.")
@@ -84,13 +88,24 @@ def table_of(group: dict[str, Any], topic: str) -> Table:
         event_time,
         int(ttl) if ttl and group.get("ttlEnabled") else None,
         group.get("type") == "streamFeatureGroupDTO",
+        bool(group.get("onlineEnabled")),
     )
+    avro_schema(table)  # every type has one
     if table.ttl and (not event_time or table.column(event_time).type not in _MICROSECONDS):
         raise HopsworksError(
             f"Feature group {table.name} needs an event time of type timestamp or date "
             "for a time to live."
         )
     return table
+
+
+def avro_schema(table: Table) -> dict[str, Any]:
+    """What the SDK encodes the rows of the group with: its subject."""
+    fields = [
+        {"name": each.name, "type": avro_type(each.type, each.name)} for each in table.columns
+    ]
+    name = f"{table.name}_{table.version}"
+    return {"type": "record", "name": name, "namespace": "featurestore", "fields": fields}
 
 
 def to_json(table: Table) -> str:
@@ -104,6 +119,7 @@ def to_json(table: Table) -> str:
             "eventTime": table.event_time,
             "ttl": table.ttl,
             "stream": table.stream,
+            "online": table.online,
         }
     )
 
@@ -120,6 +136,7 @@ def from_json(group_id: int, text: str) -> Table:
         found["eventTime"],
         found["ttl"],
         found["stream"],
+        found["online"],
     )
 
 
@@ -160,37 +177,45 @@ def is_there(db: sqlite3.Connection, table: Table) -> bool:
 
 
 def upsert(
-    db: sqlite3.Connection, table: Table, rows: Sequence[Row], *, if_newer: bool = False
+    db: sqlite3.Connection,
+    table: Table,
+    rows: Sequence[Row],
+    names: Sequence[str] | None = None,
+    *,
+    if_newer: bool = False,
 ) -> int:
-    """Insert whole rows, or replace those with the same keys; how many were written.
+    """Insert rows, or replace those with the same keys; how many were written.
 
-    With `if_newer` a row that has no later event time than the one that is there is left out.
-    Raises sqlite3.IntegrityError for values that RonDB would refuse; then some rows may have been
-    written, and the caller rolls back.
+    `names` are the columns that a row has, by default all; the others keep what they have, or are
+    NULL in a new row. With `if_newer` a row that has no later event time than the one that is there
+    is left out. Raises sqlite3.IntegrityError for values that RonDB would refuse; then some rows
+    may have been written, and the caller rolls back.
     """
     before = db.total_changes
-    size = max(1, min(100, _MOST_PARAMETERS // len(table.columns)))
+    columns = tuple(names or table.names)
+    size = max(1, min(100, _MOST_PARAMETERS // len(columns)))
     whole = len(rows) - len(rows) % size
     if whole:  # a statement for a hundred rows costs less than a hundred statements
-        many = _upsert_statement(table, size, if_newer)
+        many = _upsert_statement(table, columns, size, if_newer)
         for start in range(0, whole, size):
             db.execute(many, list(itertools.chain.from_iterable(rows[start : start + size])))
-    db.executemany(_upsert_statement(table, 1, if_newer), rows[whole:])
+    db.executemany(_upsert_statement(table, columns, 1, if_newer), rows[whole:])
     return db.total_changes - before
 
 
-def _upsert_statement(table: Table, rows: int, if_newer: bool) -> str:
-    columns = ", ".join(quoted(name) for name in table.names)
-    one_row = f"({', '.join('?' * len(table.columns))})"
+def _upsert_statement(table: Table, names: tuple[str, ...], rows: int, if_newer: bool) -> str:
+    columns = ", ".join(quoted(name) for name in names)
+    one_row = f"({', '.join('?' * len(names))})"
     values = ", ".join([one_row] * rows)
+    keys = {each.name for each in table.key}
     key = ", ".join(quoted(each.name) for each in table.key)
-    others = [quoted(each.name) for each in table.columns if not each.primary]
+    others = [quoted(name) for name in names if name not in keys]
     statement = f"INSERT INTO {table.sql_name} ({columns}) VALUES {values} ON CONFLICT ({key}) DO "
     if not others:
         return statement + "NOTHING"
     statement += "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others)
-    if if_newer and table.event_time:
-        event_time = quoted(table.event_time)
+    if if_newer and table.event_time in names:
+        event_time = quoted(table.event_time or "")
         statement += f" WHERE excluded.{event_time} > {table.sql_name}.{event_time}"
     return statement
 
