@@ -11,7 +11,7 @@ from typing import Any
 
 import fastavro
 
-from local_hopsworks.online.tables import Row, Table
+from local_hopsworks.online.online_table import Row, Table
 from local_hopsworks.online.types import decimal_scale, wire_type
 from local_hopsworks.online.wire import encoded_varint
 

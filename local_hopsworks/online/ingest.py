@@ -10,11 +10,11 @@ import sys
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from local_hopsworks.online import ingestions, record_batch, subjects, tables, topics
+from local_hopsworks.online import ingestions, online_table, record_batch, subjects, topics
 from local_hopsworks.online.avro import BadRow, RowReader
+from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.record_batch import BadBatch, Batch, Run
 from local_hopsworks.online.store import OnlineStore
-from local_hopsworks.online.tables import Table
 from local_hopsworks.online.topics import Topic
 from local_hopsworks.online.wire import (
     INVALID_RECORD,
@@ -129,7 +129,7 @@ class Ingest:
         subject = subjects.find_id(db, _number(run, "subjectId"), table.group_id)
         if subject is None:
             raise BadBatch(INVALID_RECORD, "they name no schema of their feature group.")
-        key = (table.group_id, tables.to_json(table), subject.schema)
+        key = (table.group_id, online_table.to_json(table), subject.schema)
         if key not in self._readers:
             self._readers[key] = RowReader(table, subject.schema)
             if len(self._readers) > _MOST_READERS:
@@ -170,13 +170,13 @@ def _written(
 ) -> _Counts:
     """Write rows all together or not at all."""
     if run.headers.get("operation") == b"delete":
-        tables.delete(db, table, reader.keys(values))
+        online_table.delete(db, table, reader.keys(values))
         return _Counts(deleted=len(values))
     if_newer = run.headers.get("upsertIfNewer") == b"1"
     rows = reader.rows(values)
     db.execute("SAVEPOINT rows")
     try:
-        written = tables.upsert(db, table, rows, reader.names, if_newer=if_newer)
+        written = online_table.upsert(db, table, rows, reader.names, if_newer=if_newer)
     except BaseException:
         db.execute("ROLLBACK TO rows")
         raise

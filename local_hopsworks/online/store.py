@@ -6,7 +6,7 @@ open the same file. A reader never waits for a writer; writers wait for each oth
     store = OnlineStore(file)
     with store.transaction(write=False) as db:          # one state of all tables
         table = store.find(db, group_id)                # None: the group is not online
-        rows = tables.look_up(db, table, ["id", "price"], [(1,), (2,)])
+        rows = online_table.look_up(db, table, ["id", "price"], [(1,), (2,)])
 
 Connections are kept and given to one thread at a time; `close` closes them. A commit is on disk
 when it returns (`synchronous=FULL`), for what the endpoint has acknowledged must survive.
@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_hopsworks.online import subjects, tables, topics
-from local_hopsworks.online.tables import Table
+from local_hopsworks.online import online_table, subjects, topics
+from local_hopsworks.online.online_table import Table
 from local_hopsworks.store import StoreError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _SCHEMA = (
         name TEXT NOT NULL,
         version INTEGER NOT NULL,
         topic TEXT NOT NULL,
-        description TEXT NOT NULL  -- see tables.to_json
+        description TEXT NOT NULL  -- see online_table.to_json
     )""",
     "CREATE INDEX IF NOT EXISTS feature_groups_by_name ON feature_groups (name, version)",
     "CREATE INDEX IF NOT EXISTS feature_groups_by_topic ON feature_groups (topic)",
@@ -160,7 +160,7 @@ class OnlineStore:
         """A feature group that has a topic: an online one, or a stream group; None for others."""
         query = "SELECT description FROM feature_groups WHERE id = ?"
         found = db.execute(query, (group_id,)).fetchone()
-        return tables.from_json(group_id, found[0]) if found else None
+        return online_table.from_json(group_id, found[0]) if found else None
 
     def find_version(self, db: sqlite3.Connection, name: str, version: int) -> Table | None:
         """The table of a feature group by its name and version; None if it is not online."""
@@ -171,20 +171,20 @@ class OnlineStore:
     def all(self, db: sqlite3.Connection) -> list[Table]:
         """All feature groups that have a topic; `Table.online` says which are online."""
         rows = db.execute("SELECT id, description FROM feature_groups ORDER BY id").fetchall()
-        return [tables.from_json(group_id, description) for group_id, description in rows]
+        return [online_table.from_json(group_id, description) for group_id, description in rows]
 
     def create(self, db: sqlite3.Connection, table: Table) -> None:
         """Make the table of a feature group, empty, with its topic and subject."""
         self.drop(db, table.group_id)  # of a creation that was never committed
         if table.online:
-            tables.create(db, table)
+            online_table.create(db, table)
         topics.create(db, table.topic)
         self._describe(db, table)
 
     def alter(self, db: sqlite3.Connection, table: Table) -> None:
         """Take over what changed of a feature group: appended features, the time to live."""
         if table.online:
-            tables.append_columns(db, table)
+            online_table.append_columns(db, table)
         self._describe(db, table)
 
     def drop(self, db: sqlite3.Connection, group_id: int) -> None:
@@ -192,7 +192,7 @@ class OnlineStore:
         table = self.find_with_topic(db, group_id)
         if table is None:
             return
-        tables.drop(db, table)
+        online_table.drop(db, table)
         for name in ("subjects", "ingestions"):
             db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
         db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
@@ -207,9 +207,15 @@ class OnlineStore:
                 self._idle.get_nowait().close()
 
     def _describe(self, db: sqlite3.Connection, table: Table) -> None:
-        values = (table.group_id, table.name, table.version, table.topic, tables.to_json(table))
+        values = (
+            table.group_id,
+            table.name,
+            table.version,
+            table.topic,
+            online_table.to_json(table),
+        )
         db.execute("INSERT OR REPLACE INTO feature_groups VALUES (?, ?, ?, ?, ?)", values)
-        schema = json.dumps(tables.avro_schema(table))
+        schema = json.dumps(online_table.avro_schema(table))
         subjects.register(db, f"{table.name}_{table.version}", schema, table.group_id)
 
     def _connection(self) -> sqlite3.Connection:
