@@ -12,7 +12,9 @@ import decimal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-Value = bool | int | float | decimal.Decimal | str | datetime.datetime | datetime.date | None
+Value = (
+    bool | int | float | decimal.Decimal | str | bytes | datetime.datetime | datetime.date | None
+)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are
 # milliseconds.
@@ -37,7 +39,7 @@ class Column:
 class Filter:
     column: Column
     condition: str  # one that planner.py knows
-    value: Value | tuple[Value, ...]
+    value: Value | tuple[Value, ...] | Column  # a column is another feature to compare with
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Plan:
     def bounds(self) -> tuple[Filter, ...]:
         """Conditions on the first table that all rows of the result meet, and that statistics of
         files can tell."""
-        parts = _conjuncts(self.condition)
+        parts = conjuncts(self.condition)
         return tuple(part for part in parts if isinstance(part, Filter) and _is_bound(part))
 
     @property
@@ -101,23 +103,23 @@ class Plan:
         any order."""
         more = self.joins or self.order or self.limit is not None or self.tables[0].is_past
         stored = all(column.default is None for column, _ in self.columns)
-        return not more and stored and len(self.bounds) == len(list(_conjuncts(self.condition)))
+        return not more and stored and len(self.bounds) == len(list(conjuncts(self.condition)))
 
     def columns_of(self, table: int) -> list[Column]:
         """Those of the table at this position that anything in the plan needs."""
         needed = {
             column.name: column
-            for column in _columns((self.columns, self.joins, self.condition, self.order))
+            for column in columns_in((self.columns, self.joins, self.condition, self.order))
             if column.table == table
         }
         return list(needed.values())
 
 
-def _conjuncts(condition: Condition | None) -> Iterator[Condition]:
+def conjuncts(condition: Condition | None) -> Iterator[Condition]:
     """What must all hold."""
     if isinstance(condition, Logic) and condition.operator == "AND":
         for part in condition.parts:
-            yield from _conjuncts(part)
+            yield from conjuncts(part)
     elif condition:
         yield condition
 
@@ -128,12 +130,12 @@ def _is_bound(part: Filter) -> bool:
     return comparable and column.table == 0 and column.default is None
 
 
-def _columns(part: object) -> Iterator[Column]:
+def columns_in(part: object) -> Iterator[Column]:
     """All columns in a part of a plan."""
     if isinstance(part, Column):
         yield part
     elif isinstance(part, list | tuple):
         for each in part:
-            yield from _columns(each)
+            yield from columns_in(each)
     elif isinstance(part, Filter | Logic | Join):
-        yield from _columns(tuple(vars(part).values()))
+        yield from columns_in(tuple(vars(part).values()))

@@ -5,14 +5,12 @@ What cannot be planned is refused with a sentence before anything is read.
 
 from __future__ import annotations
 
-import ctypes
-import datetime
-import decimal
 import json
 from collections.abc import Callable
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
+from local_hopsworks.offline import comparisons
 from local_hopsworks.offline.errors import (
     AMBIGUOUS_FEATURE,
     FEATURE_DOES_NOT_EXIST,
@@ -20,7 +18,6 @@ from local_hopsworks.offline.errors import (
     NO_JOINING_KEYS,
 )
 from local_hopsworks.offline.plan import (
-    EPOCH,
     Column,
     Condition,
     Filter,
@@ -28,19 +25,16 @@ from local_hopsworks.offline.plan import (
     Logic,
     Plan,
     Table,
-    Value,
+    columns_in,
+    conjuncts,
 )
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
-MOST_DIGITS = 38  # of a decimal
 LATEST = (
     253_402_300_799_999  # ms since 1970: the end of the year 9999, the last that Python can write
 )
 NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
-_CONDITIONS = (
-    "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
-)  # fmt: skip
 _JOIN_TYPES = {
     "INNER": "inner",
     "LEFT": "left",
@@ -49,7 +43,8 @@ _JOIN_TYPES = {
     "OUTER": "full",
     "CROSS": "cross",
 }
-_INTEGERS = ("tinyint", "smallint", "int", "bigint")
+# What the SDK says of a feature that stands in the place of a value
+_OF_A_FEATURE = {"name", "type", "primary", "partition", "featureGroupId", "useFullyQualifiedName"}
 
 FeatureGroup = dict[str, Any]  # the DTO
 
@@ -168,7 +163,7 @@ class _Planner:
         # right side's rows before the latest of them is taken (unless the right side has joins of
         # its own and so is more than a table).
         inner = self._result.condition
-        choice = inner if event_times and not nested else None
+        choice = _about(right, inner) if event_times and not nested else None
         self._result.joins.append(Join(right, kind, on, event_times, choice, tuple(nested)))
         self._result.condition = both(outer, inner)
         # Both sides have the keys they are joined on, and the event time; like Hopsworks, return
@@ -241,7 +236,7 @@ class _Planner:
                     table,
                     feature["name"],
                     type_,
-                    None if default is None else _value(default, type_, feature["name"]),
+                    comparisons.typed(default, type_, feature["name"]),
                 )
         known = ", ".join(feature["name"] for feature in group["features"])
         raise HopsworksError(
@@ -277,36 +272,15 @@ class _Planner:
     def _filter(self, node: dict[str, Any], table: int) -> Filter:
         feature, condition, value = node.get("feature") or {}, node["condition"], node.get("value")
         column = self._filter_column(feature, table)
-        if condition not in _CONDITIONS:
+        if condition not in comparisons.CONDITIONS:
             raise HopsworksError(
-                f"There is no condition {str(condition)[:40]!r}; use {', '.join(_CONDITIONS)}.",
+                f"There is no condition {str(condition)[:40]!r}; use {', '.join(comparisons.CONDITIONS)}.",
                 ILLEGAL_QUERY,
             )
-        if condition == "IN":
-            try:
-                values = json.loads(str(value))
-            except (ValueError, RecursionError):
-                values = None
-            if not isinstance(values, list) or any(
-                isinstance(item, list | dict) for item in values
-            ):
-                raise HopsworksError(
-                    f"isin on {column.name!r} needs a list of values.", ILLEGAL_QUERY
-                )
-            return Filter(
-                column, condition, tuple(_value(item, column.type, column.name) for item in values)
-            )
-        if condition == "LIKE" and column.type != "string":
-            raise HopsworksError(
-                f"like needs a feature of type string; {column.name!r} is {column.type}.",
-                ILLEGAL_QUERY,
-            )
-        if value is None and condition not in ("EQUALS", "NOT_EQUALS"):
-            raise HopsworksError(
-                f"{column.name!r} can be equal to None or not, but not more or less than it.",
-                ILLEGAL_QUERY,
-            )
-        return Filter(column, condition, _value(value, column.type, column.name))
+        other = _feature_in(value)
+        if other is not None and condition != "IN":
+            return comparisons.with_feature(column, condition, self._filter_column(other, table))
+        return comparisons.with_value(column, condition, value)
 
     def _filter_column(self, feature: dict[str, Any], table: int) -> Column:
         group_id, name = feature.get("featureGroupId"), feature.get("name")
@@ -317,12 +291,37 @@ class _Planner:
                 stored["name"] == name for stored in group["features"]
             ):
                 return self._column(position, name)
+        if group_id is not None and all(group["id"] != group_id for group in self._groups):
+            raise HopsworksError(
+                f"The filter is about {str(name)[:80]!r} of a feature group that the query does not read.",
+                FEATURE_DOES_NOT_EXIST,
+            )
         return self._column(table, name)  # raises, naming what there is
 
 
 def both(a: Condition | None, b: Condition | None) -> Condition | None:
     """The conjunction of two conditions either of which may be missing."""
     return Logic("AND", (a, b)) if a and b else a or b
+
+
+def _about(table: int, condition: Condition | None) -> Condition | None:
+    """What the condition demands of this table alone."""
+    found: Condition | None = None
+    for part in conjuncts(condition):
+        if all(column.table == table for column in columns_in(part)):
+            found = both(found, part)
+    return found
+
+
+def _feature_in(value: Any) -> dict[str, Any] | None:
+    """The feature that a filter compares with, which the SDK writes as JSON; None for a value."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.keys() >= _OF_A_FEATURE else None
 
 
 def _names(features: list[dict[str, Any]] | None) -> list[str]:
@@ -342,45 +341,3 @@ def _time(value: Any) -> int:
     if not 0 <= _whole(value) <= LATEST:
         raise HopsworksError(f"{value} is no time in milliseconds since 1970.", ILLEGAL_QUERY)
     return _whole(value)
-
-
-def _value(value: Any, type_: str, name: str) -> Value:
-    """What the SDK sent, always text, as a value of the column's type; raises HopsworksError if it
-    is none."""
-    if value is None:
-        return None
-    text = str(value)
-    try:
-        if type_ == "boolean":
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        if type_ in _INTEGERS:
-            number = decimal.Decimal(text)
-            is_whole = -(2**63) <= number < 2**63 and number == number.to_integral_value()
-            return int(number) if is_whole else float(number)
-        if type_ == "float":  # 0.1 must equal a stored 0.1, which has single precision
-            return ctypes.c_float(float(text)).value
-        if type_ == "double":
-            return float(text)
-        if type_.startswith("decimal"):
-            exact = decimal.Decimal(text)
-            if not exact.is_finite() or abs(exact.adjusted()) > MOST_DIGITS:
-                raise ValueError("no number, or one longer than any that is stored")
-            return exact
-        if type_ == "timestamp":
-            return _moment(text)
-        if type_ == "date":
-            moment = _moment(text)
-            return moment if moment.time() != datetime.time() else moment.date()
-    except (KeyError, ValueError, ArithmeticError) as error:
-        raise HopsworksError(
-            f"{text[:80]!r} is no {type_}, which {name!r} is compared with.", ILLEGAL_QUERY
-        ) from error
-    return text
-
-
-def _moment(text: str) -> datetime.datetime:
-    """A time as the SDK writes it: ISO text (UTC if it names no zone), or ms since 1970."""
-    if text.lstrip("-").isdigit():
-        return EPOCH + datetime.timedelta(milliseconds=int(text))
-    moment = datetime.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

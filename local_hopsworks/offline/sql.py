@@ -16,6 +16,7 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import UserDefinedType
 
+from local_hopsworks.offline.comparisons import INTEGER_DIGITS, MOST_DIGITS, digits
 from local_hopsworks.offline.plan import (
     EPOCH,
     MOST_SECONDS,
@@ -79,12 +80,18 @@ def to_scan(
     select = sa.select(
         *(of(column).label(quoted_name(name, True)) for column, name in columns)
     ).select_from(sa.table(ROWS))
-    for bound in bounds:
-        select = select.where(_COMPARISONS[bound.condition](of(bound.column), _bound(bound.value)))
+    comparisons = [
+        _COMPARISONS[bound.condition](of(bound.column), _bound(bound.value)) for bound in bounds
+    ]
+    if comparisons:
+        # DataFusion estimates how many rows remain, and stops with an error if the column reaches
+        # from one end of 64 bits to the other. It estimates nothing where it sees IS TRUE.
+        comparisons.append(comparisons[0].is_(sa.true()))
+    select = select.where(*comparisons)
     return str(select.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
 
 
-def _bound(value: Value | tuple[Value, ...]) -> _Expression:
+def _bound(value: object) -> _Expression:
     if isinstance(
         value, datetime.datetime
     ):  # as Delta has it; nanoseconds, which text would mean, end in 2262
@@ -182,6 +189,8 @@ def _condition(condition: Condition) -> _Expression:
 
 def _filter(filter_: Filter) -> _Expression:
     left = _expression(filter_.column)
+    if isinstance(filter_.value, Column):
+        return _COMPARISONS[filter_.condition](*_comparable(filter_.column, filter_.value))
     if isinstance(filter_.value, tuple):
         return (
             left.in_([_literal(value) for value in filter_.value]) if filter_.value else sa.false()
@@ -189,6 +198,29 @@ def _filter(filter_: Filter) -> _Expression:
     if filter_.value is None:
         return left.is_not(None) if filter_.condition == "NOT_EQUALS" else left.is_(None)
     return _COMPARISONS[filter_.condition](left, _literal(filter_.value))
+
+
+def _comparable(left: Column, right: Column) -> tuple[_Expression, _Expression]:
+    """Both columns, in a type that holds the values of both."""
+    sides = _expression(left), _expression(right)
+    shared = _shared_type(left.type, right.type)
+    return sides if shared is None else (sa.cast(sides[0], shared), sa.cast(sides[1], shared))
+
+
+def _shared_type(left: str, right: str) -> sa.types.TypeEngine[Any] | None:
+    """None where DuckDB itself compares the types well. It compares whole numbers with `float` in
+    single precision, and fails for a decimal that has not enough digits for the other side."""
+    if left == right or {left, right} <= set(INTEGER_DIGITS):
+        return None
+    if not {left, right}.isdisjoint(("float", "double")):
+        return sa.Double()
+    sides = [digits(type_) for type_ in (left, right)]
+    whole = max((side.precision - side.scale for side in sides if side), default=0)
+    scale = max((side.scale for side in sides if side), default=0)
+    if not whole + scale:
+        return None  # times
+    fits = whole + scale <= MOST_DIGITS
+    return sa.Numeric(whole + scale, scale) if fits else sa.Double()
 
 
 class _TimestampWithTimeZone(UserDefinedType[datetime.datetime]):
@@ -210,4 +242,6 @@ def _literal(value: Value) -> _Expression:
         return sa.cast(sa.literal(value.isoformat(), sa.String), sa.Date)
     if isinstance(value, decimal.Decimal):  # never with an exponent, which would make it a float
         return sa.literal_column(format(value, "f"))
+    if isinstance(value, bytes):
+        return sa.func.from_hex(value.hex())
     return sa.literal(value)

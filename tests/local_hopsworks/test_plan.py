@@ -365,7 +365,7 @@ REFUSED = {
         "of equal length",
     ),
     "list without list": (
-        query({"feature": {"name": "n"}, "condition": "IN", "value": "5"}),
+        query({"feature": {"name": "n"}, "condition": "IN", "value": "5,"}),
         "needs a list",
     ),
     "list of lists": (
@@ -378,10 +378,6 @@ REFUSED = {
     ),
     "limit of text": (query(limit="1; DROP TABLE fg0"), "needs a whole number"),
     "time of text": (query(leftFeatureGroupEndTime="now"), "needs a whole number"),
-    "decimal without end": (
-        query({"feature": {"name": "m"}, "condition": "EQUALS", "value": "1e999999999"}),
-        r"is no decimal\(9,2\)",
-    ),
     "decimal that is no number": (
         query({"feature": {"name": "m"}, "condition": "EQUALS", "value": "NaN"}),
         r"is no decimal\(9,2\)",
