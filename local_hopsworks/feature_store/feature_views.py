@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
-from local_hopsworks.feature_store import feature_groups, queries, shapes
+from local_hopsworks.feature_store import feature_groups, on_demand, queries, shapes
 from local_hopsworks.feature_store.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND
 from local_hopsworks.feature_store.tables import feature_views
+from local_hopsworks.feature_store.view_schema import ROLES, schema
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
@@ -23,7 +24,6 @@ from local_hopsworks.tags import routes as tags
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featureview"
 VERSION = PATH + "/{name}/version/{version}"
-_ROLES = ("label", "inferenceHelperColumn", "trainingHelperColumn")
 
 
 def find(call: Call) -> sa.Row[Any]:
@@ -49,27 +49,22 @@ def look_up(call: Call, name: str, version: int) -> sa.Row[Any] | None:
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO. Raises NotFound with the code of a missing feature group when one of the query's was
     deleted: the SDK turns exactly that into «the query defined is no longer valid»."""
-    groups = {
-        key: feature_groups.document(call, feature_groups.find(call, key))
-        for key in feature_groups.group_ids(row.document["query"])
-    }
-    query = queries.hydrate(row.document["query"], groups)
-    plan = queries.plan(call.db, call.store, call.project, row.document["query"])
-    root = query["leftFeatureGroup"]
-    roles = {(role["featureGroupId"], role["name"]): role for role in row.document["roles"]}
-    features = []
-    for index, (column, name) in enumerate(plan.columns):
-        group = groups[plan.tables[column.table].group]
-        role = roles.get((group["id"], column.name), {})
-        features.append({
-            "name": name,
-            "type": column.type,
+    found = schema(call, row)
+    functions = [found.on_demand_functions(table) for table in range(len(found.plan.tables))]
+    features = [
+        {
+            "name": feature.name,
+            "type": feature.column.type,
             "index": index,
-            **{key: bool(role.get(key)) for key in _ROLES},
-            "featureGroupFeatureName": column.name,
-            "featuregroup": group,
-            "transformationFunction": None,
-        })  # fmt: skip
+            **{role: feature.has(role) for role in ROLES},
+            "featureGroupFeatureName": feature.column.name,
+            "featuregroup": found.group(feature.column.table),
+            "transformationFunction": on_demand.function_of(
+                feature.column.name, functions[feature.column.table]
+            ),
+        }
+        for index, feature in enumerate(found.features)
+    ]
     return {
         **{
             key: row.document.get(key)
@@ -82,18 +77,19 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         "featurestoreId": row.parent_id,
         "featurestoreName": feature_store_name(call.project),
         "creator": USER,
-        "query": query,
+        "query": queries.hydrate(row.document["query"], found.groups),
         "features": features,
+        "onDemandTransformationFunctions": [each for some in functions for each in some],
         "servingKeys": [
             {
-                "featureName": feature["name"],
-                "joinIndex": 0,
-                "required": True,
-                "prefix": "",
-                "featureGroup": root,
+                "featureName": key.name,
+                "joinIndex": key.table,
+                "joinOn": key.join_on,
+                "required": key.required,
+                "prefix": key.prefix,
+                "featureGroup": found.group(key.table),
             }
-            for feature in root["features"]
-            if feature.get("primary")
+            for key in found.serving_keys
         ],
         "href": call.href(
             f"/project/{row.parent_id}/featurestores/{row.parent_id}/featureview/{row.name}/version/{row.version}"
@@ -118,7 +114,7 @@ def create(call: Call) -> Answer:
             {
                 "name": feature["name"],
                 "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"],
-                **{key: bool(feature.get(key)) for key in _ROLES},
+                **{key: bool(feature.get(key)) for key in ROLES},
             }
             for feature in body.get("features") or []
         ],

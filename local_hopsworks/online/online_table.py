@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -237,7 +236,7 @@ def purge(db: sqlite3.Connection, table: Table) -> int:
     """Delete the rows that are older than the time to live; how many there were."""
     if not table.ttl:
         return 0
-    return db.execute(f"DELETE FROM {table.sql_name} WHERE NOT {_alive(table)}").rowcount
+    return db.execute(f"DELETE FROM {table.sql_name} WHERE NOT {alive(table)}").rowcount
 
 
 # -------------------------------------------------------------------------------------------------
@@ -253,7 +252,7 @@ def look_up(
     """
     select = _select(table, columns)
     condition = " AND ".join(f"{quoted(each.name)} = ?" for each in table.key)
-    statement = f"{select} WHERE {condition} AND {_alive(table)}"
+    statement = f"{select} WHERE {condition} AND {alive(table)}"
     return [db.execute(statement, key).fetchone() for key in keys]
 
 
@@ -264,7 +263,7 @@ def look_up_by(
     for name in values:
         table.column(name)
     condition = "".join(f" AND {quoted(name)} = ?" for name in values)
-    statement = f"{_select(table, columns)} WHERE {_alive(table)}{condition} LIMIT ?"
+    statement = f"{_select(table, columns)} WHERE {alive(table)}{condition} LIMIT ?"
     return db.execute(statement, (*values.values(), most)).fetchall()
 
 
@@ -272,13 +271,13 @@ def scan(
     db: sqlite3.Connection, table: Table, columns: Sequence[str], most: int | None = None
 ) -> Iterator[Row]:
     """The named columns of all rows, or of `most`, in the order of their keys."""
-    statement = f"{_select(table, columns)} WHERE {_alive(table)} LIMIT ?"
+    statement = f"{_select(table, columns)} WHERE {alive(table)} LIMIT ?"
     return iter(db.execute(statement, (-1 if most is None else most,)))
 
 
 def count(db: sqlite3.Connection, table: Table) -> int:
     """How many rows there are."""
-    statement = f"SELECT count(*) FROM {table.sql_name} WHERE {_alive(table)}"
+    statement = f"SELECT count(*) FROM {table.sql_name} WHERE {alive(table)}"
     return int(db.execute(statement).fetchone()[0])
 
 
@@ -287,10 +286,10 @@ def _select(table: Table, columns: Sequence[str]) -> str:
     return f"SELECT {names} FROM {table.sql_name}"
 
 
-def _alive(table: Table) -> str:
+def alive(table: Table) -> str:
     """The condition for a row that is not older than the time to live."""
     if not table.ttl or not table.event_time:
         return "1"
-    oldest = (time.time() - table.ttl) * 1_000_000
     unit = _MICROSECONDS[table.column(table.event_time).type]
-    return f"{quoted(table.event_time)} * {unit} >= {int(oldest)}"
+    oldest = f"(strftime('%s', 'now') - {table.ttl}) * 1000000"
+    return f"{quoted(table.event_time)} * {unit} >= {oldest}"

@@ -199,6 +199,11 @@ class OnlineStore:
         others = "SELECT count(*) FROM feature_groups WHERE topic = ?"
         if not db.execute(others, (table.topic,)).fetchone()[0]:
             topics.delete(db, table.topic)
+        self._count_change(db)
+
+    def state(self, db: sqlite3.Connection) -> int:
+        """A number that is another one after any table was made, altered or removed."""
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -217,6 +222,10 @@ class OnlineStore:
         db.execute("INSERT OR REPLACE INTO feature_groups VALUES (?, ?, ?, ?, ?)", values)
         schema = json.dumps(online_table.avro_schema(table))
         subjects.register(db, f"{table.name}_{table.version}", schema, table.group_id)
+        self._count_change(db)
+
+    def _count_change(self, db: sqlite3.Connection) -> None:
+        db.execute(f"PRAGMA user_version = {(self.state(db) + 1) % 2**31}")
 
     def _connection(self) -> sqlite3.Connection:
         with contextlib.suppress(queue.Empty):
