@@ -5,7 +5,8 @@
   metadata.db                            SQLite; see metadata.py
   port                                   the HTTPS port that its servers prefer
   security/                              certificate authority, API key, signing key; see security.py
-  projects/{project}/                    dataset storage: Resources, Models, Logs, {project}_Training_Datasets
+  projects/{project}/                    dataset storage: Resources, Models, Deployments, Logs,
+                                         {project}_Training_Datasets
   featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see query/archive.py
                                          (.cleared beside it: its rows until an overwrite has
                                          written the new ones)
@@ -139,7 +140,7 @@ class Store:
     def datasets(self, project: str) -> list[Path]:
         """The top-level datasets that every project has (the SDK refuses a model registry without
         `Models`)."""
-        names = ("Resources", "Models", "Logs", f"{project}_Training_Datasets")
+        names = ("Resources", "Models", "Deployments", "Logs", f"{project}_Training_Datasets")
         return [self.project(project) / name for name in names]
 
     def create_project(self, project: str) -> None:

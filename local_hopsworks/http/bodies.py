@@ -22,17 +22,22 @@ async def read(request: Request, takes_text: bool) -> Any:
     says it is text, or is no JSON, is a str."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await _at_most(LARGEST_UPLOAD, request).form(max_files=1, max_fields=20)
-    content = await _at_most(LARGEST_BODY, request).body()
-    if not content:
+    found = await content(request)
+    if not found:
         return None
     if takes_text and request.headers.get("content-type", "").startswith("text/plain"):
-        return content.decode(errors="replace")
+        return found.decode(errors="replace")
     try:
-        return parsed(content.decode())
+        return parsed(found.decode())
     except (ValueError, RecursionError) as error:
         if takes_text:
-            return content.decode(errors="replace")
+            return found.decode(errors="replace")
         raise HopsworksError("The body is not JSON.") from error
+
+
+async def content(request: Request) -> bytes:
+    """The body as it came."""
+    return await _at_most(LARGEST_BODY, request).body()
 
 
 def an_object(body: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Call:
 
     def integer(self, name: str) -> int:
         """A number in the path."""
-        return _integer(self.path[name], name)
+        return whole_number(self.path[name], name)
 
     def option(self, name: str) -> str | None:
         """A query parameter; the SDK writes an absent one as None or as the word."""
@@ -78,7 +78,7 @@ class Call:
     def number(self, name: str) -> int | None:
         """A query parameter that is a whole number."""
         value = self.option(name)
-        return None if value is None else _integer(value, name)
+        return None if value is None else whole_number(value, name)
 
     def flag(self, name: str) -> bool:
         """A query parameter that is true or false; false if it is absent."""
@@ -104,7 +104,8 @@ class Call:
         return f"{self.hopsworks.address}{API}{path}"
 
 
-def _integer(text: str, name: str) -> int:
+def whole_number(text: str, name: str) -> int:
+    """The number that a text from a request is; `name` says of what."""
     if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
         raise HopsworksError(f"{name} must be a whole number, not {text[:80]!r}.")
     return int(text)

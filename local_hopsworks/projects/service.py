@@ -10,7 +10,6 @@ from local_hopsworks.security import DOMAIN
 SERVICE = ServiceDescription(
     routes=routes,
     variables={
-        "enable_data_science_profile": lambda hopsworks, client: "false",
         "service_discovery_domain": lambda hopsworks, client: DOMAIN,
     },
     check=faults,

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-from hopsworks.client.exceptions import RestAPIError
 from hsml.model_schema import ModelSchema
 from hsml.schema import Schema
 
@@ -196,12 +195,6 @@ def test_deleted_version_leaves_neither_files_nor_metadata(registry, project):
     registry.get_model(NAME, 4).delete()
     assert registry.get_model(NAME, 4) is None
     assert not project.get_dataset_api().exists(f"Models/{NAME}/4")
-
-
-def test_deployment_is_refused_with_what_to_do_instead(registry):
-    with pytest.raises(RestAPIError, match="The embedded Hopsworks does not do this") as refusal:
-        registry.get_model(NAME, 1).deploy()
-    assert refusal.value.response.status_code == 501
 
 
 # ------------------------------------------------------------------------------------------------

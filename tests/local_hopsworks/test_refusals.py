@@ -18,8 +18,6 @@ def group(feature_store, name):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda p: p.get_model_serving().get_deployments(), "model deployments"),
-        (lambda p: p.get_model_serving().get_deployment("mine"), "model deployments"),
         (lambda p: p.get_kafka_api().get_topics(), "Kafka topics"),
         (lambda p: p.get_kafka_api().create_topic("topic", "schema", 1), "Kafka topics"),
         (lambda p: p.get_environment_api().get_environments(), "Python environments"),
@@ -49,9 +47,10 @@ def test_service_that_is_not_there_is_refused_by_its_name(project, call, named):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda g: g.read(online=True), "the online feature store"),
-        (lambda g: g.select_all().read(online=True), "the online feature store"),
+        (lambda g: g.read(online=True), "Online Feature Store"),
+        (lambda g: g.select_all().read(online=True), "Online Feature Store"),
         (lambda g: g.get_feature_monitoring_configs(), "monitoring"),
+        (lambda g: g.get_latest_online_ingestion(), "online feature store"),
         (lambda g: g.get_restricted_access(), "restricting access"),
         (lambda g: g.create_alert("me", "feature_validation_failure", "info"), "alerts"),
     ],
@@ -70,18 +69,6 @@ def test_group_with_an_embedding_index_is_refused_not_stored_without_it(feature_
     with pytest.raises(RestAPIError, match="embedding index"):
         group.insert(pd.DataFrame({"id": [1], "x": [[1.0]]}))
     assert feature_store.get_feature_group(name, 1) is None
-
-
-def test_deployment_is_refused_by_its_name(project, name, tmp_path):
-    (tmp_path / "predict.py").write_text("class Predict: pass")
-    model = project.get_model_registry().python.create_model(name)
-    with pytest.warns(Warning, match="Model schema"):
-        model.save(str(tmp_path))
-    script = project.get_dataset_api().upload(
-        str(tmp_path / "predict.py"), "Resources", overwrite=True
-    )
-    with pytest.raises(RestAPIError, match="model deployments"):
-        model.deploy(name.replace("_", ""), script_file=script)
 
 
 def test_keywords_are_kept_and_found(group, feature_store):

@@ -36,7 +36,6 @@ job.schedule("0 0 6 * * ?")
 assert jobs_api.get_job("fetch_prices").job_schedule.enabled
 for refused in (
     lambda: project.get_kafka_api().get_topics(),
-    lambda: project.get_model_serving().get_deployments(),
     lambda: project.get_git_api().get_repos(),
 ):
     try:

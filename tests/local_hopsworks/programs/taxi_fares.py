@@ -102,7 +102,7 @@ assert Path(registry.get_model("nyc_taxi_fares").download(), "weights.txt").read
 try:
     model.deploy()
 except Exception as error:
-    assert "model deployments" in str(error) or "Predictor" in str(error), error
+    assert "TensorFlow Serving" in str(error), error
 else:
-    raise AssertionError("deployments are not there")
+    raise AssertionError("TensorFlow Serving is not there")
 print("done")

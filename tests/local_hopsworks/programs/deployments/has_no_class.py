@@ -1,0 +1,5 @@
+"""A script without a predictor."""
+
+
+def predict(inputs):
+    return inputs
