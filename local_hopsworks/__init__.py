@@ -31,8 +31,9 @@ def login() -> Any:
 
     if os.environ.get("HOPSWORKS_API_KEY"):
         return hopsworks.login()
+    from local_hopsworks.home import StoreError
     from local_hopsworks.server import Server
-    from local_hopsworks.store import DEFAULT_PROJECT, StoreError
+    from local_hopsworks.store import DEFAULT_PROJECT
 
     global _server
     try:

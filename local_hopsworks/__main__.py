@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_hopsworks import use
+from local_hopsworks.home import StoreError, default_home, resolved
 from local_hopsworks.security import LOOPBACK
-from local_hopsworks.store import DEFAULT_PROJECT, StoreError, default_home
+from local_hopsworks.store import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from local_hopsworks.server import Server
@@ -29,8 +30,8 @@ feature groups can be read but not written, as the SDK writes their tables to th
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    home = Path(options.home).expanduser().resolve() if options.home else default_home()
     try:
+        home = resolved(options.home) if options.home else default_home()
         if options.action == "reset":
             return reset(home, sure=options.yes)
         if options.action == "check":
@@ -216,7 +217,7 @@ def reset(home: Path, *, sure: bool) -> int:
     if not sure:
         print("Nothing was deleted.")
         return 1
-    shutil.rmtree(home)
+    use.delete(home)
     print(f"Deleted {home}.")
     return 0
 

@@ -3,72 +3,99 @@
 
 Looks from the outside in: the format, the keys, the database, and then whether every row has its
 files and every file its row. Servers may run meanwhile: what a living one has under way is no
-fault, and a fault must be there twice. Repair deletes nothing of a user's: what is in doubt is
-moved into the folder `aside/` of the store.
+fault, and a fault must be there twice. Repair wants the store alone, and deletes nothing of a
+user's: what is in doubt is moved into the folder `aside/` of the store.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-import stat
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-from local_hopsworks import unfinished
+from local_hopsworks import disk, unfinished
 from local_hopsworks.faults import Fault
+from local_hopsworks.home import StoreError
 from local_hopsworks.http.services import discovered
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.store import FORMATS, Store, StoreError
+from local_hopsworks.store import FORMATS, Store, private_paths
 
 YOUNG_SECONDS = 3600  # what nobody claims, but was changed less than this ago, may be under way
 
 
 def check(home: Path, *, repair: bool = False) -> tuple[list[str], list[Fault]]:
     """What was repaired in the store in `home`, in sentences, and the faults that are there."""
-    repaired = []
-    with contextlib.ExitStack() as opened:
-        faults = _found_twice(home, opened)
-        for fault in faults if repair else []:
-            if fault.repair is not None:
-                with contextlib.suppress(OSError):  # then it is found again
-                    moved = fault.repair()
-                    done = (
-                        f"It is now {moved}."
-                        if isinstance(moved, Path)
-                        else f"Done: {fault.remedy}"
-                    )
-                    repaired.append(f"{fault.what} {done}")
-    if repaired:
-        with contextlib.ExitStack() as opened:
-            faults = _found_twice(home, opened)
-    return repaired, faults
-
-
-def _found_twice(home: Path, opened: contextlib.ExitStack) -> list[Fault]:
-    first = {fault.what for fault in _faults(home, opened)}
-    return [fault for fault in _faults(home, opened) if fault.what in first] if first else []
-
-
-def _faults(home: Path, opened: contextlib.ExitStack) -> list[Fault]:
+    with _Opened(home) as opened:
+        faults = _found_twice(opened)
+    if not repair or all(fault.repair is None for fault in faults):
+        return [], faults
     try:
-        if found := list(_format(home)):
-            return found
-        found = [*_permissions(home / "security"), *_database(home / "metadata.db")]
-        if any(fault.repair is None for fault in found) or not (home / "metadata.db").exists():
-            return found  # nothing further in can be judged
-        store = Store(home)
-        opened.callback(store.close)
-        kept = Metadata(store.metadata_file)
-        opened.callback(kept.close)
-        found += _broken_off(store, kept)
-        for service in discovered():
-            if service.check is not None:
-                found += service.check(store, kept)
-        return found
+        # A server that writes while something is moved or undone would lose what it writes
+        with _Opened(home, alone=True) as opened:
+            repaired = [sentence for fault in _looked(opened) for sentence in _repaired(fault)]
+    except StoreError as error:
+        return [], [*faults, Fault(str(error), "Nothing was repaired.")]
+    with _Opened(home) as opened:
+        return repaired, _found_twice(opened)
+
+
+class _Opened(contextlib.ExitStack):
+    """A store that is opened when it is first asked for, and closed at the end."""
+
+    def __init__(self, home: Path, *, alone: bool = False) -> None:
+        super().__init__()
+        self.home, self._alone = home, alone
+
+    @cached_property
+    def store(self) -> Store:
+        store = Store(self.home, alone=self._alone)
+        self.callback(store.close)
+        return store
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        metadata = Metadata(self.store.metadata_file)
+        self.callback(metadata.close)
+        return metadata
+
+
+def _repaired(fault: Fault) -> Iterator[str]:
+    """What was done, in a sentence; nothing if it could not be done, and then it is found again."""
+    if fault.repair is not None:
+        with contextlib.suppress(OSError):
+            moved = fault.repair()
+            done = f"It is now {moved}." if isinstance(moved, Path) else f"Done: {fault.remedy}"
+            yield f"{fault.what} {done}"
+
+
+def _found_twice(opened: _Opened) -> list[Fault]:
+    """The faults that are no moment in the middle of something."""
+    first = {fault.what for fault in _faults(opened)}
+    return [fault for fault in _faults(opened) if fault.what in first] if first else []
+
+
+def _faults(opened: _Opened) -> list[Fault]:
+    try:
+        return _looked(opened)
     except StoreError as error:
         return [Fault(str(error), "Nothing further was checked.")]
+
+
+def _looked(opened: _Opened) -> list[Fault]:
+    home = opened.home
+    found = list(_format(home))
+    if found:
+        return found
+    found += [*_permissions(home), *_database(home / "metadata.db")]
+    if any(fault.repair is None for fault in found) or not (home / "metadata.db").exists():
+        return found  # nothing further in can be judged
+    found += _broken_off(opened.store, opened.metadata)
+    for service in discovered():
+        if service.check is not None:
+            found += service.check(opened.store, opened.metadata)
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -93,14 +120,12 @@ def _format(home: Path) -> Iterator[Fault]:
         yield Fault(what, "Use the version that wrote it.")
 
 
-def _permissions(security: Path) -> Iterator[Fault]:
-    for path in [security, *security.glob("*")] if security.is_dir() else []:
-        with contextlib.suppress(FileNotFoundError):
-            mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & 0o077:
-                allowed = 0o700 if path.is_dir() else 0o600
-                what = f"{path} holds keys and is open to other users (mode {mode:04o})."
-                yield Fault(what, f"its mode becomes {allowed:04o}.", partial(path.chmod, allowed))
+def _permissions(home: Path) -> Iterator[Fault]:
+    for path, mode in disk.open_to_others(private_paths(home)):
+        holds_keys = " holds keys and" if (home / "security") in (path, *path.parents) else ""
+        allowed = disk.FOLDER_MODE if path.is_dir() else disk.FILE_MODE
+        what = f"{path}{holds_keys} is open to other users (mode {mode:04o})."
+        yield Fault(what, f"its mode becomes {allowed:04o}.", partial(disk.close_to_others, path))
 
 
 def _database(file: Path) -> Iterator[Fault]:

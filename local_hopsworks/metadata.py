@@ -21,7 +21,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Integer, String, UniqueConstraint
 
-from local_hopsworks.store import StoreError
+from local_hopsworks import disk
+from local_hopsworks.home import StoreError
 
 BUSY_SECONDS = 30
 _tables = sa.MetaData()
@@ -84,7 +85,9 @@ class Metadata:
     def __init__(self, file: Path) -> None:
         _import_tables()
         self._engine = sa.create_engine(
-            f"sqlite:///{file}",
+            sa.URL.create(
+                "sqlite", database=str(file)
+            ),  # as text, its ? and % would mean something
             pool_size=8,
             max_overflow=64,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -93,10 +96,15 @@ class Metadata:
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
         try:
+            disk.make_file(
+                file
+            )  # SQLite would leave its mode, and that of its journals, to the umask
             with self.transaction(write=True) as db:
                 _tables.create_all(db)
         except sa.exc.DatabaseError as error:
             raise StoreError(f"The metadata in {file} cannot be used: {error.orig}.") from error
+        except OSError as error:
+            raise StoreError(f"The metadata in {file} cannot be used: {error.strerror}.") from error
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool) -> Iterator[sa.Connection]:

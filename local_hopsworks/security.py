@@ -22,8 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_hopsworks import disk
 from local_hopsworks.errors import SECRET_ENCRYPTION, HopsworksError
-from local_hopsworks.store import StoreError
+from local_hopsworks.home import StoreError
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -142,9 +143,9 @@ class Security:
 def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
     """All files in a new folder, which then takes its place in one rename; whoever comes second
     keeps the first's."""
-    draft.mkdir(mode=0o700)
+    disk.make_folder(draft)
     for name, content in files.items():
-        _write(draft / name, content)
+        disk.write_new(draft / name, content)
     try:
         os.rename(draft, folder)
     except OSError:
@@ -155,16 +156,10 @@ def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
             raise
 
 
-def _write(path: Path, content: bytes) -> None:
-    """A new file that only its owner can read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-
-
 def _add_secrets_key(folder: Path, draft: Path) -> None:
     """For a store made before there were secrets; of two processes that do it at once, the second
     keeps the first's."""
-    _write(draft, _new_secrets_key())
+    disk.write_new(draft, _new_secrets_key())
     try:
         os.link(draft, folder / _SECRETS_KEY)
     except FileExistsError:

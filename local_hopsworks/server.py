@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 
 from local_hopsworks import unfinished
+from local_hopsworks.home import StoreError, default_home
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.clients import Clients
 from local_hopsworks.http.hopsworks import Hopsworks
@@ -25,7 +26,7 @@ from local_hopsworks.metadata import Metadata
 from local_hopsworks.pages.pages import token
 from local_hopsworks.projects.routes import create_project
 from local_hopsworks.security import LOOPBACK, Security
-from local_hopsworks.store import DEFAULT_PROJECT, Store, StoreError, checked_project, default_home
+from local_hopsworks.store import DEFAULT_PROJECT, Store, checked_project
 
 START_SECONDS = 30
 # The query service has the odd port after an even one. Systems give higher ones to outgoing
@@ -70,6 +71,7 @@ class Server:
         self.host = host
         self.project = checked_project(project)
         self.store = Store(Path(home) if home else default_home())
+        self.store.protect()
         self._security = Security(self.store.security, self.store.new_draft, host)
         self._metadata = Metadata(self.store.metadata_file)
         with self._metadata.transaction(write=True) as db:
@@ -150,6 +152,7 @@ class Server:
 
     def start(self) -> Server:
         """Answer requests from now on, until `stop()` or the end of the process."""
+        self.store.register()
         self._recover()
         atexit.register(self.store.close)
         self._thread.start()

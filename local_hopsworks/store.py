@@ -1,6 +1,6 @@
 """Where everything lies on disk, and the one place that turns a name from outside into a path.
 
-.hopsworks/
+.hopsworks/                              locked by every program that uses it; see use.py
   format                                 the version of this layout, a number
   metadata.db                            SQLite; see metadata.py
   port                                   the HTTPS port that its servers prefer
@@ -27,27 +27,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from local_hopsworks import disk
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, ILLEGAL_NAME, HopsworksError
+from local_hopsworks.home import StoreError, check_home, resolved
+from local_hopsworks.use import WAIT_SECONDS, Use
 
 FORMATS = ("1", "2")  # that this version reads; a store of an older one becomes one of the last
 DEFAULT_PROJECT = "local"
 LONGEST_NAME = 255  # bytes; what ext4, APFS and NTFS allow for one component
 LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") - 1  # bytes, without the final NUL
+_FOLDERS = ("projects", "featurestore", "servers")
 _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]{0,62}[A-Za-z0-9])?")
 _FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-
-
-class StoreError(Exception):
-    """The store as a whole cannot be used; the message says why and what to do."""
-
-
-def default_home() -> Path:
-    """`$LOCAL_HOPSWORKS_HOME`; else `.hopsworks/` in this checkout, or in the current folder if
-    this is installed."""
-    if home := os.environ.get("LOCAL_HOPSWORKS_HOME"):
-        return Path(home).expanduser().resolve()
-    checkout = Path(__file__).resolve().parent.parent
-    return (checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()) / ".hopsworks"
 
 
 def checked_name(name: object, what: str) -> str:
@@ -74,44 +65,73 @@ def checked_project(name: object) -> str:
 class Store:
     """The folders of one embedded Hopsworks; opening creates them where they are missing."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home.resolve()
+    def __init__(self, home: Path, *, alone: bool = False) -> None:
+        self.home = resolved(home)
         self.id = uuid.uuid4().hex  # of the server that opens it
         self._lock: IO[bytes] | None = None
         self._process = os.getpid()
         self._mutex = threading.Lock()
+        check_home(self.home)
         try:
-            if (self.home / "format").exists():
-                self._check_format()
-            for folder in (
-                self.home,
-                *(self.home / name for name in ("projects", "featurestore", "servers")),
-            ):
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._settle_format()
+            self._check_format()
+            self._use = self._begin_use(alone)
+            for name in _FOLDERS:
+                disk.make_folder(self.home / name)
+            if not (self.home / "format").exists():
+                self.replace_file(self.home / "format", f"{FORMATS[-1]}\n".encode())
         except OSError as error:
             raise StoreError(
                 f"The store {self.home} cannot be written: {error.strerror}."
             ) from error
 
+    def _format(self) -> str | None:
+        """The version of its layout; None for a store that is not there yet."""
+        try:
+            return (self.home / "format").read_text().strip()
+        except FileNotFoundError:
+            return None
+
     def _check_format(self) -> None:
-        text = (self.home / "format").read_text().strip()
-        if text not in FORMATS:
+        text = self._format()
+        if text is not None and text not in FORMATS:
             raise StoreError(
                 f"The store {self.home} has format {text[:20]!r}; this version of local_hopsworks reads format "
                 f"{FORMATS[-1]}. Use the version that wrote it, or name another store in LOCAL_HOPSWORKS_HOME."
             )
 
-    def _settle_format(self) -> None:
-        """Make a new store, or one of an older format, one of this format. Killed in the middle, it
-        is done again."""
-        marker = self.home / "format"
-        if not marker.exists() or marker.read_text().strip() != FORMATS[-1]:
-            # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks
-            # in `runners/`
-            for old in ("uploads", "runners"):
-                shutil.rmtree(self.home / old, ignore_errors=True)
-            self.replace_file(marker, f"{FORMATS[-1]}\n".encode())
+    def _begin_use(self, alone: bool) -> Use:
+        """Say that the store is in use, and make one of an older format one of this format."""
+        while True:
+            disk.make_folder(self.home)
+            is_older = self._format() in FORMATS[:-1]
+            try:
+                use = Use(self.home, alone=alone or is_older, seconds=0 if alone else WAIT_SECONDS)
+            except FileNotFoundError:
+                continue  # another program has just deleted the store
+            if is_older:
+                self._migrate()
+                if not alone:
+                    use.share()
+            return use
+
+    def _migrate(self) -> None:
+        """From format 1. Killed in the middle, it is done again."""
+        # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks
+        # in `runners/`
+        for old in ("uploads", "runners"):
+            shutil.rmtree(self.home / old, ignore_errors=True)
+        self.replace_file(self.home / "format", f"{FORMATS[-1]}\n".encode())
+
+    def protect(self) -> None:
+        """Let only its owner at the store, whatever was allowed before."""
+        for path, mode in disk.open_to_others(private_paths(self.home)):
+            try:
+                disk.close_to_others(path)
+            except PermissionError as error:
+                raise StoreError(
+                    f"The store {self.home} is open to other users ({path} has mode {mode:04o}) and belongs to "
+                    "another user, so that cannot be changed. Name another store in LOCAL_HOPSWORKS_HOME."
+                ) from error
 
     @property
     def metadata_file(self) -> Path:
@@ -145,7 +165,7 @@ class Store:
 
     def create_project(self, project: str) -> None:
         for dataset in self.datasets(project):
-            dataset.mkdir(parents=True, exist_ok=True)
+            disk.make_folder(dataset)
 
     def model(self, project: str, name: str, version: int) -> Path:
         """The folder with the files of a model's version."""
@@ -207,9 +227,11 @@ class Store:
         folder = self.home / "servers" / self.id
         with self._mutex:
             while self._lock is None:
-                folder.mkdir(mode=0o700, exist_ok=True)
+                disk.make_folder(folder)
                 try:
                     lock = (folder / "lock").open("wb")
+                    lock.write(f"{os.getpid()}\n".encode())
+                    lock.flush()
                 except FileNotFoundError:
                     continue  # swept by another server, before there was a lock
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -254,6 +276,7 @@ class Store:
                 shutil.rmtree(self.home / "servers" / self.id, ignore_errors=True)
                 self._lock.close()
                 self._lock = None
+            self._use.end()
 
     def new_draft(self) -> Path:
         """A file or folder, not there yet, for what is not whole yet; on the same file system as
@@ -263,11 +286,8 @@ class Store:
     def replace_file(self, path: Path, content: bytes) -> None:
         """Write a file whole or not at all."""
         draft = self.new_draft()
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        disk.write_new(draft, content)
+        disk.replace(draft, path)
 
     def remove(self, path: Path) -> None:
         """Take a file or folder away at once: out of sight by one rename, then its bytes."""
@@ -283,13 +303,20 @@ class Store:
         gone."""
         folder = self.home / "aside" / uuid.uuid4().hex[:8]
         target = folder / path.relative_to(self.home)
-        target.parent.mkdir(parents=True)
+        disk.make_folder(target.parent)
         try:
             os.rename(path, target)
         except FileNotFoundError:
             shutil.rmtree(folder)
             return None
         return target
+
+
+def private_paths(home: Path) -> Iterator[Path]:
+    """What of a store no other user may get at. Everything else lies below it."""
+    yield home
+    yield from home.iterdir()
+    yield from (home / "security").rglob("*")
 
 
 def cleared(table: Path) -> Path:

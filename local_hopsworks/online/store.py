@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_hopsworks.home import StoreError
 from local_hopsworks.online import online_table, subjects, topics
 from local_hopsworks.online.online_table import Table
-from local_hopsworks.store import StoreError
 
 if TYPE_CHECKING:
     from local_hopsworks.http.hopsworks import Hopsworks

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from local_hopsworks import Server
-from local_hopsworks.store import StoreError
+from local_hopsworks.home import StoreError
 
 # Root, whom no permission stops, becomes nobody, once everything is imported
 OPEN_AS_STRANGER = """
@@ -102,7 +102,7 @@ def test_store_of_another_user_is_one_sentence(stranger, public, locked):
     (public / "store" / locked).chmod(0)
     result = stranger(public / "store")
     assert result.returncode == 1, result.stdout
-    assert result.stderr.splitlines()[-1].startswith("local_hopsworks.store.StoreError: The "), (
+    assert result.stderr.splitlines()[-1].startswith("local_hopsworks.home.StoreError: The "), (
         result.stderr
     )
 
@@ -278,3 +278,61 @@ def test_deleted_id_is_never_given_out_again(two):
         ids.append(call(server, "POST", path, json=group("again")).json()["id"])
         assert call(server, "DELETE", f"{path}/{ids[-1]}").status_code == 204
     assert len(set(ids)) == 4
+
+
+# ------------------------------------------------------------------------------------------------------
+# modes
+
+UNDER_UMASK = """
+import os, sys
+os.umask(int(sys.argv[2], 8))
+import pandas as pd
+from local_hopsworks import login
+project = login()
+group = project.get_feature_store().get_or_create_feature_group("g", 1, primary_key=["id"])
+group.insert(pd.DataFrame({"id": [1]}))
+os.chdir(sys.argv[1])
+open("file.txt", "w").close()
+project.get_dataset_api().upload("file.txt", "Resources")
+"""
+
+
+def open_to_others(home):
+    """The files and folders that another user reaches: those open to others in open folders."""
+
+    def reached(path):
+        if path.stat().st_mode & 0o077:
+            yield path
+            if path.is_dir():
+                for entry in path.iterdir():
+                    yield from reached(entry)
+
+    return list(reached(home))
+
+
+@pytest.mark.parametrize("umask", ["000", "022", "277"])
+def test_no_other_user_reaches_anything_under_any_umask_in_any_folder(umask, run, tmp_path):
+    home, work = tmp_path / "store", tmp_path / "work"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    work.mkdir()
+    work.chmod(0o777)
+    env = {"LOCAL_HOPSWORKS_HOME": str(home)}
+    done = run(sys.executable, "-c", UNDER_UMASK, work, umask, env=env)
+    assert done.returncode == 0, done.stderr
+    assert open_to_others(home) == []
+    own = [home, *home.iterdir(), *(home / "security").iterdir()]
+    assert {oct(path.stat().st_mode & 0o777) for path in own} == {"0o600", "0o700"}
+    assert run(sys.executable, "-m", "local_hopsworks", "check", env=env).returncode == 0
+
+
+@pytest.mark.parametrize("entry", ["", "metadata.db", "port", "projects", "servers"])
+def test_what_was_opened_to_others_is_named_by_check_and_closed_at_the_next_start(entry, home, run):
+    opened = home / entry
+    mode = 0o777 if opened.is_dir() else 0o666
+    opened.chmod(mode)
+    checked = run(sys.executable, "-m", "local_hopsworks", "check", "--home", home)
+    assert f"{opened} is open to other users (mode {mode:04o})." in checked.stdout
+    assert checked.returncode == 1 and opened.stat().st_mode & 0o777 == mode
+    with Server(home):
+        assert opened.stat().st_mode & 0o077 == 0

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from local_hopsworks import Server
-from local_hopsworks.store import FORMATS, StoreError
+from local_hopsworks.home import StoreError
+from local_hopsworks.store import FORMATS
 
 STORES = Path(__file__).with_name("stores")
 HELPER = Path(__file__).with_name("furnished.py")
