@@ -16,13 +16,12 @@ import ipaddress
 import json
 import os
 import secrets
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local_hopsworks import disk
+from local_hopsworks import disk, java_key_stores
 from local_hopsworks.errors import SECRET_ENCRYPTION, HopsworksError
 from local_hopsworks.home import StoreError
 
@@ -87,18 +86,21 @@ class Security:
         return hmac.compare_digest(candidate.encode(), self.api_key.encode())
 
     def credentials(self) -> dict[str, str]:
-        """What the SDK writes into its certificate folder. It insists on two Java key stores; they
-        stay empty."""
+        """What the SDK writes into its certificate folder: for the query service as PEM, and for
+        Kafka as Java key stores."""
+        authority = self.read("ca.pem")
+        certificate, key = self.read("client.pem"), self.read("client.key")
         password = self.api_key[:16]
-        key_store = base64.b64encode(_empty_java_key_store(password)).decode()
+        key_store = java_key_stores.key_store(password, key, certificate)
+        trust_store = java_key_stores.trust_store(password, authority)
         return {
             "fileExtension": "jks",
-            "kStore": key_store,
-            "tStore": key_store,
+            "kStore": base64.b64encode(key_store).decode(),
+            "tStore": base64.b64encode(trust_store).decode(),
             "password": password,
-            "caChain": self.read("ca.pem").decode(),
-            "clientCert": self.read("client.pem").decode(),
-            "clientKey": self.read("client.key").decode(),
+            "caChain": authority.decode(),
+            "clientCert": certificate.decode(),
+            "clientKey": key.decode(),
         }
 
     def encrypt(self, value: str) -> str:
@@ -266,10 +268,3 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _empty_java_key_store(password: str) -> bytes:
-    """A JKS file with no entry: magic number, version 2, count 0, and the salted digest Java checks
-    on opening."""
-    body = struct.pack(">III", 0xFEEDFEED, 2, 0)
-    return body + hashlib.sha1(password.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()

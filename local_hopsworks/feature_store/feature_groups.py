@@ -3,8 +3,6 @@ see commits.py."""
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +26,11 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
 from local_hopsworks.offline import delta
+from local_hopsworks.online import feature_groups as online
 from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.store import checked_name, cleared
 from local_hopsworks.tags import routes as tags
 
-_log = logging.getLogger("local_hopsworks")
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
 _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
@@ -40,30 +38,31 @@ _KEPT = (
     "description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl",
     "ttlEnabled",
 )  # fmt: skip
+_CHANGEABLE = ("topicName", "ttl", "ttlEnabled")
 _UPDATES = ("updateMetadata", "updateStatsConfig")
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
-    """The DTO. A connector of type S3 makes the SDK accept time travel, with `file://` it writes to
-    this disk, and "offline only" keeps it away from Kafka."""
+    """The DTO. A connector of type S3 makes the SDK accept time travel, and with `file://` it
+    writes to this disk."""
     location = table(call, row).as_uri()
     suite = expectation_suites.of_group(call, row.id)
     connector = {
         "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
         "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
     }  # fmt: skip
-    return {
+    group = {
+        "type": _KINDS[0],  # of a group from before there was an online store, as the next
+        "onlineEnabled": False,
         **{key: value for key, value in row.document.items() if key != "written"},
         "id": row.id,
         "name": row.name,
         "version": row.version,
-        "type": "cachedFeaturegroupDTO",
         "featurestoreId": row.parent_id,
         "featurestoreName": feature_store_name(call.project),
         "creator": USER,
         "features": [{**feature, "featureGroupId": row.id} for feature in row.document["features"]],
         "timeTravelFormat": "DELTA",
-        "onlineEnabled": False,
         "location": location,
         "parents": None,  # asked for by themselves; see provenance.py
         "expectationSuite": suite and expectation_suites.document(call, suite),
@@ -72,6 +71,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
             f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}"
         ),
     }
+    return online.described(row.parent_id, group)
 
 
 def table(call: Call, row: sa.Row[Any]) -> Path:
@@ -141,11 +141,9 @@ def create(call: Call) -> Answer:
         {key: parent.get(key) for key in ("id", "name", "version")}
         for parent in body.get("parents") or []
     ]
+    kept |= {"type": _KINDS[0], "onlineEnabled": bool(body.get("onlineEnabled"))}
     row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
-    if body.get("onlineEnabled") or body["type"] == _KINDS[1]:
-        # Without a handler of the program's own, logging writes it to standard error as it stands.
-        message = "Feature group %s version %s is kept offline only: the embedded Hopsworks has no online store."
-        call.after_commit.append(partial(_log.warning, message, name, row.version))
+    online.create(call, document(call, row))
     tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
     if body.get("expectationSuite"):
         expectation_suites.create_for(call, row.id, body["expectationSuite"])
@@ -218,6 +216,7 @@ def update(call: Call) -> Answer:
         # The table first: it may have a column that nobody knows, but not lack one
         delta.add_columns(document(call, row)["location"], features)
         changed |= {"description": body.get("description"), "features": features}
+        changed |= {key: body.get(key) for key in _CHANGEABLE}
     if call.flag("updateStatsConfig"):
         changed["statisticsConfig"] = body.get("statisticsConfig")
     if call.flag("updateNotificationTopicName"):
@@ -227,7 +226,9 @@ def update(call: Call) -> Answer:
     call.db.execute(
         feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed)
     )
-    return document(call, find(call, row.id))
+    group = document(call, find(call, row.id))
+    online.change(call, group)
+    return group
 
 
 @routes.add("DELETE", PATH + "/{id}", options=["force", "deleteFeatureViews"])
@@ -243,6 +244,7 @@ def delete(call: Call) -> Answer:
             f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.",
             ILLEGAL_FEATURE_GROUP_UPDATE,
         )
+    online.delete(call, document(call, row))
     call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
     metadata.forget(call.db, tags.owner(feature_groups, row.id))
     for folder in (table(call, row), cleared(table(call, row))):

@@ -119,7 +119,7 @@ class Ingest:
                 counts += _written(db, table, reader, run, [value])
             except (BadRow, sqlite3.DataError, sqlite3.IntegrityError, OverflowError) as error:
                 counts += _Counts(failed=1)
-                reasons.append(str(error))
+                reasons.append(str(error).removeprefix("CHECK constraint failed: "))
         rows = "1 row" if len(reasons) == 1 else f"{len(reasons)} rows"
         group = f"feature group {table.name} version {table.version}"
         _tell(f"{rows} of {group} cannot be kept online: {reasons[0]}.")

@@ -22,6 +22,10 @@ from functools import cached_property
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.online.errors import (
+    ILLEGAL_EVENT_TIME_TYPE,
+    ONLINE_FEATURE_GROUP_NOT_CREATED,
+)
 from local_hopsworks.online.types import Column, avro_type, column, quoted
 
 Row = tuple[Any, ...]
@@ -76,7 +80,8 @@ def table_of(group: dict[str, Any], topic: str) -> Table:
     """
     columns = tuple(column(each) for each in group["features"] if not each.get("offlineOnly"))
     if not any(each.primary for each in columns):
-        raise HopsworksError(f"Feature group {group['name']} needs a primary key to be online.")
+        message = f"Feature group {group['name']} needs a primary key to be online."
+        raise HopsworksError(message, ONLINE_FEATURE_GROUP_NOT_CREATED)
     event_time, ttl = group.get("eventTime"), group.get("ttl")
     table = Table(
         group["id"],
@@ -93,7 +98,8 @@ def table_of(group: dict[str, Any], topic: str) -> Table:
     if table.ttl and (not event_time or table.column(event_time).type not in _MICROSECONDS):
         raise HopsworksError(
             f"Feature group {table.name} needs an event time of type timestamp or date "
-            "for a time to live."
+            "for a time to live.",
+            ILLEGAL_EVENT_TIME_TYPE,
         )
     return table
 

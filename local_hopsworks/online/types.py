@@ -26,6 +26,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.online.errors import (
+    MALFORMED_TYPE,
+    MAP_KEY_NOT_STRING,
+    ONLINE_TYPE_NOT_SUPPORTED,
+)
 
 COMPLEX = ("array<", "struct<", "map<")
 _AVRO: dict[str, Any] = {
@@ -78,13 +83,19 @@ class Column:
             kind = "TEXT"
         else:
             kind = _SQLITE.get(self.type, "INTEGER")
-        checks = [f"{name} NOTNULL"] if self.primary else []
+        return " ".join([f"{name} {kind}", *self._constraints()])
+
+    def _constraints(self) -> Iterator[str]:
+        """What RonDB takes; the name of a constraint is what SQLite says when it is broken."""
+        name = quoted(self.name)
+        if self.primary:
+            yield f"CONSTRAINT {quoted(f'{self.name} must not be null')} CHECK ({name} NOTNULL)"
         if length := _LENGTH.fullmatch(self.online_type):
-            checks.append(f"length({name}) <= {int(length[1])}")
+            sentence = quoted(f"{self.name} must fit into {self.online_type}")
+            yield f"CONSTRAINT {sentence} CHECK (length({name}) <= {int(length[1])})"
         if half := _RANGES.get(self.type):
-            checks.append(f"{name} BETWEEN {-half} AND {half - 1}")
-        check = f" CHECK ({' AND '.join(checks)})" if checks else ""
-        return f"{name} {kind}{check}"
+            sentence = quoted(f"{self.name} must fit into {self.type}")
+            yield f"CONSTRAINT {sentence} CHECK ({name} BETWEEN {-half} AND {half - 1})"
 
     def stored(self, value: Any) -> Any:
         """A Python value, or a text of it, as the table holds it; for keys that a caller names.
@@ -191,14 +202,16 @@ def _avro_type(kind: str, name: str) -> Any:
         precision, scale = int(found[1] or 10), int(found[2] or 0)
         return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
     if kind not in _AVRO:
-        raise HopsworksError(f"The feature {name} cannot be kept online: its type is {kind!r}.")
+        message = f"The feature {name} cannot be kept online: its type is {kind[:80]!r}."
+        raise HopsworksError(message, ONLINE_TYPE_NOT_SUPPORTED)
     return _AVRO[kind]
 
 
 def _map_values(kind: str, inner: str, name: str) -> Any:
     key, _, values = inner.partition(",")
     if key.lower() != "string":
-        raise HopsworksError(f"The keys of a map must be strings online, not as in {kind!r}.")
+        message = f"The keys of a map must be strings online, not as in {kind[:80]!r}."
+        raise HopsworksError(message, MAP_KEY_NOT_STRING)
     return avro_type(values, f"{name}_value")
 
 
@@ -209,7 +222,7 @@ def _fields(kind: str, inner: str) -> Iterator[tuple[str, str]]:
         if character == "," and depth == 0:
             field, colon, field_type = inner[start:position].partition(":")
             if not (field and colon and field_type):
-                raise HopsworksError(f"{kind!r} is no type of a struct.")
+                raise HopsworksError(f"{kind[:80]!r} is no type of a struct.", MALFORMED_TYPE)
             yield field, field_type
             start = position + 1
         depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)

@@ -1,7 +1,6 @@
 """Feature groups: everything the SDK does with one, against the embedded server."""
 
 import datetime
-import logging
 import time
 
 import pandas as pd
@@ -366,20 +365,6 @@ def test_tags_hold_any_json(make):
     assert group.get_tags() == {"source": {"from": "Kaggle", "rows": 891}, "plain": "other text"}
     group.delete_tag("plain")
     assert group.get_tag("plain") is None
-
-
-@pytest.mark.parametrize("asked", [{"online_enabled": True}, {"stream": True}])
-def test_online_half_is_left_out_and_said_once(make, feature_store, name, caplog, asked):
-    with caplog.at_level(logging.WARNING, "local_hopsworks"):
-        group = make(passengers(1), **asked)
-        group.insert(passengers(2))
-        feature_store.get_feature_group(name, 1)
-    assert [
-        record.getMessage() for record in caplog.records if record.name == "local_hopsworks"
-    ] == [
-        f"Feature group {name} version 1 is kept offline only: the embedded Hopsworks has no online store."
-    ]
-    assert not group.online_enabled and set(fares(group.read())) == {1, 2}
 
 
 # ---------------------------------------------------------------------------------------------------------

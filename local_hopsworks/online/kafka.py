@@ -1,0 +1,114 @@
+"""The Kafka endpoint of one server: a child process, started when a program first asks for it.
+
+A process of its own, because the program that produces and the broker would take turns at Python's
+lock in one. If it is killed it comes back on the same port, and clients send again what was not
+acknowledged. It ends with the server; see endpoint.py.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import local_hopsworks
+from local_hopsworks import processes
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.http.hopsworks import Hopsworks
+
+_log = logging.getLogger("local_hopsworks")
+_PACKAGE_FOLDER = Path(local_hopsworks.__file__).parent.parent
+_RESTART_SECONDS = 0.2
+_STOP_SECONDS = 5
+# The SDK writes the keys of a connector into files of this name, and leaves them there
+_KEY_FILES = Path("/tmp")
+_KEY_FILE_PATTERN = "kafka_sc_*_{connector}_*.pem"
+
+
+class KafkaEndpoint:
+    """The broker of one server: `call.hopsworks.part(KafkaEndpoint)`."""
+
+    def __init__(self, hopsworks: Hopsworks) -> None:
+        self._store = hopsworks.store
+        self._certificates = hopsworks.security.file("server.pem").parent
+        self._host = hopsworks.host
+        self._port = 0  # until it has had one
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    @property
+    def connector_id(self) -> int:
+        """The id of the storage connector: one of this server's own, because the SDK's key files
+        are named by it."""
+        seed = self._certificates.joinpath("ca.pem").read_bytes() + self._store.id.encode()
+        return int.from_bytes(hashlib.sha256(seed).digest()[:4], "big") >> 1
+
+    def address(self) -> str:
+        """host:port of the broker, which is started if it is not running.
+
+        Raises HopsworksError if it cannot be started.
+        """
+        with self._lock:
+            if self._child is None and not self._stopping.is_set():
+                self._start()
+                atexit.register(self.stop)
+                threading.Thread(target=self._watch, name="hopsworks-kafka", daemon=True).start()
+        return f"{self._host}:{self._port}"
+
+    def stop(self) -> None:
+        """End the broker, and remove the files that the SDK has left."""
+        atexit.unregister(self.stop)
+        with self._lock:
+            self._stopping.set()
+            child = self._child
+        if child is None:
+            return
+        assert child.stdin is not None
+        with contextlib.suppress(OSError):
+            child.stdin.close()
+        try:
+            child.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            processes.end(child)
+        for file in _KEY_FILES.glob(_KEY_FILE_PATTERN.format(connector=self.connector_id)):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+    def _start(self) -> None:
+        folder = self._store.online("x").parent
+        where = [str(folder), str(self._certificates), self._host, str(self._port)]
+        child = processes.start(
+            [sys.executable, "-m", "local_hopsworks.online.endpoint", *where],
+            _PACKAGE_FOLDER,
+            os.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL,
+        )
+        assert child.stdout is not None
+        answer = child.stdout.readline()
+        child.stdout.close()
+        if not answer.strip().isdigit():
+            processes.end(child)
+            raise HopsworksError("The Kafka endpoint of this Hopsworks did not start.", status=500)
+        self._port = int(answer)
+        self._child = child
+
+    def _watch(self) -> None:
+        """Start the broker again, on its port, whenever it ends before the server does."""
+        while self._child is not None:
+            self._child.wait()
+            if self._stopping.wait(_RESTART_SECONDS):
+                return
+            _log.warning("The Kafka endpoint has ended and is started again.")
+            with self._lock, contextlib.suppress(HopsworksError, OSError):
+                if self._stopping.is_set():
+                    return
+                self._start()
