@@ -59,6 +59,7 @@ class Table:
     as_of: int | None  # ms since 1970
     since: int | None
     features: tuple[tuple[str, str], ...]  # name and type of each that the group has today
+    is_online: bool = False  # whether the online store has its rows, too
 
     @property
     def is_past(self) -> bool:

@@ -134,6 +134,7 @@ class _Planner:
                 None if until is None else _time(until),
                 _time(since) if since else None,
                 tuple((feature["name"], str(feature.get("type"))) for feature in group["features"]),
+                bool(group.get("onlineEnabled")),
             )
         )
         return len(self._groups) - 1

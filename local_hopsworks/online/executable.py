@@ -25,6 +25,7 @@ _PARAMETER = re.compile(
     rf"|(?P<column>{_COLUMN}) (?P<operator>=|<>|<=|>=|<|>|LIKE) \?"
     r"|LIMIT \?"
 )
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 _ROWS = "\0"  # where the rows of a list go
 
 
@@ -41,10 +42,10 @@ class Parameter:
             if len(value) % len(self.columns) or len(value) > MOST_VALUES:
                 raise HopsworksError(f"A list of {len(value)} values does not fit the statement.")
             columns = self.columns * (len(value) // len(self.columns))
-            return [column.stored(each) for column, each in zip(columns, value, strict=True)]
+            return [_stored(column, each) for column, each in zip(columns, value, strict=True)]
         if not self.columns:
             return [_whole_number(value)]
-        return [self.columns[0].stored(value)]
+        return [_stored(self.columns[0], value)]
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,13 @@ def _source(table: Table, alias: str) -> str:
     if table.ttl is None:
         return f"{table.sql_name} AS `{alias}`"
     return f"(SELECT * FROM {table.sql_name} WHERE {online_table.alive(table)}) AS `{alias}`"
+
+
+def _stored(column: Column, value: Any) -> Any:
+    """A value as the column holds it; a number that is compared with numbers is any number."""
+    if column.type in _NUMBERS and isinstance(value, int | float):
+        return value
+    return column.stored(value)
 
 
 def _whole_number(value: Any) -> int:

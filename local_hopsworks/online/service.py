@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.online import feature_groups, routes
+from local_hopsworks.online import (
+    connector,
+    feature_groups,
+    feature_server,
+    prepared_statements,
+    routes,
+)
 
 SERVICE = ServiceDescription(
-    routes=routes.routes,
+    routes=[*routes.routes, *connector.routes, *prepared_statements.routes],
+    pages=feature_server.routes,
+    variables={
+        "loadbalancer_external_domain_mysqld": connector.sql_host,
+        "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,
+    },
     on_start=feature_groups.settle,
 )

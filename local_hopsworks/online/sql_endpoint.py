@@ -140,7 +140,7 @@ class SqlEndpoint:
         else:
             message = (
                 "Only the statements that this Hopsworks handed out are answered: those of feature views "
-                "and of read(online=True)."
+                "and of read(online=True), both of online enabled feature groups."
             )
             raise Refusal(message, 1235, "42000")
 

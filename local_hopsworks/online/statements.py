@@ -25,7 +25,7 @@ _NAME_OR_LITERAL = re.compile(
     r"`[^`]*`"
     r"|(?P<binary>_binary)?'(?P<text>(?:[^'\\]|\\.|'')*)'"
     r"|(?<![\w`.])(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w`])"
-    r"|(?P<null>\bNULL\b)",
+    r"|(?<!IS )(?<!NOT )(?P<null>\bNULL\b)",
     re.DOTALL,
 )
 _LIST = re.compile(r"\bIN \((?:[?, ]+|(?:\([?, ]+\)[, ]*)+)\)")  # of values, or of rows of values
@@ -109,6 +109,8 @@ def literal(value: Any) -> str:
         return repr(value)
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
+    if isinstance(value, bytes):
+        return "_binary" + literal(value.decode("utf-8", "surrogateescape"))
     if isinstance(value, datetime.datetime):
         value = value.replace(tzinfo=None).isoformat(" ")
     escaped = str(value).replace("\\", "\\\\").replace("'", "''")

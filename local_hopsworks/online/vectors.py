@@ -1,0 +1,148 @@
+"""Feature vectors of a view: the rows of its feature groups by key, in the order of its features."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.online import json_values, online_table
+from local_hopsworks.online.online_table import Table
+from local_hopsworks.online.store import OnlineStore, OnlineStores
+from local_hopsworks.online.view_reads import Entry, GroupRead, ViewRead
+
+FOUND, NO_KEY, NOT_FOUND = 200, 400, 404  # of a feature group, as HTTP has them
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+_TEXTS = ("string", "date", "binary")
+
+
+class Refused(HopsworksError):
+    """An error as RonDB's REST server has it: a code, the reason that goes with it, and a sentence."""
+
+    def __init__(self, message: str, code: int, reason: str, status: int = 400) -> None:
+        super().__init__(message, code, status)
+        self._reason = reason
+
+    def document(self) -> dict[str, object]:
+        """The JSON body."""
+        return {"code": self.code, "reason": self._reason, "message": self.message}
+
+
+def no_view(error: HopsworksError) -> Refused:
+    return Refused(error.message, 1, "Feature view does not exist.", 404)
+
+
+def not_online(names: tuple[str, ...]) -> Refused:
+    message = f"The feature view has {', '.join(names)}, which is not online enabled."
+    return Refused(message, 3, "Feature group does not exist.", 404)
+
+
+def _wrong_key(message: str) -> Refused:
+    return Refused(message, 12, "Incorrect primary key.")
+
+
+def wrong_feature(message: str) -> Refused:
+    return Refused(message, 13, "Incorrect passed feature.")
+
+
+@dataclass(frozen=True)
+class Vector:
+    """What is answered for one entry."""
+
+    features: list[Any]
+    statuses: list[int]  # one for each of the view's feature groups
+
+    @property
+    def status(self) -> str:
+        """Whether all of it was found."""
+        return "COMPLETE" if set(self.statuses) <= {FOUND} else "MISSING"
+
+
+def vectors(
+    hopsworks: Hopsworks,
+    view: ViewRead,
+    entries: list[Entry],
+    passed: list[dict[str, Any]],
+    validate: bool,
+) -> list[Vector]:
+    """The vectors of entries. What was `passed` along with an entry takes the place of what is
+    stored; with `validate` it must have the type of its feature. Raises Refused."""
+    for entry in entries:
+        _check_entry(view, entry)
+    found = [Vector([None] * len(view.names), []) for _ in entries]
+    store = hopsworks.part(OnlineStores).of(view.project)
+    try:
+        with store.transaction(write=False) as db:
+            for group in view.groups:
+                _read_group(store, db, group, entries, found)
+    except sqlite3.Error as error:
+        raise Refused(f"The online store: {error}.", 14, "Reading from db failed.", 500) from error
+    positions = {name: position for position, name in enumerate(view.names)}
+    for vector, entry, own in zip(found, entries, passed, strict=True):
+        for name, value in entry.items():  # a key is known even if there is no row with it
+            if name in positions and vector.features[positions[name]] is None:
+                vector.features[positions[name]] = value
+        for name, value in own.items():
+            if validate:
+                _check_passed(view, positions, name, value)
+            if name in positions:
+                vector.features[positions[name]] = value
+    return found
+
+
+def _check_entry(view: ViewRead, entry: Entry) -> None:
+    if not entry:
+        raise Refused("An entry has no key.", 15, "No primary key is given.")
+    for name, value in entry.items():
+        if name not in view.keys:
+            raise _wrong_key(f"{name[:80]!r} is no key of the feature view: {sorted(view.keys)}.")
+        if value is None:
+            raise _wrong_key(f"The key {name!r} has no value.")
+
+
+def _read_group(
+    store: OnlineStore,
+    db: sqlite3.Connection,
+    group: GroupRead,
+    entries: list[Entry],
+    vectors: list[Vector],
+) -> None:
+    """Put the features of a group into the vectors of those entries that name its keys."""
+    table = store.find(db, group.group_id)
+    if table is None:
+        raise not_online((f"a feature group with id {group.group_id}",))
+    asked, keys = [], []
+    for entry, vector in zip(entries, vectors, strict=True):
+        if all(name in entry for name in group.key):
+            asked.append(vector)
+            keys.append(_stored_key(table, group, entry))
+        else:
+            vector.statuses.append(NO_KEY)
+    written = [json_values.to_json(table.column(name)) for name in group.features]
+    rows = online_table.look_up(db, table, group.features, keys)
+    for vector, row in zip(asked, rows, strict=True):
+        vector.statuses.append(NOT_FOUND if row is None else FOUND)
+        for position, to_json, value in zip(group.positions, written, row or (), strict=False):
+            vector.features[position] = None if value is None else to_json(value)
+
+
+def _stored_key(table: Table, group: GroupRead, entry: Entry) -> tuple[Any, ...]:
+    try:
+        return tuple(
+            column.stored(entry[name]) for column, name in zip(table.key, group.key, strict=True)
+        )
+    except HopsworksError as error:
+        raise _wrong_key(error.message) from error
+
+
+def _check_passed(view: ViewRead, positions: dict[str, int], name: str, value: Any) -> None:
+    if name not in positions:
+        raise wrong_feature(f"The feature view has no feature {name[:80]!r}.")
+    kind = view.types[positions[name]]
+    is_wrong_number = kind.startswith(_NUMBERS) and not isinstance(value, int | float)
+    is_wrong_text = kind in _TEXTS and not isinstance(value, str)
+    if value is not None and (is_wrong_number or is_wrong_text):
+        message = f"{str(value)[:80]!r} is no {kind}, which the feature {name} is."
+        raise Refused(message, 10, "Wrong data type.", 415)
