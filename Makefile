@@ -1,15 +1,4 @@
-# make run     set everything up, then the main job on the 891 passengers
-# make apps    both apps, showing what make run made, until Ctrl-C; make predict-app, make monitor-app one of them
-# make test    set everything up, then every test
-# make test-reliability   faults, load and attacks: more of them than make test tries, and a table of what was survived
-# make train, make daily    what the workflows run on an account: train; a passenger, its prediction, and did all change?
-# make schedule, make hindcast    hand the pipelines to Hopsworks; every registered model on all passengers so far
-# make test-sdk-versions  one suite of tests with the last three minor versions of the SDK
-# make audit   known vulnerabilities of what requirements.txt installs, as PyPI tells them
-# make bench   how the embedded Hopsworks compares with the same work done bare, as ratios; make soak: over 2,000 inserts
-# make deploy  both apps to your Hugging Face account; needs HF_TOKEN and HOPSWORKS_API_KEY
-# make clean-hopsworks    remove from the project what this repository made there, after showing what that is
-# make clean   remove the environment; the store stays (python -m local_hopsworks reset deletes that)
+# `make` or `make help` lists the targets; `make run` is the one to begin with.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,8 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: run train daily schedule hindcast clean-hopsworks apps predict-app monitor-app browser test test-sdk-versions test-reliability audit bench soak lint coverage screenshots deploy clean
-.DEFAULT_GOAL := run
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy clean
+.DEFAULT_GOAL := help
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
@@ -29,7 +18,7 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.installed: requirements.txt | $(BIN)/uv
-	@$(INSTALL) -r requirements.txt
+	@$(INSTALL) -r requirements.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
@@ -38,52 +27,60 @@ $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
 	@$(INSTALL) --target $(VENV)/polars --group polars
 	@touch $@
 
-# Passengers are made and predicted until the model has said both "survived" and "died"; with both in the history already
-# nothing more is made, so a second run changes nothing.
-run: $(VENV)/.installed
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
+
+run: $(VENV)/.installed  ## set everything up, then the main job: backfill, train, 200 passengers, predict
 	@BACKFILL=True $(BIN)/python titanic_feature_pipeline.py
-	@$(BIN)/python titanic_training_pipeline.py
-	@if said=$$($(BIN)/python titanic_batch_inference_pipeline.py 2>/dev/null) && grep -q "^Both outcomes" <<< "$$said"; then \
-	   echo "$$said"; exit; \
-	 fi; \
-	 for passenger in {1..30}; do \
-	   $(BIN)/python titanic_feature_pipeline.py; \
-	   $(BIN)/python titanic_batch_inference_pipeline.py | tee $(VENV)/said; \
-	   grep -q "^Both outcomes" $(VENV)/said && exit; \
-	 done; \
-	 echo "Thirty passengers, and the model predicted the same for all of them: look at its confusion matrix."; exit 1
+	@$(BIN)/python tools/has_model.py || { $(BIN)/python titanic_training_pipeline.py \
+	  && PASSENGERS=200 $(BIN)/python titanic_feature_pipeline.py; }
+	@$(BIN)/python titanic_batch_inference_pipeline.py
 
-train: $(VENV)/.installed
+backfill: $(VENV)/.installed  ## store the historical passengers of data/titanic.csv
+	@BACKFILL=True $(BIN)/python titanic_feature_pipeline.py
+
+train: $(VENV)/.installed  ## train a model, and register it if it is fit to serve
 	@$(BIN)/python titanic_training_pipeline.py
 
-daily: $(VENV)/.installed
-	@$(BIN)/python .ci/daily.py
+passengers: $(VENV)/.installed  ## make up synthetic passengers: PASSENGERS=200 make passengers
+	@$(BIN)/python titanic_feature_pipeline.py
 
-schedule: $(VENV)/.installed
+predict: $(VENV)/.installed  ## predict the passengers that have no prediction yet
+	@$(BIN)/python titanic_batch_inference_pipeline.py
+
+demo: run  ## 60 passengers whose sex was mixed up: the monitor's verdict becomes "Check the model"
+	@$(BIN)/python tools/demo.py
+	@$(BIN)/python titanic_batch_inference_pipeline.py
+
+schedule: $(VENV)/.installed  ## hand all three pipelines to Hopsworks as scheduled jobs
 	@for name in feature training batch_inference; do LOCAL=False $(BIN)/python titanic_$${name}_pipeline.py; done
 
-hindcast: $(VENV)/.installed
-	@HINDCAST=True $(BIN)/python titanic_batch_inference_pipeline.py
+daily: $(VENV)/.installed  ## a passenger, its prediction, and a check of what changed (needs an account)
+	@$(BIN)/python tools/daily.py
 
-clean-hopsworks: $(VENV)/.installed
-	@$(BIN)/python .ci/clean_hopsworks.py
+hindcast: $(VENV)/.installed  ## how every registered model would have done on all synthetic passengers
+	@$(BIN)/python tools/hindcast.py
 
-# With HOPSWORKS_API_KEY the apps go to that account, without it to the Hopsworks of this repository. Started at the same
-# moment they would fight for a port, so one looks for a free even one and the other for an odd one
+clean-hopsworks: $(VENV)/.installed  ## remove from the project what this repository made there
+	@$(BIN)/python tools/clean_hopsworks.py
+
+serve: $(VENV)/.installed  ## keep the embedded Hopsworks running, with its scheduled jobs, until Ctrl-C
+	@$(BIN)/python -m local_hopsworks serve
+
+look: $(VENV)/.installed  ## look around in the store with the browser, until Ctrl-C
+	@$(BIN)/python -m local_hopsworks serve --open
+
+# With HOPSWORKS_API_KEY the apps go to that account, without it to the Hopsworks of this repository
 WITH_HOPSWORKS = $(if $(HOPSWORKS_API_KEY),,$(BIN)/python -m local_hopsworks run --)
-free_port = $$($(BIN)/python -c 'from socket import socket; \
-  print(next(port for port in range($(1), 7960, 2) if socket().connect_ex(("127.0.0.1", port))))')
 
-apps: $(VENV)/.installed
+apps: $(VENV)/.installed  ## both apps, until Ctrl-C
 	@$(MAKE) --no-print-directory --jobs=2 predict-app monitor-app
 
-predict-app: $(VENV)/.installed
-	@GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(call free_port,7860)} \
-	  $(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic/app.py
+predict-app: $(VENV)/.installed  ## would they have survived?
+	@$(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic/app.py
 
-monitor-app: $(VENV)/.installed
-	@GRADIO_SERVER_PORT=$${GRADIO_SERVER_PORT:-$(call free_port,7861)} \
-	  $(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic-monitor/app.py
+monitor-app: $(VENV)/.installed  ## how does the model do?
+	@$(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic-monitor/app.py
 
 lint: $(VENV)/.installed-for-tests
 	@$(BIN)/ruff check .

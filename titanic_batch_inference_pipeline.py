@@ -162,9 +162,9 @@ def tabulate(recent: pd.DataFrame) -> pd.DataFrame:
 
 def draw_table(table: pd.DataFrame, path: Path) -> None:
     """The rows of a table as a picture."""
-    axes = Figure(figsize=(9, 0.4 * (len(table) + 1))).add_subplot()
+    axes = Figure(figsize=(11, 0.4 * (len(table) + 1))).add_subplot()
     axes.axis("off")
-    widths = [0.42, 0.13, 0.13, 0.2, 0.12]
+    widths = [0.46, 0.12, 0.12, 0.18, 0.12]
     look = {"cellLoc": "left", "colLoc": "left", "edges": "horizontal", "bbox": (0, 0, 1, 1)}
     drawn = axes.table(table.to_numpy(), colLabels=list(table), colWidths=widths, **look)
     drawn.auto_set_font_size(False)
@@ -294,8 +294,8 @@ def main(
 ) -> None:
     """Predict the synthetic passengers that have no prediction yet, and draw how it went."""
     if not local:
-        deploy_job = [sys.executable, HERE / "tools" / "deploy_job.py", __file__, schedule]
-        sys.exit(subprocess.call([*deploy_job, "--assets-url", assets_url]))
+        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
+        sys.exit(subprocess.call([sys.executable, *job, "--assets-url", assets_url]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):

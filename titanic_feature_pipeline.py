@@ -238,9 +238,9 @@ def main(
 ) -> None:
     """Write Titanic passengers to the Hopsworks feature store."""
     if not local:
-        toggles = [f"--{'' if backfill else 'no-'}backfill", "--titanic-csv", titanic_csv]
-        deploy_job = [sys.executable, HERE / "tools" / "deploy_job.py", __file__, schedule]
-        sys.exit(subprocess.call([*deploy_job, *toggles]))
+        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
+        toggles = ["--backfill"] if backfill else ["--passengers", str(passengers)]
+        sys.exit(subprocess.call([sys.executable, *job, *toggles, "--titanic-csv", titanic_csv]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):

@@ -279,8 +279,8 @@ def main(
 ) -> None:
     """Train a survival classifier on the historical passengers and register it."""
     if not local:
-        deploy_job = [sys.executable, HERE / "tools" / "deploy_job.py", __file__, schedule]
-        sys.exit(subprocess.call([*deploy_job, "--assets-url", assets_url]))
+        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
+        sys.exit(subprocess.call([sys.executable, *job, "--assets-url", assets_url]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
