@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from local_hopsworks import unfinished
 from local_hopsworks.feature_store.feature_groups import PATH, document, find, table
 from local_hopsworks.feature_store.tables import feature_groups
+from local_hopsworks.http import times
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
@@ -82,8 +83,8 @@ def commit(call: Call) -> Answer:
 @routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])
 def commits(call: Call) -> Answer:
     group = document(call, find(call, call.integer("id")))
-    found = history.commits(group["location"])
-    if matched := _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or ""):
-        found = [entry for entry in found if entry["commitid"] <= int(matched[1])]
+    before = _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or "")
+    until = times.meant(int(before[1])) if before else None
+    found = history.commits(group["location"], until=until)
     start, limit = call.number("offset") or 0, call.number("limit")
     return {"count": len(found), "items": found[start : None if limit is None else start + limit]}

@@ -1,26 +1,29 @@
-"""Statistics of feature groups and training data: those the client computed, and on demand those of
-a feature group."""
+"""The calls about statistics of feature groups and training data: those the client computed and
+those of computed_statistics.py."""
 
 from __future__ import annotations
 
 import operator
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.feature_store import computed_statistics as computed
 from local_hopsworks.feature_store import feature_groups as groups
-from local_hopsworks.feature_store import queries, shapes
+from local_hopsworks.feature_store import shapes
 from local_hopsworks.feature_store import training_datasets as training
-from local_hopsworks.feature_store.errors import STATISTICS_NOT_FOUND
+from local_hopsworks.feature_store.computed_statistics import CONTENT, Document
+from local_hopsworks.feature_store.errors import ILLEGAL_STATISTICS_WINDOW, STATISTICS_NOT_FOUND
 from local_hopsworks.feature_store.tables import feature_groups, training_datasets
 from local_hopsworks.feature_store.tables import statistics as table
+from local_hopsworks.http import times
 from local_hopsworks.http.answers import Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.jobs import jobs
-from local_hopsworks.offline import history
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -43,139 +46,184 @@ _FIELDS = {
     "window_start_commit_time": "windowStartCommitTime",
     "window_end_commit_time": "windowEndCommitTime",
 }
+# What a client leaves out
+_DEFAULTS = {"rowPercentage": 1.0, "beforeTransformation": False}
 _COMPARISONS = {"eq": operator.eq, "ltoeq": operator.le, "gtoeq": operator.ge}
 
 
-def _register(call: Call, owner: str) -> Answer:
-    document = {"computationTime": int(time.time() * 1000), **call.document}
-    call.db.execute(table.insert().values(owner=owner, document=document))
-    return document
+@dataclass(frozen=True)
+class _Filter:
+    """What statistics are chosen by: a field of the document, a comparison and a number."""
+
+    field: str
+    comparison: str
+    number: float
+
+    def holds(self, document: Document) -> bool:
+        ours = document.get(self.field, _DEFAULTS.get(self.field))
+        compare = _COMPARISONS[self.comparison]
+        return ours is not None and bool(compare(float(ours), self.number))
 
 
-def _stored(call: Call, owner: str) -> list[dict[str, Any]]:
-    """Newest first."""
-    query = sa.select(table.c.document).where(table.c.owner == owner).order_by(table.c.id.desc())
-    return list(call.db.scalars(query))
-
-
-def _found(call: Call, documents: list[dict[str, Any]]) -> Answer:
-    """Those that the call asks for."""
+def _filters(call: Call) -> list[_Filter]:
+    found = []
     for entry in call.query.getlist("filter_by"):
         name, _, text = entry.partition(":")
         field, _, comparison = name.rpartition("_")
         if field not in _FIELDS or comparison not in _COMPARISONS:
             raise NotEmbedded(f"statistics chosen by {name[:80]!r}")
         try:
-            asked = float({"true": 1, "false": 0}.get(text.lower(), text))
+            number = float({"true": 1, "false": 0}.get(text.lower(), text))
         except ValueError as error:
             raise HopsworksError(
                 f"Statistics are chosen by numbers, {name[:80]!r} not by {text[:80]!r}."
             ) from error
-        documents = [
-            document
-            for document in documents
-            if _matches(document, _FIELDS[field], comparison, asked)
-        ]
-    documents.sort(key=lambda document: -(document.get("computationTime") or 0))
+        found.append(_Filter(_FIELDS[field], comparison, number))
+    return found
+
+
+def _register(call: Call, owner: str) -> Answer:
+    document = {"computationTime": int(time.time() * 1000), **call.document}
+    if not any(document.get(key) for key in CONTENT):
+        raise HopsworksError("The statistics have no content.")
+    call.db.execute(table.insert().values(owner=owner, document=document))
+    return document
+
+
+def _keep(call: Call, owner: str, document: Document) -> None:
+    """In a transaction of its own: the one of a GET only reads."""
+    with call.hopsworks.metadata.transaction(write=True) as db:
+        db.execute(table.insert().values(owner=owner, document=document))
+
+
+def _stored(call: Call, owner: str) -> list[Document]:
+    """Newest first."""
+    query = sa.select(table.c.document).where(table.c.owner == owner).order_by(table.c.id.desc())
+    return list(call.db.scalars(query))
+
+
+def _chosen(call: Call, documents: list[Document], filters: list[_Filter]) -> list[Document]:
+    """Those that the call asks for, the newest first; raises NotFound if there are none."""
+    found = [each for each in documents if all(filter_.holds(each) for filter_ in filters)]
+    found.sort(key=lambda document: -(document.get("computationTime") or 0))
     start, limit = call.number("offset") or 0, call.number("limit")
-    documents = documents[start : None if limit is None else start + limit]
-    if not documents:
+    found = found[start : None if limit is None else start + limit]
+    if not found:
         raise NotFound("There are no such statistics.", STATISTICS_NOT_FOUND)
+    return found
+
+
+def _wants_content(call: Call) -> bool:
+    return call.option("fields") == "content"
+
+
+def _answer(call: Call, documents: list[Document]) -> Answer:
+    if not _wants_content(call):
+        return items([_without_content(document) for document in documents])
     names = set(call.query.getlist("feature_names"))
-    return items(
-        [
-            _shortened(document, names, with_content=call.option("fields") == "content")
-            for document in documents
-        ]
-    )
+    return items([_about(document, names) for document in documents])
 
 
-def _matches(document: dict[str, Any], field: str, comparison: str, asked: float) -> bool:
-    ours = document.get(field, {"rowPercentage": 1.0, "beforeTransformation": False}.get(field))
-    return ours is not None and bool(_COMPARISONS[comparison](float(ours), asked))
+def _without_content(document: Document) -> Document:
+    return {key: value for key, value in document.items() if key not in CONTENT}
 
 
-def _shortened(document: dict[str, Any], names: set[str], *, with_content: bool) -> dict[str, Any]:
-    if not with_content:
-        return {
-            key: value
-            for key, value in document.items()
-            if key not in ("featureDescriptiveStatistics", "splitStatistics")
-        }
+def _about(document: Document, names: set[str]) -> Document:
+    """What the document, or each split of it, says about these features; empty: about all."""
+    shortened = dict(document)
     features = document.get("featureDescriptiveStatistics")
-    if not names or features is None:
-        return document
-    return {
-        **document,
-        "featureDescriptiveStatistics": [
+    if names and features is not None:
+        shortened["featureDescriptiveStatistics"] = [
             feature for feature in features if feature.get("featureName") in names
-        ],
-    }
+        ]
+    splits = document.get("splitStatistics")
+    if splits is not None:
+        shortened["splitStatistics"] = [_about(split, names) for split in splits]
+    return shortened
+
+
+# ----------------------------------------------------------------------------------------------------
+# Training data
 
 
 @routes.add("POST", _TRAINING, body=shapes.STATISTICS)
 def register_of_training_data(call: Call) -> Answer:
+    """Keep what the client has computed."""
     return _register(call, tags.owner(training_datasets, training.find(call).id))
 
 
 @routes.add("GET", _TRAINING, options=_OPTIONS)
 def get_of_training_data(call: Call) -> Answer:
-    return _found(call, _stored(call, tags.owner(training_datasets, training.find(call).id)))
+    """The client computes those of training data in memory, this server those of files."""
+    row = training.find(call)
+    owner = tags.owner(training_datasets, row.id)
+    documents, filters = _stored(call, owner), _filters(call)
+    has_own = any(not document.get("beforeTransformation") for document in documents)
+    if not has_own and computed.are_wanted(row):
+        folder = training.files_of(call, row)
+        if folder is not None:
+            written = int(folder.stat().st_mtime * 1000)
+            document = {**computed.document(written), **computed.of_files(folder, row)}
+            _keep(call, owner, document)
+            documents.append(document)
+    return _answer(call, _chosen(call, documents, filters))
+
+
+# ----------------------------------------------------------------------------------------------------
+# Feature groups
 
 
 @routes.add("POST", _GROUP, body=shapes.STATISTICS)
 def register(call: Call) -> Answer:
+    """Keep what the client has computed."""
     return _register(call, tags.owner(feature_groups, groups.find(call, call.integer("id")).id))
 
 
 @routes.add("GET", _GROUP, options=_OPTIONS)
 def get(call: Call) -> Answer:
-    """Hopsworks computes statistics after every insert. Here that is put off until somebody looks,
-    so that inserts stay
-    fast: whoever asks finds those of the latest commit, computed at its time. Who asks about a
-    certain commit wants to know what is there; `compute_statistics` of the SDK does so first, and
-    then asks for a job."""
+    """Statistics of the commits up to a time. As in Hopsworks each commit has some, computed at
+    its time."""
     row = groups.find(call, call.integer("id"))
     owner = tags.owner(feature_groups, row.id)
+    filters = _as_commits(call, row, _filters(call))
     documents = _stored(call, owner)
-    wanted = (row.document.get("statisticsConfig") or {}).get("enabled", True)
-    about_a_commit = any(entry.startswith("window_") for entry in call.query.getlist("filter_by"))
-    if (
-        wanted
-        and not about_a_commit
-        and (commits := history.commits(groups.table(call, row).as_uri(), 1))
-    ):
-        latest = commits[0]["commitid"]
-        if latest not in [document.get("windowEndCommitTime") for document in documents]:
-            document = _computed(call, row, latest, latest)
-            with call.hopsworks.metadata.transaction(write=True) as db:
-                db.execute(table.insert().values(owner=owner, document=document))
-            documents.insert(0, document)
-    return _found(call, documents)
+    if computed.are_wanted(row):
+        known = {document.get("windowEndCommitTime") for document in documents}
+        until = min((int(each.number) for each in filters if _is_bound(each)), default=None)
+        newest_only = 1 if call.number("limit") == 1 else None
+        for document in computed.of_commits(call, row, until, newest_only):
+            if document["windowEndCommitTime"] not in known:
+                documents.append(document)
+    chosen = _chosen(call, documents, filters)
+    for document in chosen if _wants_content(call) else []:
+        if not any(key in document for key in CONTENT):
+            document |= computed.of_group(call, row, document["windowEndCommitTime"])
+            _keep(call, owner, document)
+    return _answer(call, chosen)
 
 
-def _computed(call: Call, row: sa.Row[Any], commit: int | None, time_: int) -> dict[str, Any]:
-    """Statistics of all rows as of a commit, of the features and kinds that the group's
-    configuration names."""
-    from local_hopsworks.offline import profile  # brings pyarrow and pandas
+def _is_bound(filter_: _Filter) -> bool:
+    """Whether it says up to which time."""
+    is_of_time = filter_.field in ("computationTime", "windowEndCommitTime")
+    return is_of_time and filter_.comparison in ("eq", "ltoeq")
 
-    config = row.document.get("statisticsConfig") or {}
-    names = config.get("columns") or [feature["name"] for feature in row.document["features"]]
-    query = {
-        "leftFeatureGroup": {"id": row.id},
-        "leftFeatureGroupEndTime": commit,
-        "leftFeatures": [{"name": name} for name in names],
-    }
-    kinds = {kind for kind in ("histograms", "correlations", "exactUniqueness") if config.get(kind)}
-    return {
-        "computationTime": time_,
-        "rowPercentage": 1.0,
-        "beforeTransformation": False,
-        "windowEndCommitTime": commit,
-        "featureDescriptiveStatistics": profile.describe(
-            queries.plan(call.db, call.store, call.project, query), kinds
-        ),
-    }
+
+def _as_commits(call: Call, row: sa.Row[Any], filters: list[_Filter]) -> list[_Filter]:
+    """The window that is asked for, as Hopsworks understands it: up to the last commit in it."""
+    asked = {each.field for each in filters}
+    if "windowStartCommitTime" in asked and "windowEndCommitTime" not in asked:
+        raise HopsworksError(
+            "A window of commits that has a start needs an end too.", ILLEGAL_STATISTICS_WINDOW
+        )
+    found = []
+    for each in filters:
+        number = each.number
+        if each.field == "windowEndCommitTime":
+            number = times.meant(int(number))
+            if each.comparison == "eq":
+                number = computed.commit_until(call, row, number) or 0
+        found.append(_Filter(each.field, each.comparison, number))
+    return found
 
 
 @routes.add("POST", _GROUP + "/compute", options=["start_commit_time", "end_commit_time"])
@@ -187,10 +235,9 @@ def compute(call: Call) -> Answer:
             "statistics of what changed since a commit", "Leave the start of the window out."
         )
     row = groups.find(call, call.integer("id"))
-    commits = history.commits(groups.table(call, row).as_uri(), 1)
-    commit = call.number("end_commit_time") or (commits[0]["commitid"] if commits else None)
-    document = _computed(call, row, commit, int(time.time() * 1000))
-    call.db.execute(
-        table.insert().values(owner=tags.owner(feature_groups, row.id), document=document)
-    )
+    commit = computed.commit_until(call, row, call.number("end_commit_time"))
+    now = int(time.time() * 1000)
+    document = {**computed.document(now, commit), **computed.of_group(call, row, commit)}
+    owner = tags.owner(feature_groups, row.id)
+    call.db.execute(table.insert().values(owner=owner, document=document))
     return jobs.finished(call, f"{row.name}_{row.version}_compute_stats", "PYSPARK")

@@ -4,6 +4,7 @@ storage."""
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,12 @@ from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.feature_store import batch_queries, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
 from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT
-from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.feature_store.tables import (
+    feature_groups,
+    feature_views,
+    statistics,
+    training_datasets,
+)
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
@@ -72,6 +78,13 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         "features": [],
         "dataSource": None if in_memory else {"storageConnector": connector},
     }
+
+
+def files_of(call: Call, row: sa.Row[Any]) -> Path | None:
+    """The folder with the files of a training dataset, if it has any."""
+    folder = call.store.dataset(call.project.name, row.document["location"])
+    in_memory = row.document["trainingDatasetType"] == IN_MEMORY
+    return folder if not in_memory and folder.is_dir() else None
 
 
 @routes.add("POST", PATH, body=shapes.TRAINING_DATASET)
@@ -248,6 +261,7 @@ def materialise(
         unfinished.end(db, hopsworks.store, unfinished.INSTALL, target)
         unfinished.end(db, hopsworks.store, unfinished.TRAINING, target)
         _update(db, row, withoutFiles=False)
+        _forget_statistics(db, row)
 
 
 @routes.add("DELETE", PATH)
@@ -300,6 +314,15 @@ def _update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
     db.execute(
         training_datasets.update().where(training_datasets.c.id == row.id).values(document=changed)
     )
+
+
+def _forget_statistics(db: sa.Connection, row: sa.Row[Any]) -> None:
+    """Those of the files that new ones have replaced. What the transformation functions were fitted
+    with stays."""
+    same = statistics.c.owner == tags.owner(training_datasets, row.id)
+    for each in db.execute(statistics.select().where(same)).all():
+        if not each.document.get("beforeTransformation"):
+            db.execute(statistics.delete().where(statistics.c.id == each.id))
 
 
 tags.tag_routes(routes, VERSION, lambda call: tags.owner(training_datasets, find(call).id))

@@ -33,3 +33,13 @@ def write(table: pa.Table, folder: Path, data_format: str) -> None:
     else:
         options = pyarrow.csv.WriteOptions(delimiter=_DELIMITERS[data_format])
         pyarrow.csv.write_csv(table, folder / f"part-0.{data_format}", options)
+
+
+def read(folder: Path, data_format: str) -> pa.Table:
+    """What `write` wrote."""
+    if data_format == "parquet":
+        return pyarrow.parquet.read_table(folder / "part-0.parquet")
+    options = pyarrow.csv.ParseOptions(delimiter=_DELIMITERS[data_format], newlines_in_values=True)
+    convert = pyarrow.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    file = folder / f"part-0.{data_format}"
+    return pyarrow.csv.read_csv(file, parse_options=options, convert_options=convert)

@@ -135,14 +135,17 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     return pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())
 
 
-def commits(location: str, most: int | None = None) -> list[dict[str, Any]]:
-    """Commits that changed rows, newest first and `most` of them at most, out of the table's own
-    log. `commitid` is the commit time."""
+def commits(
+    location: str, most: int | None = None, *, until: int | None = None
+) -> list[dict[str, Any]]:
+    """Commits that changed rows, up to the time `until`, newest first and `most` of them at most,
+    out of the table's own log. `commitid` is the commit time."""
     folder = delta.find(location)
     if folder is None:
         return []
     with archive.held(folder):
-        return list(itertools.islice(_row_changes(folder), most))
+        found = (each for each in _row_changes(folder) if not until or each["commitid"] <= until)
+        return list(itertools.islice(found, most))
 
 
 def _row_changes(folder: Path) -> Iterator[dict[str, Any]]:
