@@ -20,6 +20,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.offline import delta, history
 from local_hopsworks.offline.compaction import Writers, compact_if_due
+from local_hopsworks.online import feature_groups as online
 from local_hopsworks.store import Store, cleared
 
 routes = Routes()
@@ -29,9 +30,15 @@ _COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as
 @routes.add("POST", PATH + "/{id}/clear")
 def clear(call: Call) -> Answer:
     """The first half of `insert(overwrite=True)`: the client writes a new table afterwards."""
-    folder = table(call, find(call, call.integer("id")))
-    unfinished.begin(call.db, call.store, unfinished.OVERWRITE, folder, call.client)
-    call.after_commit.append(partial(_clear, call.store, folder))
+    row = find(call, call.integer("id"))
+    folder, group = table(call, row), document(call, row)
+    if online.is_stream(group):  # of which the client writes neither half itself
+        online.clear(call, group)
+        call.remove(folder)
+        _set_written(call, row, False)
+    else:
+        unfinished.begin(call.db, call.store, unfinished.OVERWRITE, folder, call.client)
+        call.after_commit.append(partial(_clear, call.store, folder))
     return None
 
 
@@ -41,6 +48,21 @@ def _clear(store: Store, folder: Path) -> None:
     if delta.has_commits(folder):
         store.remove(cleared(folder))  # of an overwrite whose client was killed when it had written
         os.rename(folder, cleared(folder))
+
+
+def overwriting(call: Call, row: sa.Row[Any]) -> set[str]:
+    """The clients that have cleared a feature group and not told of new rows yet."""
+    notes = unfinished.of(call.db, call.store, unfinished.OVERWRITE, table(call, row))
+    return {note.client for note in notes}
+
+
+def end_overwrite(call: Call, row: sa.Row[Any]) -> None:
+    """An overwrite has got so far that the earlier rows are gone, offline and online."""
+    folder = table(call, row)
+    if overwriting(call, row):
+        online.clear(call, document(call, row))
+        unfinished.end(call.db, call.store, unfinished.OVERWRITE, folder)
+    call.remove(cleared(folder))
 
 
 def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
@@ -62,15 +84,10 @@ def commit(call: Call) -> Answer:
     """The client tells what it wrote. Nothing of it is kept: the table's log knows, even if the
     client died first."""
     row, body = find(call, call.integer("id")), call.document
-    unfinished.end(call.db, call.store, unfinished.OVERWRITE, table(call, row))
-    call.remove(cleared(table(call, row)))
+    end_overwrite(call, row)
     call.hopsworks.part(Writers).end(call.client, table(call, row))
     call.after_commit.append(partial(compact_if_due, table(call, row)))
-    if not row.document.get("written"):
-        changed = {**row.document, "written": True}  # from now on a missing table is a fault
-        call.db.execute(
-            feature_groups.update().where(feature_groups.c.id == row.id).values(document=changed)
-        )
+    _set_written(call, row, True)
     return {
         **body,
         "commitID": body.get("commitTime"),
@@ -78,6 +95,14 @@ def commit(call: Call) -> Answer:
             f"/project/{row.parent_id}/featurestores/{row.parent_id}/featuregroups/{row.id}/commits"
         ),
     }
+
+
+def _set_written(call: Call, row: sa.Row[Any], written: bool) -> None:
+    """Whether a missing table is a fault."""
+    if bool(row.document.get("written")) != written:
+        changed = {**row.document, "written": written}
+        same = feature_groups.c.id == row.id
+        call.db.execute(feature_groups.update().where(same).values(document=changed))
 
 
 @routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])

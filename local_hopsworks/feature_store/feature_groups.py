@@ -141,7 +141,7 @@ def create(call: Call) -> Answer:
         {key: parent.get(key) for key in ("id", "name", "version")}
         for parent in body.get("parents") or []
     ]
-    kept |= {"type": _KINDS[0], "onlineEnabled": bool(body.get("onlineEnabled"))}
+    kept |= {"type": kind, "onlineEnabled": bool(body.get("onlineEnabled"))}
     row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
     online.create(call, document(call, row))
     tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))

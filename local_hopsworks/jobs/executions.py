@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks.datasets.errors import DATASET_NOT_FOUND
+import local_hopsworks
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http import shapes
 from local_hopsworks.http.answers import USER, Answer, items
@@ -78,7 +79,12 @@ def submit(
             f"The arguments {str(arguments)[:200]!r} cannot be split into words: {error}."
         ) from error
     files = [path.strip() for path in str(config.get("files") or "").split(",") if path.strip()]
-    script, *others = (_file(hopsworks, project, path) for path in [config["appPath"], *files])
+    others = [_file(hopsworks, project, path) for path in files]
+    if module := config.get(jobs.MODULE):
+        program = ["-m", module]
+        variables = {**variables, **_of_server(hopsworks)}
+    else:
+        program = [str(_file(hopsworks, project, config["appPath"]))]
     hopsworks.part(Runner).register()
     kept = {
         "state": "INITIALIZING",
@@ -112,8 +118,24 @@ def submit(
         **variables,
     }
     return db.execute(executions.select().where(same)).one(), Task(
-        identifier, script, words, others, environment, logs["stdout"], logs["stderr"]
+        identifier,
+        [*program, *words],
+        others,
+        environment,
+        logs["stdout"],
+        logs["stderr"],
+        must_finish=jobs.MODULE in config,
     )
+
+
+def _of_server(hopsworks: Hopsworks) -> dict[str, str]:
+    """The environment in which a program of this package finds itself and the store."""
+    package_folder = str(Path(local_hopsworks.__file__).parent.parent)
+    paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "LOCAL_HOPSWORKS_HOME": str(hopsworks.store.home),
+    }
 
 
 def _file(hopsworks: Hopsworks, project: str, name: str) -> Path:

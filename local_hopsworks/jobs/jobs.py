@@ -31,6 +31,7 @@ from local_hopsworks.tags import routes as tags
 routes = Routes()
 PATH = "/project/{project}/jobs"
 PYTHON = "pythonJobConfiguration"
+MODULE = "module"  # in the configuration of a job of the server's own
 _NAME = re.compile(r"[\w.+@-]{1,255}")
 _OTHERS = {  # by the SDK's name of their configuration
     "sparkJobConfiguration": "Spark",
@@ -60,6 +61,18 @@ def finished(call: Call, name: str, kind: str) -> dict[str, Any]:
         jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
     )
     return document(call, name)
+
+
+def of_server(call: Call, name: str, module: str, arguments: str) -> None:
+    """Make a job that runs a module of this package, in place of Spark's or Flink's on Hopsworks.
+
+    It is run like any other, and is not cut short when the server stops.
+    """
+    config = {**_DEFAULTS, "appName": name, MODULE: module, "defaultArgs": arguments}
+    kept = {"name": name, "jobType": "PYTHON", "creationTime": now(), "config": config}
+    call.db.execute(
+        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+    )
 
 
 def find(call: Call, name: str) -> sa.Row[Any]:
@@ -118,7 +131,8 @@ def configuration(call: Call) -> Answer:
 @routes.add("PUT", PATH + "/{name}", body=shapes.JOB)
 def save(call: Call) -> Answer:
     """Create a job, or change its configuration."""
-    name, config = call.path["name"], call.document
+    name = call.path["name"]
+    config = {key: value for key, value in call.document.items() if key != MODULE}
     if not _NAME.fullmatch(name):
         raise HopsworksError(
             f"A job's name is letters, digits and any of . _ + @ -, not {name[:80]!r}.",
@@ -159,14 +173,18 @@ def save(call: Call) -> Answer:
 @routes.add("DELETE", PATH + "/{name}")
 def delete(call: Call) -> Answer:
     """With its executions; those under way are stopped by their runners, which find them gone."""
-    row = find(call, call.path["name"])
+    remove(call, find(call, call.path["name"]))
+    return None
+
+
+def remove(call: Call, row: sa.Row[Any]) -> None:
+    """Delete a job with its executions and their logs."""
     logs = [execution.document["stdoutPath"] for execution in call.db.execute(
         executions.select().where(executions.c.parent_id == row.id))]  # fmt: skip
     for path in logs:
         call.remove(call.store.dataset(call.project.name, path).parent)
     call.db.execute(jobs.delete().where(jobs.c.id == row.id))
     metadata.forget(call.db, tags.owner(jobs, row.id))
-    return None
 
 
 tags.tag_routes(

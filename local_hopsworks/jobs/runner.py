@@ -30,6 +30,7 @@ from local_hopsworks.store import Store
 
 _log = logging.getLogger("local_hopsworks")
 POLL_SECONDS = 0.25
+FINISH_SECONDS = 60  # that a stopping server waits for a task that must finish
 # states and final statuses of executions, as in Hopsworks
 UNDER_WAY = ("INITIALIZING", "RUNNING")
 LOST = {"state": "FRAMEWORK_FAILURE", "finalStatus": "FAILED", "progress": 1.0}
@@ -40,12 +41,12 @@ class Task:
     """An execution, ready to be started. Its log files are there already."""
 
     id: int
-    script: Path
-    arguments: list[str]
+    program: list[str]  # what Python is given: the script, or -m and a module, with arguments
     files: list[Path]  # copied into the working folder
     environment: dict[str, str]
     stdout: Path
     stderr: Path
+    must_finish: bool = False  # the server waits for it before it stops
 
 
 class Runner:
@@ -90,11 +91,12 @@ class Runner:
         thread.start()
 
     def stop(self) -> None:
-        """End all executions of this runner; they count as killed."""
+        """End all executions of this runner; they count as killed. Those of the server's own are
+        waited for."""
         atexit.unregister(self.stop)
         self._stopping.set()
         for thread in list(self._threads):
-            thread.join(processes.GRACE_SECONDS + 2)
+            thread.join(FINISH_SECONDS + processes.GRACE_SECONDS + 2)
 
     def _run(self, task: Task) -> None:
         started, folder = time.monotonic(), self._store.new_draft()
@@ -103,7 +105,7 @@ class Runner:
                 folder.mkdir()
                 for file in task.files:
                     shutil.copy2(file, folder / file.name)
-                command = [sys.executable, str(task.script), *task.arguments]
+                command = [sys.executable, *task.program]
                 child = processes.start(
                     command, folder, task.environment, stdout=stdout, stderr=stderr
                 )
@@ -115,7 +117,7 @@ class Runner:
                 self._store.remove(folder)
                 return
             self._record(task.id, state="RUNNING", process=processes.identity(child.pid))
-            killed = self._wait(task.id, child)
+            killed = self._wait(task, child)
             processes.end_group(child)  # whatever it left running ends with it
         self._store.remove(folder)
         status = (
@@ -130,14 +132,19 @@ class Runner:
             task.id, state=status[0], finalStatus=status[1], progress=1.0, duration=duration
         )
 
-    def _wait(self, execution: int, child: subprocess.Popen[bytes]) -> bool:
+    def _wait(self, task: Task, child: subprocess.Popen[bytes]) -> bool:
         """Until the child ends; whether it was because it had to."""
+        deadline: float | None = None
         while True:
             try:
                 child.wait(POLL_SECONDS)
                 return False
             except subprocess.TimeoutExpired:
-                if self._stopping.is_set() or self._must_stop(execution):
+                if self._stopping.is_set() and deadline is None:
+                    patience = FINISH_SECONDS if task.must_finish else 0
+                    deadline = time.monotonic() + patience
+                is_late = deadline is not None and time.monotonic() >= deadline
+                if is_late or self._must_stop(task.id):
                     break
         processes.end(child)
         return True

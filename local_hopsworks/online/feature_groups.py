@@ -2,30 +2,35 @@
 
 The online half has a database of its own. It is changed first, inside the transaction of the
 metadata, so a group that exists has its table; what a broken-off creation leaves is taken over by
-the group that gets its id, or removed by `settle`.
+the group that gets its id, or removed when a server starts; see recovery.py.
 """
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-
-from local_hopsworks.feature_store.tables import feature_groups
+from local_hopsworks.errors import NotFound
 from local_hopsworks.http.calls import Call
-from local_hopsworks.http.hopsworks import Hopsworks
-from local_hopsworks.online import online_table
+from local_hopsworks.jobs import jobs
+from local_hopsworks.online import online_table, topics
 from local_hopsworks.online.online_table import Table, table_of
 from local_hopsworks.online.store import OnlineStore, OnlineStores
 from local_hopsworks.online.types import online_type
-from local_hopsworks.projects.tables import projects
 
-STREAM = "streamFeatureGroupDTO"
+_STREAM = "streamFeatureGroupDTO"
+_MATERIALISE = "local_hopsworks.online.materialise"
+
+
+def is_stream(group: dict[str, Any]) -> bool:
+    """Whether the rows of a group (its DTO) reach the offline table through Kafka, too."""
+    return group.get("type") == _STREAM
 
 
 def has_topic(group: dict[str, Any]) -> bool:
     """Whether the SDK writes the rows of a group (its DTO) to Kafka."""
-    return bool(group.get("onlineEnabled")) or group.get("type") == STREAM
+    return bool(group.get("onlineEnabled")) or is_stream(group)
 
 
 def described(project_id: int, group: dict[str, Any]) -> dict[str, Any]:
@@ -38,10 +43,13 @@ def described(project_id: int, group: dict[str, Any]) -> dict[str, Any]:
 
 def create(call: Call, group: dict[str, Any]) -> None:
     """Make the online half of a new feature group (its DTO); HopsworksError if it cannot be."""
-    if has_topic(group):
-        store = _store(call)
-        with store.transaction(write=True) as db:
-            store.create(db, _table(call, group))
+    if not has_topic(group):
+        return
+    store = _store(call)
+    with store.transaction(write=True) as db:
+        store.create(db, _table(call, group))
+    if is_stream(group):
+        jobs.of_server(call, _job(group), _MATERIALISE, f"--group {group['id']}")
 
 
 def change(call: Call, group: dict[str, Any]) -> None:
@@ -54,49 +62,33 @@ def change(call: Call, group: dict[str, Any]) -> None:
 
 def delete(call: Call, group: dict[str, Any]) -> None:
     """Drop the online half of a deleted feature group, once the deletion is kept."""
-    if has_topic(group):
-        store, group_id = _store(call), group["id"]
+    if not has_topic(group):
+        return
+    if is_stream(group):
+        with contextlib.suppress(NotFound):  # a person may have deleted the job
+            jobs.remove(call, jobs.find(call, _job(group)))
+    call.after_commit.append(partial(_drop, _store(call), group["id"]))
 
-        def drop() -> None:
-            with store.transaction(write=True) as db:
-                store.drop(db, group_id)
 
-        call.after_commit.append(drop)
+def _drop(store: OnlineStore, group_id: int) -> None:
+    with store.transaction(write=True) as db:
+        store.drop(db, group_id)
 
 
 def clear(call: Call, group: dict[str, Any]) -> None:
-    """Delete all online rows of a feature group."""
+    """Delete all online rows of a feature group, and those that wait for its offline table."""
     if not has_topic(group):
         return
     store = _store(call)
     with store.transaction(write=True) as db:
-        table = store.find(db, group["id"])
-        if table is not None:
+        table = store.find_with_topic(db, group["id"])
+        if table is None:
+            return
+        if table.online:
             online_table.clear(db, table)
-
-
-def settle(hopsworks: Hopsworks) -> None:
-    """Remove the tables of groups that were deleted, or whose creation was broken off."""
-    with hopsworks.metadata.transaction(write=False) as db:
-        names = db.scalars(sa.select(projects.c.name)).all()
-    for name in names:
-        if hopsworks.store.online(name).exists():
-            _remove_orphans(hopsworks, hopsworks.part(OnlineStores).of(name))
-
-
-def _remove_orphans(hopsworks: Hopsworks, store: OnlineStore) -> None:
-    with store.transaction(write=False) as db:
-        tables = {table.group_id for table in store.all(db)}
-    with hopsworks.metadata.transaction(write=False) as metadata:
-        orphans = tables - set(metadata.scalars(sa.select(feature_groups.c.id)))
-    if not orphans:
-        return
-    # Nobody creates a group while this transaction lasts
-    with hopsworks.metadata.transaction(write=True) as metadata:
-        orphans = tables - set(metadata.scalars(sa.select(feature_groups.c.id)))
-        with store.transaction(write=True) as db:
-            for group_id in orphans:
-                store.drop(db, group_id)
+        if table.stream:
+            end = topics.next_offset(db, table.topic, 0)
+            topics.set_materialised(db, table.group_id, table.topic, end)
 
 
 def _store(call: Call) -> OnlineStore:
@@ -105,6 +97,15 @@ def _store(call: Call) -> OnlineStore:
 
 def _table(call: Call, group: dict[str, Any]) -> Table:
     return table_of(group, _topic(call.project.id, group))
+
+
+def materialization_job(name: str, version: int) -> str:
+    """The name by which the SDK finds the job that materialises a stream group."""
+    return f"{name}_{version}_offline_fg_materialization"
+
+
+def _job(group: dict[str, Any]) -> str:
+    return materialization_job(group["name"], group["version"])
 
 
 def _topic(project_id: int, group: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError, NotFound
-from local_hopsworks.feature_store import feature_groups
+from local_hopsworks.feature_store import commits, feature_groups
 from local_hopsworks.feature_store.errors import FEATURE_GROUP_NOT_FOUND
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import Call
@@ -58,6 +58,8 @@ def subject(call: Call) -> Answer:
 def begin_ingestion(call: Call) -> Answer:
     """The SDK is about to send the rows of an insert."""
     row = feature_groups.find(call, call.integer("id"))
+    if call.client in commits.overwriting(call, row):  # online only, or it would have committed
+        commits.end_overwrite(call, row)
     with _store(call).transaction(write=True) as db:
         return _document(ingestions.create(db, row.id, call.document.get("numEntries")))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from local_hopsworks.http.services import ServiceDescription
 from local_hopsworks.online import (
     connector,
-    feature_groups,
     feature_server,
     prepared_statements,
+    recovery,
     routes,
 )
 
@@ -18,5 +18,5 @@ SERVICE = ServiceDescription(
         "loadbalancer_external_domain_mysqld": connector.sql_host,
         "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,
     },
-    on_start=feature_groups.settle,
+    on_start=recovery.recover,
 )

@@ -72,7 +72,6 @@ _SCHEMA = (
         topic TEXT,
         part INTEGER,
         next INTEGER NOT NULL,
-        materialised INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (topic, part)
     )""",
     """CREATE TABLE IF NOT EXISTS batches (
@@ -83,6 +82,12 @@ _SCHEMA = (
         time INTEGER NOT NULL,  -- ms since 1970
         data BLOB NOT NULL,
         PRIMARY KEY (topic, part, first)
+    )""",
+    # Up to which offset the offline table of a stream group has its rows; see materialise.py
+    """CREATE TABLE IF NOT EXISTS materialised (
+        group_id INTEGER PRIMARY KEY,
+        topic TEXT NOT NULL,
+        next INTEGER NOT NULL
     )""",
     """CREATE TABLE IF NOT EXISTS producers (
         id INTEGER,
@@ -193,7 +198,7 @@ class OnlineStore:
         if table is None:
             return
         online_table.drop(db, table)
-        for name in ("subjects", "ingestions"):
+        for name in ("subjects", "ingestions", "materialised"):
             db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
         db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
         others = "SELECT count(*) FROM feature_groups WHERE topic = ?"

@@ -153,3 +153,26 @@ def record_sequence(db: sqlite3.Connection, name: str, part: int, batch: Batch, 
     values = (batch.producer, name, part, batch.epoch, last)
     row = db.execute("INSERT OR REPLACE INTO producers VALUES (?, ?, ?, ?, ?)", values).lastrowid
     db.execute("DELETE FROM producers WHERE rowid <= ?", ((row or 0) - _MOST_PRODUCERS,))
+
+
+# -------------------------------------------------------------------------------------------------
+# the offline half of stream groups
+
+
+def materialised(db: sqlite3.Connection, group_id: int, name: str) -> int:
+    """The offset in its topic up to which a stream group's offline table has its rows."""
+    query = "SELECT next FROM materialised WHERE group_id = ? AND topic = ?"
+    found = db.execute(query, (group_id, name)).fetchone()
+    return int(found[0]) if found else 0
+
+
+def set_materialised(db: sqlite3.Connection, group_id: int, name: str, offset: int) -> None:
+    """Note that the offline table has a group's rows up to an offset, and forget the batches that
+    every group of the topic has."""
+    statement = "INSERT OR REPLACE INTO materialised VALUES (?, ?, ?)"
+    db.execute(statement, (group_id, name, offset))
+    streams = """SELECT id FROM feature_groups
+        WHERE topic = ? AND json_extract(description, '$.stream')"""
+    groups = [identifier for (identifier,) in db.execute(streams, (name,))]
+    everywhere = min((materialised(db, each, name) for each in groups), default=offset)
+    db.execute("DELETE FROM batches WHERE topic = ? AND next <= ?", (name, everywhere))
