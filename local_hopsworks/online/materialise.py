@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_hopsworks import disk
 from local_hopsworks.offline import archive
 from local_hopsworks.online import arrow, record_batch, subjects, topics
 from local_hopsworks.online.avro import BadRow, RowReader
@@ -92,7 +93,8 @@ def _application(table: Table) -> str:
 
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    with file.open("wb") as lock:
+    disk.make_file(file)
+    with file.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -216,9 +218,10 @@ def _materialise_group(group_id: int) -> int:
     import sqlalchemy as sa
 
     from local_hopsworks.feature_store.tables import feature_groups
+    from local_hopsworks.home import default_home
     from local_hopsworks.metadata import Metadata
     from local_hopsworks.projects.tables import projects
-    from local_hopsworks.store import Store, default_home
+    from local_hopsworks.store import Store
 
     store = Store(default_home())
     metadata = Metadata(store.metadata_file)

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_hopsworks import disk
 from local_hopsworks.home import StoreError
 from local_hopsworks.online import online_table, subjects, topics
 from local_hopsworks.online.online_table import Table
@@ -130,8 +131,9 @@ class OnlineStore:
         self.file = file
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         try:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.transaction(write=not file.exists()) as db:
+            disk.make_folder(file.parent)
+            disk.make_file(file)  # SQLite would leave its mode to the umask
+            with self.transaction(write=False) as db:
                 is_new = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if is_new:
                 with self.transaction(write=True) as db:
