@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.datasets.errors import DATASET_NOT_FOUND
 import local_hopsworks
+from local_hopsworks.datasets.errors import DATASET_NOT_FOUND
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http import shapes
 from local_hopsworks.http.answers import USER, Answer, items
