@@ -87,6 +87,7 @@ class Server:
             self.port,
             self.project,
             {name: value for each in self._services for name, value in each.variables.items()},
+            [each.on_login for each in self._services if each.on_login is not None],
             Clients(self._connections),
         )
         config = uvicorn.Config(

@@ -8,6 +8,7 @@ or the next program logs in:
     remove       metadata gone, files still there          the files go too
     install      a whole folder about to take its place    it takes it, unless the older one still has it
     overwrite    rows cleared, the new ones not written    the old ones come back
+    replace      file removed, the new one not uploaded    the old one comes back
     model        files there, version not registered       the files are put aside
     training     version registered, files not written     the version goes
 """
@@ -29,12 +30,10 @@ from local_hopsworks.offline import delta
 from local_hopsworks.store import Store, cleared
 
 _log = logging.getLogger("local_hopsworks")
-REMOVE, INSTALL, OVERWRITE, MODEL, TRAINING = "remove", "install", "overwrite", "model", "training"
-_BY_CLIENTS = (
-    OVERWRITE,
-    MODEL,
-    TRAINING,
-)  # the client has the next move; the others are this server's alone
+REMOVE, INSTALL, OVERWRITE, REPLACE = "remove", "install", "overwrite", "replace"
+MODEL, TRAINING = "model", "training"
+# The client has the next move; the others are this server's alone
+_BY_CLIENTS = (OVERWRITE, REPLACE, MODEL, TRAINING)
 
 
 def begin(
@@ -80,20 +79,20 @@ def remove(store: Store, kept: Metadata, path: Path) -> None:
 
 
 def is_broken(
-    store: Store, note: sa.Row[Any], is_connected: Callable[[str], bool] | None = None
+    store: Store, note: sa.Row[Any], is_alive: Callable[[str], bool] | None = None
 ) -> bool:
     """Whether nobody will go on with it."""
     if note.server != store.id:
         return not store.is_alive(note.server)
-    return note.action in _BY_CLIENTS and is_connected is not None and not is_connected(note.client)
+    return note.action in _BY_CLIENTS and is_alive is not None and not is_alive(note.client)
 
 
 def broken(
-    db: sa.Connection, store: Store, is_connected: Callable[[str], bool] | None = None
+    db: sa.Connection, store: Store, is_alive: Callable[[str], bool] | None = None
 ) -> list[sa.Row[Any]]:
     """What nobody will go on with, in the order in which to settle it."""
     notes = db.execute(unfinished.select().order_by(unfinished.c.id)).all()
-    found = [note for note in notes if is_broken(store, note, is_connected)]
+    found = [note for note in notes if is_broken(store, note, is_alive)]
     return sorted(
         found, key=lambda note: note.action != INSTALL
     )  # files that are whole count as written
@@ -109,13 +108,13 @@ def claimed(db: sa.Connection, store: Store) -> set[Path]:
     return {store.home / path for path in db.scalars(sa.select(unfinished.c.path))}
 
 
-def settle(store: Store, kept: Metadata, is_connected: Callable[[str], bool] | None = None) -> None:
+def settle(store: Store, kept: Metadata, is_alive: Callable[[str], bool] | None = None) -> None:
     """Finish or undo what was broken off. Killed in the middle, it is done again."""
     with kept.transaction(write=False) as db:
-        if not broken(db, store, is_connected):
+        if not broken(db, store, is_alive):
             return
     with kept.transaction(write=True) as db:
-        for note in broken(db, store, is_connected):
+        for note in broken(db, store, is_alive):
             settle_one(db, store, note)
 
 
@@ -130,6 +129,8 @@ def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
             os.rename(draft, path)
     elif note.action == OVERWRITE:
         settle_overwrite(store, path)
+    elif note.action == REPLACE:
+        settle_replacement(store, path, store.home / note.document["aside"])
     elif note.action == MODEL:
         _settle_model(store, path, note.document["inode"])
     elif note.action == TRAINING and not path.exists():
@@ -146,6 +147,18 @@ def settle_overwrite(store: Store, path: Path) -> None:
         store.remove(path)
         os.rename(earlier, path)
         _log.warning("An overwrite of %s was broken off; its earlier rows are back.", path.name)
+
+
+def settle_replacement(store: Store, file: Path, aside: Path) -> None:
+    """Put back a file that waits in `aside`, unless something else has its place by now."""
+    if not aside.exists():
+        return
+    if file.exists():
+        store.remove(aside)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(aside, file)
+        _log.warning("An overwrite of %s was broken off; the earlier file is back.", file.name)
 
 
 def _settle_model(store: Store, path: Path, made: int | None) -> None:

@@ -216,9 +216,13 @@ def api(server: Any) -> Iterator[Any]:
         session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
         session.headers["Authorization"] = f"ApiKey {server.api_key}"
         session.verify = str(server.store.security / "ca.pem")
-        yield lambda method, path, **options: session.request(
-            method, f"{server.address}/hopsworks-api/api{path}", timeout=30, **options
-        )
+
+        def ask(method: str, path: str, **options: Any) -> requests.Response:
+            address = f"{server.address}/hopsworks-api/api{path}"
+            return session.request(method, address, timeout=30, **options)
+
+        assert ask("GET", "/project").ok  # a client is known from its second request on
+        yield ask
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from local_hopsworks.datasets import routes
+from local_hopsworks.datasets.uploads import Uploads
 from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.http.intents import Intents
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.services import ServiceDescription
 
 
 def _upload_policy(hopsworks: Hopsworks, client: str) -> str:
-    routes.announce_overwrite(client)
+    hopsworks.part(Intents).asked_for_upload_policy(client)
     return "enabled"
 
 
@@ -23,4 +25,5 @@ SERVICE = ServiceDescription(
         r"/dataset/": "permissions, sharing and archives of files",
     },
     variables={"upload_policy": _upload_policy},
+    on_login=lambda hopsworks: hopsworks.part(Uploads).forget_broken(),
 )

@@ -37,7 +37,7 @@ def clear(call: Call) -> Answer:
         call.remove(folder)
         _set_written(call, row, False)
     else:
-        unfinished.begin(call.db, call.store, unfinished.OVERWRITE, folder, call.client)
+        call.begin(unfinished.OVERWRITE, folder)
         call.after_commit.append(partial(_clear, call.store, folder))
     return None
 
@@ -74,7 +74,7 @@ def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
         for note in unfinished.of(db, call.store, unfinished.OVERWRITE, folder):
             # Who asks before an insert is not in the middle of another
             if note.client == call.client or unfinished.is_broken(
-                call.store, note, call.hopsworks.clients.is_connected
+                call.store, note, call.hopsworks.clients.is_alive
             ):
                 unfinished.settle_one(db, call.store, note)
 

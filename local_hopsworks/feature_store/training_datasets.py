@@ -132,7 +132,7 @@ def create(call: Call) -> Answer:
     tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
     if kind != IN_MEMORY:
         folder = call.store.dataset(call.project.name, kept["location"])
-        unfinished.begin(call.db, call.store, unfinished.TRAINING, folder, call.client, row=row.id)
+        call.begin(unfinished.TRAINING, folder, row=row.id)
     return document(
         call,
         call.db.execute(training_datasets.select().where(training_datasets.c.id == row.id)).one(),

@@ -89,6 +89,12 @@ class Call:
         """The body, which must be a JSON object."""
         return bodies.an_object(self.body)
 
+    def begin(self, action: str, path: Path, **facts: Any) -> int:
+        """Note that the client has begun what ends with a later call of its own; see
+        unfinished.py."""
+        self.hopsworks.clients.remember_process(self.client, self.peer)
+        return unfinished.begin(self.db, self.store, action, path, self.client, **facts)
+
     def remove(self, path: Path) -> None:
         """Take files away once the transaction is kept, even if this server is killed right after
         it."""

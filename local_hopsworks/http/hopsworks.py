@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -56,6 +56,7 @@ class Hopsworks:
     port: int
     project: str  # whose programs the server was started for; its store may have others
     variables: Mapping[str, Variable]
+    on_login: Sequence[Callable[[Hopsworks], None]]  # what services do when a program logs in
     clients: Clients
     _parts: _Parts = field(default_factory=_Parts)
 

@@ -42,6 +42,8 @@ class ServiceDescription:
     check: Callable[[Store, Metadata], Iterator[Fault]] | None = None
     # What happens before a server answers: settle what killed servers left behind
     on_start: Callable[[Hopsworks], None] | None = None
+    # What happens when a program logs in, which may be one that was killed before, started again
+    on_login: Callable[[Hopsworks], None] | None = None
     # What `local_hopsworks serve` does beside answering, until the server stops
     on_serve: Callable[[Hopsworks], None] | None = None
 

@@ -12,6 +12,7 @@ from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
+from local_hopsworks.http.intents import Intents
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.models import shapes
@@ -52,11 +53,6 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     }
 
 
-# Versions that a client has asked for in vain. Model.save does so before it makes the folder of
-# one; who makes a folder by hand does not, and need not register it.
-asked_for: set[tuple[str, str]] = set()
-
-
 def find(call: Call) -> sa.Row[Any]:
     """The model that the path names, by `{name}_{version}` or by its id; raises NotFound."""
     identifier = call.path["id"]
@@ -72,7 +68,7 @@ def find(call: Call) -> sa.Row[Any]:
         )
     ).one_or_none()
     if row is None:
-        asked_for.add((call.client, identifier))
+        call.hopsworks.part(Intents).missed_model(call.client, identifier)
         raise NotFound(f"There is no model {identifier[:80]!r}.", MODEL_NOT_FOUND)
     return row
 

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import unfinished
-from local_hopsworks.datasets import routes as datasets
 from local_hopsworks.errors import NotFound
 from local_hopsworks.http.answers import USER, Answer
 from local_hopsworks.http.calls import Call
@@ -60,8 +59,9 @@ def all_projects(call: Call) -> Answer:
     # others away.
     user = {**USER, "username": f"local{secrets.token_hex(4)}"}
     # A program that logs in may be the one that was killed before, started again
-    datasets.forget_broken_uploads(call.hopsworks)
-    unfinished.settle(call.store, call.hopsworks.metadata, call.hopsworks.clients.is_connected)
+    for settle in call.hopsworks.on_login:
+        settle(call.hopsworks)
+    unfinished.settle(call.store, call.hopsworks.metadata, call.hopsworks.clients.is_alive)
     rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
     return [
         {

@@ -281,8 +281,9 @@ def test_deleted_and_updated_rows_stay_so(group, table):
     assert sorted(group.read()["id"]) == [1, 2, 4, 5, 6]
 
 
-def test_table_that_a_client_of_any_server_writes_is_left_alone(group, table):
-    other = compaction.Writers()  # as in another process: locks of one do not count for the other
+def test_table_that_a_client_of_any_server_writes_is_left_alone(group, table, server):
+    # as in another process: locks of one do not count for the other
+    other = compaction.Writers(server._hopsworks)
     insert(group, 0)
     other.begin("somebody", table(group))
     insert(group, *range(1, 9))
@@ -292,8 +293,10 @@ def test_table_that_a_client_of_any_server_writes_is_left_alone(group, table):
     assert "OPTIMIZE" in operations(table(group)) and len(group.read()) == 13
 
 
-def test_client_that_died_while_it_wrote_is_not_waited_for_without_end(group, table, monkeypatch):
-    writers = compaction.Writers()
+def test_client_that_died_while_it_wrote_is_not_waited_for_without_end(
+    group, table, monkeypatch, server
+):
+    writers = compaction.Writers(server._hopsworks)
     insert(group, 0)
     writers.begin("dead", table(group))
     monkeypatch.setattr(compaction, "LONGEST_INSERT", -1)

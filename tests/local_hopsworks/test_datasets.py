@@ -4,14 +4,20 @@ uploads."""
 import contextlib
 import math
 import random
+import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import requests
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
+from local_hopsworks.datasets import replacements
+
 MEGABYTE = 2**20
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 NAMES = [
     "plain.txt",
     "with space.txt",
@@ -280,6 +286,7 @@ def client(server):
             def ask(method, path, **options):
                 return session.request(method, address + path, timeout=30, **options)
 
+            ask.close = session.close
             assert ask("GET", "/project").ok
             return ask
 
@@ -299,20 +306,110 @@ def test_two_programs_that_upload_one_file_at_once_in_turns_do_not_mix(
     assert read(f"{folder}/file.bin") == b"bbbbbb"
 
 
-def test_file_that_is_overwritten_is_there_until_the_new_one_is_whole(
-    post_chunk, read, folder, client
+def begin_overwriting(ask, file):
+    """The first calls of the SDK's upload(overwrite=True): look twice, ask, remove."""
+    for path in (file, file, "/variables/upload_policy"):
+        assert ask("GET", path).ok
+    assert ask("DELETE", file).status_code == 204
+
+
+def test_removed_file_is_gone_whatever_the_client_asked_before(post_chunk, folder, client, api):
+    file = f"/project/1/dataset/{folder}/file.bin"
+    ask = client()
+    for looks in (1, 2):
+        post_chunk(b"old", 1, 3, ask=ask)
+        for path in (*[file] * looks, "/variables/upload_policy"):
+            assert ask("GET", path).ok
+        assert ask("DELETE", file).status_code == 204
+        assert [each("GET", file).status_code for each in (ask, api)] == [404, 404]
+        assert api("GET", f"/project/1/dataset/{folder}?action=listing").json()["count"] == 0
+
+
+def test_file_removed_before_its_overwrite_is_no_more_once_the_new_one_is_whole(
+    post_chunk, read, folder, client, server, api
 ):
+    file = f"/project/1/dataset/{folder}/file.bin"
     post_chunk(b"old", 1, 3)
     ask = client()
-    for path in (f"/project/1/dataset/{folder}/file.bin", "/variables/upload_policy"):
-        assert ask("GET", path).ok  # as upload(overwrite=True) of the SDK does
-    assert ask("DELETE", f"/project/1/dataset/{folder}/file.bin").ok
-    assert post_chunk(b"newer", 1, 3, ask=ask).ok
-    assert read(f"{folder}/file.bin") == b"old"
-    assert post_chunk(b"newer", 2, 3, ask=ask).ok
+    begin_overwriting(ask, file)
+    for number in (1, 2):
+        assert post_chunk(b"newer", number, 3, ask=ask).ok
     assert read(f"{folder}/file.bin") == b"newer"
-    assert ask("DELETE", f"/project/1/dataset/{folder}/file.bin").ok
-    assert ask("GET", f"/project/1/dataset/{folder}/file.bin").status_code == 404
+    assert api("DELETE", file).ok
+    ask.close()
+    client()
+    assert api("GET", file).status_code == 404
+
+
+def test_removal_that_no_upload_follows_stays_when_the_program_ends(
+    post_chunk, folder, client, api, monkeypatch
+):
+    monkeypatch.setattr(replacements, "WAIT_SECONDS", 0)
+    file = f"/project/1/dataset/{folder}/file.bin"
+    post_chunk(b"old", 1, 3)
+    ask = client()
+    begin_overwriting(ask, file)
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
+    ask.close()
+    client()
+    assert api("GET", file).status_code == 404
+
+
+def test_upload_that_fails_gives_back_the_file_it_was_to_replace(
+    post_chunk, read, folder, client, server
+):
+    file = f"/project/1/dataset/{folder}/file.bin"
+    post_chunk(b"old", 1, 3)
+    ask = client()
+    begin_overwriting(ask, file)
+    assert post_chunk(b"newer", 1, 3, ask=ask).ok
+    for draft in (server.store.home / "servers" / server.store.id).glob("?" * 32):
+        if draft.read_bytes() == b"new":
+            draft.unlink()  # as if the disk had lost it
+    assert post_chunk(b"newer", 2, 3, ask=ask).status_code == 500
+    assert read(f"{folder}/file.bin") == b"old"
+
+
+def test_what_a_thread_removes_while_another_overwrites_is_gone(
+    storage, folder, put, tmp_path, client, api
+):
+    put(b"first", "overwritten.txt")
+    done = threading.Event()
+
+    def overwrite():
+        while not done.is_set():
+            storage.upload(str(tmp_path / "overwritten.txt"), folder, overwrite=True)
+
+    thread = threading.Thread(target=overwrite)
+    thread.start()
+    try:
+        for number in range(30):
+            removed = put(b"x", f"{number}.txt")
+            assert storage.exists(removed) and storage.get(removed)
+            storage.remove(removed)
+            assert not storage.exists(removed)
+    finally:
+        done.set()
+        thread.join()
+    names = [path.rpartition("/")[2] for path in storage.list(folder)]
+    assert names == ["overwritten.txt"]
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_program_killed_within_an_overwrite_leaves_the_earlier_file(
+    post_chunk, read, folder, client, server, run, tmp_path, chunks
+):
+    post_chunk(b"old", 1, 3)
+    (tmp_path / "file.bin").write_bytes(b"newer")
+    program = PROGRAMS / "killed_in_an_overwrite.py"
+    ended = run(
+        *(sys.executable, program, tmp_path / "file.bin", folder, chunks), env=server.environment
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    client()  # the next program that logs in
+    assert read(f"{folder}/file.bin") == b"old"
 
 
 def test_folder_that_takes_the_place_of_a_file_is_uploaded(put, storage, folder, tmp_path):

@@ -1,0 +1,81 @@
+"""Which programs a server takes for alive, and which processes it finds behind their connections."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import requests
+from hopsworks_common import client
+from hsfs.core.delta_engine import DeltaEngine
+
+from local_hopsworks.http import peers
+
+CONNECTED = """
+import socket, sys
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+print(connection.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def log_in(server):
+    """Log in as another program does."""
+
+    def ask():
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Authorization"] = f"ApiKey {server.api_key}"
+            session.verify = str(server.store.security / "ca.pem")
+            assert session.get(f"{server.address}/hopsworks-api/api/project", timeout=30).ok
+
+    return ask
+
+
+def lose_connections(server):
+    """Close those of the SDK, as a router or a firewall does with idle ones."""
+    client._get_instance()._session.close()
+    for _ in range(10_000):
+        if not server._connections():
+            return
+    raise AssertionError("the server still has connections")
+
+
+@pytest.fixture
+def group(feature_store, name):
+    made = feature_store.create_feature_group(name, 1, primary_key=["id"])
+    made.insert(pd.DataFrame({"id": [1, 2]}))
+    return made
+
+
+def test_overwrite_goes_on_though_its_connection_was_lost_and_another_program_logs_in(
+    group, server, log_in, monkeypatch
+):
+    write = DeltaEngine._write_delta_rs_dataset
+
+    def write_later(*arguments, **options):
+        lose_connections(server)
+        log_in()
+        return write(*arguments, **options)
+
+    monkeypatch.setattr(DeltaEngine, "_write_delta_rs_dataset", write_later)
+    group.insert(pd.DataFrame({"id": [3]}), overwrite=True)
+    assert group.read()["id"].tolist() == [3]
+
+
+def test_process_of_a_connection_is_found():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        command = [sys.executable, "-c", CONNECTED, str(port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            theirs = int(other.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                ours = connection.getsockname()[1]
+                assert peers.process_at("127.0.0.1", theirs) == other.pid
+                assert peers.process_at("127.0.0.1", ours) == os.getpid()
+            other.stdin.close()
+            other.wait()
+    assert peers.process_at("127.0.0.1", theirs) is None
