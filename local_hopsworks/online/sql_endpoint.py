@@ -115,6 +115,8 @@ class SqlEndpoint:
             return self._answer_driver(connection, query)
         store = self._hopsworks.part(OnlineStores).of(project_of(received.shape))
         with store.transaction(write=False) as db:
+            if " LIKE ?" in received.shape:  # in RonDB upper and lower case are not the same
+                db.execute("PRAGMA case_sensitive_like = 1")
             statement = self._executable(store, db, received.shape)
             _send(connection, statement.columns, statement.run(db, received.values))
 

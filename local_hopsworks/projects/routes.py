@@ -93,7 +93,8 @@ def feature_store(call: Call) -> Answer:
         "projectName": project.name,
         "projectId": project.id,
         "offlineFeaturestoreName": feature_store_name(project),
-        "onlineEnabled": False,
+        "onlineFeaturestoreName": project.name,
+        "onlineEnabled": True,
     }
 
 

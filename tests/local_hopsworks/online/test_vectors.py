@@ -3,12 +3,14 @@ clients, and values that are known from what was written."""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import decimal
 
 import numpy as np
 import pandas as pd
 import pytest
+from hopsworks import udf
 from hopsworks.client.exceptions import FeatureStoreException
 
 WAIT = {"wait_for_online_ingestion": True}
@@ -269,3 +271,159 @@ def test_passed_features_take_the_place_of_stored_ones(serve, tickets, cabins):
     passed = [{"size": 3}, {"price": 0.5, "size": 4}]
     entries = [{"ticket": 3}, {"ticket": 99}]
     assert view.get_feature_vectors(entries, passed_features=passed) == [[30.25, 3], [0.5, 4]]
+
+
+# Labels and helper columns
+
+
+def test_labels_and_helpers_are_not_in_the_vector(serve, tickets, cabins):
+    query = tickets.select(["price", "survived", "deck", "passenger"]).join(cabins.select(["size"]))
+    view = serve(
+        query,
+        labels=["survived"],
+        inference_helper_columns=["deck", "size"],
+        training_helper_columns=["passenger"],
+    )
+    assert view.get_feature_vector({"ticket": 1}) == [10.5]
+    assert view.get_feature_vectors([{"ticket": 2}, {"ticket": 1}]) == [[20.0], [10.5]]
+    assert view.get_inference_helper({"ticket": 1}, return_type="dict") == {"deck": "A", "size": 40}
+    helpers = view.get_inference_helpers([{"ticket": 2}, {"ticket": 1}], return_type="dict")
+    assert helpers == [{"deck": "G", "size": 8}, {"deck": "A", "size": 40}]
+
+
+def test_helpers_are_returned_as_a_frame(serve, tickets):
+    view = serve(tickets.select(["price", "deck"]), inference_helper_columns=["deck"])
+    assert view.get_inference_helper({"ticket": 3})["deck"].tolist() == ["B"]
+    frame = view.get_inference_helpers([{"ticket": 1}, {"ticket": 3}])
+    assert frame["deck"].tolist() == ["A", "B"]
+
+
+def test_a_group_of_which_there_is_only_the_label_needs_no_key(serve, tickets, feature_store, name):
+    outcomes = stored(
+        feature_store, name, pd.DataFrame({"person": ["Rose"], "alive": [1]}), ("person",)
+    )
+    query = tickets.select(["price"]).join(
+        outcomes.select(["alive"]), left_on=["passenger"], right_on=["person"]
+    )
+    view = serve(query, labels=["alive"])
+    assert view.primary_keys == {"ticket"}
+    assert view.get_feature_vector({"ticket": 1}) == [10.5]
+    assert view.get_feature_vectors([{"ticket": 2}]) == [[20.0]]
+
+
+# Transformations
+
+
+@udf(float, drop=["price"])
+def price_of_two(price: float) -> float:
+    return price * 2
+
+
+@udf(float)
+def with_tip(price: float, tip: float) -> float:
+    return price + tip
+
+
+@pytest.fixture(scope="module")
+def trained_tickets(feature_store, tickets):
+    """A view with a scaler and its training dataset, which has what the scaler needs to know."""
+    from hsfs.builtin_transformations import min_max_scaler
+
+    tickets.insert(TICKETS, storage="offline")
+    view = feature_store.create_feature_view(
+        "vector_scaled",
+        tickets.select(["price", "deck"]),
+        1,
+        transformation_functions=[min_max_scaler("price")],
+    )
+    view.training_data()
+    return view
+
+
+def test_vectors_are_scaled_as_the_training_data_was(trained_tickets, client):
+    trained_tickets.init_serving(1, **client)
+    low, high = TICKETS["price"].min(), TICKETS["price"].max()
+    expected = (20.0 - low) / (high - low)
+    assert trained_tickets.get_feature_vector({"ticket": 2}) == ["G", pytest.approx(expected)]
+    raw = trained_tickets.get_feature_vector({"ticket": 2}, transform=False)
+    assert raw == [20.0, "G"]
+    assert trained_tickets.transform(raw) == ["G", pytest.approx(expected)]
+    trained_tickets._close()
+
+
+def test_batch_scoring_scales_by_a_training_dataset(trained_tickets):
+    trained_tickets.init_batch_scoring(1)
+    batch = trained_tickets.get_batch_data()
+    assert sorted(batch["min_max_scaler_price_"]) == pytest.approx([0, 9.5 / 19.75, 1])
+
+
+def test_a_training_dataset_that_is_not_there_is_refused(trained_tickets, client):
+    with pytest.raises(Exception, match="training dataset"):
+        trained_tickets.init_serving(99, **client)
+
+
+def test_own_functions_run_on_vectors(serve, tickets):
+    view = serve(tickets.select(["price"]), transformation_functions=[price_of_two("price")])
+    assert view.get_feature_vector({"ticket": 1}) == [21.0]
+    assert view.get_feature_vectors([{"ticket": 2}, {"ticket": 1}]) == [[40.0], [21.0]]
+
+
+@pytest.fixture(scope="module")
+def tipped(feature_store):
+    rows = TICKETS[["ticket", "price"]].assign(tip=[1.0, 2.0, 3.0])
+    return stored(
+        feature_store,
+        "vector_tipped",
+        rows,
+        transformation_functions=[with_tip("price", "tip").alias("total")],
+    )
+
+
+def test_on_demand_features_are_computed_from_the_request(serve, tipped):
+    view = serve(tipped.select(["ticket", "price", "total"]))
+    vector = view.get_feature_vector({"ticket": 1}, request_parameters={"tip": 0.5})
+    assert vector == [1, 10.5, 11.0]
+    vectors = view.get_feature_vectors(
+        [{"ticket": 2}, {"ticket": 3}], request_parameters=[{"tip": 1.0}, {"tip": 0.0}]
+    )
+    assert vectors == [[2, 20.0, 21.0], [3, 30.25, 30.25]]
+
+
+def test_an_on_demand_feature_without_its_parameter_is_refused_by_the_sdk(serve, tipped):
+    view = serve(tipped.select(["price", "total"]))
+    with pytest.raises(FeatureStoreException, match="'total' requires features 'tip'"):
+        view.get_feature_vector({"ticket": 1})
+
+
+def test_on_demand_features_of_a_joined_group_have_its_prefix(serve, tickets, tipped):
+    query = tickets.select(["price"]).join(tipped.select(["price", "total"]), prefix="t_")
+    view = serve(query)
+    vector = view.get_feature_vector({"ticket": 1}, request_parameters={"tip": 4.5})
+    assert vector == [10.5, 10.5, 15.0]
+
+
+def test_on_demand_features_are_computed_apart_from_the_look_up(serve, tipped):
+    view = serve(tipped.select(["price", "total"]))
+    fetched = view.get_feature_vector({"ticket": 1}, on_demand_features=False, transform=False)
+    assert fetched == [10.5]
+    assert view.compute_on_demand_features(fetched, request_parameters={"tip": 2.0}) == [10.5, 12.5]
+
+
+# Awaited
+
+
+def test_vectors_are_awaited_many_at_a_time(serve, tickets):
+    view = serve(tickets.select(["price"]))
+
+    async def ask():
+        one = view.get_feature_vector_async(entry={"ticket": 1}, return_type="list")
+        entries = [{"ticket": 2}, {"ticket": 3}]
+        many = view.get_feature_vectors_async(entry=entries, return_type="list")
+        return await asyncio.gather(one, many, *(
+            view.get_feature_vector_async(entry={"ticket": 3}, return_type="list")
+            for _ in range(20)
+        ))  # fmt: skip
+
+    one, many, *others = asyncio.run(ask())
+    assert (one, many) == ([10.5], [[20.0], [30.25]])
+    assert others == [[30.25]] * 20
