@@ -209,4 +209,4 @@ def _described(name: str, topic: topics.Topic | None) -> bytes:
 
 def _tell(sentence: str) -> None:
     with contextlib.suppress(OSError):
-        print(f"local_hopsworks: {sentence}", file=sys.stderr, flush=True)
+        print(sentence, file=sys.stderr, flush=True)

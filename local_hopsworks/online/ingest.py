@@ -214,4 +214,4 @@ def _number(run: Run, name: str) -> int:
 
 def _tell(sentence: str) -> None:
     """To the person who runs the server: clients see an error code at most."""
-    print(f"local_hopsworks: {sentence}", file=sys.stderr, flush=True)
+    print(sentence, file=sys.stderr, flush=True)

@@ -90,20 +90,34 @@ class KafkaEndpoint:
             os.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         assert child.stdout is not None
         answer = child.stdout.readline()
         child.stdout.close()
         if not answer.strip().isdigit():
-            processes.end(child)
-            raise HopsworksError("The Kafka endpoint of this Hopsworks did not start.", status=500)
+            problem = self._problem(child)
+            raise HopsworksError(f"The Kafka endpoint did not start: {problem}.", status=500)
         self._port = int(answer)
         self._child = child
 
+    @staticmethod
+    def _problem(child: subprocess.Popen[bytes]) -> str:
+        """The last line that a broker says before it ends."""
+        processes.end(child)
+        assert child.stderr is not None
+        with child.stderr as lines:
+            said = lines.read().decode(errors="replace").strip()
+        return said.rpartition("\n")[2] or "it said nothing"
+
     def _watch(self) -> None:
-        """Start the broker again, on its port, whenever it ends before the server does."""
+        """Log what the broker says, and start it again, on its port, whenever it ends before the
+        server does."""
         while self._child is not None:
+            assert self._child.stderr is not None
+            with self._child.stderr as lines:
+                for line in lines:
+                    _log.warning(line.decode(errors="replace").rstrip())
             self._child.wait()
             if self._stopping.wait(_RESTART_SECONDS):
                 return

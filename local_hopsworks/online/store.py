@@ -189,10 +189,14 @@ class OnlineStore:
         self._describe(db, table)
 
     def alter(self, db: sqlite3.Connection, table: Table) -> None:
-        """Take over what changed of a feature group: appended features, the time to live."""
+        """Take over what changed of a feature group: features, the time to live, the topic."""
+        before = self.find_with_topic(db, table.group_id)
         if table.online:
             online_table.append_columns(db, table)
+        topics.create(db, table.topic)
         self._describe(db, table)
+        if before is not None and before.topic != table.topic:
+            self._drop_topic(db, before.topic)
 
     def drop(self, db: sqlite3.Connection, group_id: int) -> None:
         """Remove the table of a feature group with its topic and subject, if it has one."""
@@ -203,14 +207,18 @@ class OnlineStore:
         for name in ("subjects", "ingestions", "materialised"):
             db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
         db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
-        others = "SELECT count(*) FROM feature_groups WHERE topic = ?"
-        if not db.execute(others, (table.topic,)).fetchone()[0]:
-            topics.delete(db, table.topic)
+        self._drop_topic(db, table.topic)
         self._count_change(db)
 
     def state(self, db: sqlite3.Connection) -> int:
         """A number that is another one after any table was made, altered or removed."""
         return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _drop_topic(self, db: sqlite3.Connection, topic: str) -> None:
+        """Remove a topic that no feature group has any more."""
+        others = "SELECT count(*) FROM feature_groups WHERE topic = ?"
+        if not db.execute(others, (topic,)).fetchone()[0]:
+            topics.delete(db, topic)
 
     def close(self) -> None:
         """Close the connections that are not in use."""

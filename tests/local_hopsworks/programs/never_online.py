@@ -1,0 +1,26 @@
+"""A program without online features pays for none: no process, no import, no file."""
+
+import subprocess
+import sys
+import threading
+
+import pandas as pd
+
+from local_hopsworks import login
+
+started = []
+original = subprocess.Popen.__init__
+
+
+def counted(self, *arguments, **options):
+    started.append(arguments)
+    original(self, *arguments, **options)
+
+
+subprocess.Popen.__init__ = counted
+group = login().get_feature_store().get_or_create_feature_group("g", version=1, primary_key=["id"])
+group.insert(pd.DataFrame({"id": [1]}))
+assert len(group.read()) == 1
+assert not started, started
+assert "local_hopsworks.online.broker" not in sys.modules
+assert not [each.name for each in threading.enumerate() if "kafka" in each.name]
