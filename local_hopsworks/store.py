@@ -41,10 +41,15 @@ _PROJECT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_]{0,62}[A-Za-z0-9])?")
 _FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
+def is_name(name: object) -> bool:
+    """Whether Hopsworks would take it for the name of something in the feature store."""
+    return isinstance(name, str) and bool(_FEATURE_NAME.fullmatch(name))
+
+
 def checked_name(name: object, what: str) -> str:
     """`name` if Hopsworks would take it for a feature group, feature view or column; raises
     HopsworksError if not."""
-    if not isinstance(name, str) or not _FEATURE_NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_name(name):
         raise HopsworksError(
             f"The name of the {what} must be 1 to 63 lower-case letters, digits and underscores, the first a letter, "
             f"not {str(name)[:80]!r}.",

@@ -31,6 +31,19 @@ routes = Routes()
 PATH = "/project/{project}/dataset"
 
 
+def _target(call: Call, name: str) -> Path:
+    """Where something about to be made will lie, which is in a dataset of the project."""
+    path = call.store.dataset(call.project.name, name)
+    root = call.store.project(call.project.name)
+    inside = path.relative_to(root).parts
+    if not inside or not (root / inside[0]).is_dir():
+        raise NotFound(
+            f"{name[:200]!r} is in no dataset of the project {call.project.name}.",
+            DATASET_NOT_FOUND,
+        )
+    return path
+
+
 def _existing(call: Call, name: str) -> Path:
     path = call.store.dataset(call.project.name, name)
     if not path.exists():
@@ -87,7 +100,7 @@ class _Download(FileResponse):
 def upload(call: Call) -> Answer:
     """One chunk of a file."""
     chunk = Chunk.of(call.body)
-    folder = call.store.dataset(call.project.name, call.path["path"])
+    folder = _target(call, call.path["path"])
     if folder.exists() and not folder.is_dir():
         raise HopsworksError(
             f"{call.path['path'][:200]!r} is a file, so nothing can be uploaded into it.",
@@ -147,13 +160,12 @@ def get(call: Call) -> Answer:
 def change(call: Call) -> Answer:
     name, action = call.path["path"], call.option("action")
     if action == "create":
-        return _create(call, call.store.dataset(call.project.name, name))
+        path = call.store.dataset(call.project.name, name)
+        is_dataset = path.parent == call.store.project(call.project.name)
+        return _create(call, path if is_dataset else _target(call, name))
     if action not in ("copy", "move"):
         raise NotEmbedded(f"the dataset action {str(action)[:40]!r}")
-    source, target = (
-        _existing(call, name),
-        call.store.dataset(call.project.name, call.option("destination_path") or ""),
-    )
+    source, target = _existing(call, name), _target(call, call.option("destination_path") or "")
     if target.exists():
         raise HopsworksError(
             f"{str(call.option('destination_path'))[:200]!r} exists already.", DATASET_EXISTS

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from local_hopsworks import metadata
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.expectations import suites as expectation_suites
-from local_hopsworks.feature_store import shapes
+from local_hopsworks.feature_store import checks, shapes
 from local_hopsworks.feature_store.errors import (
-    DUPLICATE_FEATURE,
     FEATURE_GROUP_EXISTS,
     FEATURE_GROUP_NOT_FOUND,
     ILLEGAL_FEATURE_GROUP_TYPE,
@@ -89,17 +88,6 @@ def find(call: Call, identifier: int) -> sa.Row[Any]:
     return row
 
 
-def _checked_features(features: Any) -> list[dict[str, Any]]:
-    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
-        raise HopsworksError("features must be a list of features.")
-    names = [checked_name(feature.get("name"), "feature") for feature in features]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise HopsworksError(
-            f"The feature {min(twice)!r} occurs twice in the feature group.", DUPLICATE_FEATURE
-        )
-    return features
-
-
 @routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
 def create(call: Call) -> Answer:
     body, project = call.document, call.project
@@ -112,7 +100,7 @@ def create(call: Call) -> Answer:
     if kind not in _KINDS:
         message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
-    features = _checked_features(body.get("features"))
+    features = checks.feature_group(body)
     if version is not None:
         same = (
             feature_groups.c.parent_id == project.id,
@@ -205,19 +193,15 @@ def update(call: Call) -> Answer:
     row, body = find(call, call.integer("id")), call.document
     changed = dict(row.document)
     if call.flag("updateMetadata"):
-        features = _checked_features(body.get("features"))
-        if missing := {feature["name"] for feature in changed["features"]} - {
-            feature["name"] for feature in features
-        }:
-            raise HopsworksError(
-                f"Features can be appended, not removed; {min(missing)!r} is missing.",
-                ILLEGAL_FEATURE_GROUP_UPDATE,
-            )
+        checks.description(body.get("description"), f"feature group {row.name}")
+        features = checks.changed_schema(changed["features"], body.get("features"))
         # The table first: it may have a column that nobody knows, but not lack one
         delta.add_columns(document(call, row)["location"], features)
         changed |= {"description": body.get("description"), "features": features}
         changed |= {key: body.get(key) for key in _CHANGEABLE}
     if call.flag("updateStatsConfig"):
+        names = [feature["name"] for feature in changed["features"]]
+        checks.statistics(body.get("statisticsConfig"), names)
         changed["statisticsConfig"] = body.get("statisticsConfig")
     if call.flag("updateNotificationTopicName"):
         changed["notificationTopicName"] = body.get("notificationTopicName")

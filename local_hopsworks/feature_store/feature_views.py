@@ -3,14 +3,16 @@ batch_queries.py."""
 
 from __future__ import annotations
 
+import logging
 import time
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from local_hopsworks import metadata
-from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
-from local_hopsworks.feature_store import feature_groups, on_demand, queries, shapes
+from local_hopsworks.errors import HopsworksError, NotFound
+from local_hopsworks.feature_store import checks, feature_groups, on_demand, queries, shapes
 from local_hopsworks.feature_store.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND
 from local_hopsworks.feature_store.tables import feature_views
 from local_hopsworks.feature_store.view_schema import ROLES, schema
@@ -18,12 +20,17 @@ from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.projects.routes import feature_store_name
-from local_hopsworks.store import checked_name
 from local_hopsworks.tags import routes as tags
 
+_log = logging.getLogger("local_hopsworks")
 routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featureview"
 VERSION = PATH + "/{name}/version/{version}"
+# Without a handler of the program's own, logging writes it to standard error as it stands
+_NO_LOGGING = (
+    "Feature view %s version %s logs nothing: the embedded Hopsworks has no feature logging, "
+    "so its log() and read_log() are refused."
+)
 
 
 def find(call: Call) -> sa.Row[Any]:
@@ -99,26 +106,28 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
 
 @routes.add("POST", PATH, body=shapes.FEATURE_VIEW)
 def create(call: Call) -> Answer:
-    body, name = call.document, checked_name(call.document.get("name"), "feature view")
-    if body.get("loggingEnabled"):
-        raise NotEmbedded("feature logging (logging_enabled=True)")
-    query = _timeless(queries.slim(body.get("query") or {}))
-    queries.plan(call.db, call.store, call.project, query)  # refuses what could never be read
+    body = call.document
+    checks.feature_view(body)
+    name, asked = body["name"], body.get("query") or {}
+    query = _timeless(queries.slim(asked))
+    plan = queries.plan(call.db, call.store, call.project, query)  # refuses what cannot be read
+    roles = [
+        {
+            "name": feature["name"],
+            "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"],
+            **{key: bool(feature.get(key)) for key in ROLES},
+        }
+        for feature in body.get("features") or []
+    ]
+    checks.roles(roles, {(plan.tables[each.table].group, each.name) for each, _ in plan.columns})
     kept = {
         "description": body.get("description"),
         "transformationFunctions": body.get("transformationFunctions") or [],
         "loggingEnabled": False,
         "created": int(time.time() * 1000),
         "query": query,
-        "roles": [
-            {
-                "name": feature["name"],
-                "featureGroupId": (feature.get("featuregroup") or query["leftFeatureGroup"])["id"],
-                **{key: bool(feature.get(key)) for key in ROLES},
-            }
-            for feature in body.get("features") or []
-        ],
-    }  # fmt: skip
+        "roles": roles,
+    }
     try:
         row = metadata.insert_version(
             call.db, feature_views, call.project.id, name, body.get("version"), kept
@@ -129,6 +138,8 @@ def create(call: Call) -> Answer:
             FEATURE_VIEW_EXISTS,
         ) from error
     tags.put_all(call, tags.owner(feature_views, row.id), body.get("tags"))
+    if body.get("loggingEnabled"):
+        call.after_commit.append(partial(_log.warning, _NO_LOGGING, name, row.version))
     return document(call, row)
 
 
@@ -179,6 +190,7 @@ def get(call: Call) -> Answer:
 @routes.add("PUT", VERSION, body={"description": str})
 def update(call: Call) -> Answer:
     row = find(call)
+    checks.description(call.document.get("description"), f"feature view {row.name}")
     changed = {**row.document, "description": call.document.get("description")}
     call.db.execute(
         feature_views.update().where(feature_views.c.id == row.id).values(document=changed)

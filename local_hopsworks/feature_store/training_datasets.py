@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
-from local_hopsworks.feature_store import batch_queries, queries, shapes
+from local_hopsworks.feature_store import batch_queries, checks, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
 from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT
 from local_hopsworks.feature_store.tables import (
@@ -29,7 +29,6 @@ from local_hopsworks.jobs import jobs
 from local_hopsworks.offline import run
 from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.projects.tables import projects
-from local_hopsworks.store import checked_component
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -109,7 +108,7 @@ def create(call: Call) -> Answer:
             "training data written to files through transformation functions, because it never runs a client's code",
             "Use training_data() or train_test_split(), which transform in your own process.",
         )
-    _check_splits(body.get("splits") or [])
+    _check(call, view, body)
     name = f"{view.name}_{view.version}"
     kept = {key: body.get(key) for key in _KEPT} | {
         "splits": body.get("splits") or [],
@@ -139,16 +138,20 @@ def create(call: Call) -> Answer:
     )
 
 
-def _check_splits(splits: list[dict[str, Any]]) -> None:
-    """Each becomes a folder of its name."""
-    names = [checked_component(split["name"]) for split in splits]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise HopsworksError(f"Two splits are called {min(twice)!r}.")
-    shares = [split.get("percentage") or 0 for split in splits]
-    if any(share < 0 for share in shares) or sum(shares) > 1 + 1e-6:
-        raise HopsworksError(
-            f"The splits must have shares from 0 to 1 that add up to at most 1, not {shares}."
+def _check(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> None:
+    """Refuse what could not be made of the view, or never be read."""
+    root = call.db.execute(
+        feature_groups.select().where(
+            feature_groups.c.id == view.document["query"]["leftFeatureGroup"]["id"]
         )
+    ).one_or_none()
+    checks.training_dataset(body, root.document.get("eventTime") if root else None)
+    query = view.document["query"]
+    conditions = [query.get("filter"), body.get("extraFilter")]
+    filtered = {**query, "filter": batch_queries.all_of(conditions)}
+    plan = queries.plan(call.db, call.store, call.project, filtered)
+    names = {name for _, name in plan.columns} | {column.name for column, _ in plan.columns}
+    checks.statistics(body.get("statisticsConfig"), names)
 
 
 @routes.add("GET", PATH)

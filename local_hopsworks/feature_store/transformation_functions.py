@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import HopsworksError, NotFound
-from local_hopsworks.feature_store import shapes
+from local_hopsworks.feature_store import checks, shapes
 from local_hopsworks.feature_store.errors import (
+    ILLEGAL_TRANSFORMATION_FUNCTION_VERSION,
     TRANSFORMATION_FUNCTION_EXISTS,
     TRANSFORMATION_FUNCTION_NOT_FOUND,
 )
@@ -37,6 +38,9 @@ def create(call: Call) -> Answer:
     name, version = str(function.get("name") or ""), call.document.get("version")
     if not name:
         raise HopsworksError("The transformation function has no name.")
+    checks.version(
+        version, f"transformation function {name}", ILLEGAL_TRANSFORMATION_FUNCTION_VERSION
+    )
     try:
         row = metadata.insert_version(
             call.db, transformation_functions, call.project.id, name, version, call.document

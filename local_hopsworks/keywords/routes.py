@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +20,9 @@ from local_hopsworks.http.times import now
 from local_hopsworks.keywords.tables import keywords
 from local_hopsworks.tags import routes as tags
 
-LONGEST = 255  # characters
 routes = Routes()
+_WORD = re.compile(r"[a-zA-Z0-9_]{1,63}")
+KEYWORD_FORMAT = 270134  # Hopsworks' error code
 
 
 @routes.add("GET", "/project/{project}/featurestores/keywords")
@@ -41,8 +43,12 @@ def _document(call: Call, owner: str) -> dict[str, Any]:
 
 def _checked(words: Any) -> set[str]:
     are_texts = isinstance(words, list) and all(isinstance(word, str) for word in words)
-    if not are_texts or not all(0 < len(word) <= LONGEST for word in words):
-        raise HopsworksError(f"keywords must be a list of words of 1 to {LONGEST} characters.")
+    if not are_texts or not all(_WORD.fullmatch(word) for word in words):
+        raise HopsworksError(
+            "keywords must be a list of words of 1 to 63 letters, digits and underscores, "
+            f"not {str(words)[:200]}.",
+            KEYWORD_FORMAT,
+        )
     return set(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import metadata, unfinished
-from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import ILLEGAL_ARGUMENT, HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.feature_store import checks
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.intents import Intents
@@ -19,10 +21,10 @@ from local_hopsworks.models import shapes
 from local_hopsworks.models.errors import MODEL_NOT_FOUND
 from local_hopsworks.models.tables import models
 from local_hopsworks.projects.tables import projects
-from local_hopsworks.store import checked_component
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
+_NAME = re.compile(r"[a-zA-Z0-9_]+")
 REGISTRIES = "/project/{project}/modelregistries"
 PATH = REGISTRIES + "/{registry}/models"
 _KEPT = (
@@ -59,7 +61,9 @@ def find(call: Call) -> sa.Row[Any]:
     name, _, version = identifier.rpartition("_")
     by_name = (
         sa.and_(models.c.name == name, models.c.version == int(version))
-        if version.isascii() and version.isdigit() and len(version) < 10
+        if version.isascii()
+        and version.isdigit()
+        and len(version) <= len(str(checks.LARGEST_VERSION))
         else sa.false()
     )
     row = call.db.execute(
@@ -87,7 +91,12 @@ def registries(call: Call) -> Answer:
 def register(call: Call) -> Answer:
     """The client has uploaded the files; from now on the version exists."""
     body = call.document
-    name, version = checked_component(str(body.get("name"))), body.get("version")
+    name, version = str(body.get("name")), body.get("version")
+    if not _NAME.fullmatch(name):
+        raise HopsworksError(
+            f"A model's name is letters, digits and underscores, not {name[:80]!r}."
+        )
+    checks.version(version, f"model {name}", ILLEGAL_ARGUMENT)
     if not isinstance(version, int) or call.path["id"] != f"{name}_{version}":
         raise HopsworksError(
             f"The model {call.path['id'][:80]!r} must be put as its name, an underscore and its version."

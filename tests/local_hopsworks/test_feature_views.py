@@ -325,10 +325,3 @@ def test_what_is_not_embedded_is_refused_by_name(view, option):
     }[option]
     with pytest.raises(RestAPIError, match="The embedded Hopsworks does not do this"):
         view.get_batch_data(**{option: value})
-
-
-def test_feature_logging_is_refused_by_name(feature_store, group, name):
-    with pytest.raises(RestAPIError, match="does not do this: feature logging"):
-        feature_store.create_feature_view(
-            name=name, version=1, query=group.select(["x"]), logging_enabled=True
-        )

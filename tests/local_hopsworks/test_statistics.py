@@ -258,4 +258,4 @@ def test_the_latest_statistics_are_found_in_every_time_zone(run, tmp_path, zone)
     variables = {"TZ": zone, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
     done = run(sys.executable, PROGRAMS / "latest_statistics.py", env=variables)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "maximum 2.0, computed 2.0"
+    assert done.stdout.splitlines()[-1] == "done: maximum 2.0, computed 2.0"

@@ -15,4 +15,4 @@ def maximum(statistics):
 
 
 found = maximum(group.statistics)
-print(f"maximum {found}, computed {maximum(group.compute_statistics())}")
+print(f"done: maximum {found}, computed {maximum(group.compute_statistics())}")
