@@ -9,7 +9,9 @@ command line.
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def login() -> Any:
     if os.environ.get("HOPSWORKS_API_KEY"):
         return hopsworks.login()
     from local_hopsworks.home import StoreError
+    from local_hopsworks.looking import last_line
     from local_hopsworks.server import Server
     from local_hopsworks.store import DEFAULT_PROJECT
 
@@ -39,6 +42,8 @@ def login() -> Any:
     try:
         if _server is None:
             _server = Server(project=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT).start()
+            if sys.stdout.isatty():  # its links end with the program
+                atexit.register(print, last_line())
     except StoreError as error:
         raise SystemExit(f"local_hopsworks: {error}") from None
     host, port = _server.address.removeprefix("https://").split(":")

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_hopsworks import use
 from local_hopsworks.home import StoreError, default_home, resolved
+from local_hopsworks.looking import last_line
 from local_hopsworks.security import LOOPBACK
 from local_hopsworks.store import DEFAULT_PROJECT
 
@@ -43,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.action == "run":
             return run(Server(home, options.project, options.port), options.command)
         _check_host(options.host, options.allow_network)
-        return serve(Server(home, options.project, options.port, str(options.host)))
+        server = Server(home, options.project, options.port, str(options.host))
+        return serve(server, open_browser=options.open)
     except StoreError as error:
         print(f"local_hopsworks: {error}", file=sys.stderr)
         return 1
@@ -91,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-network",
         action="store_true",
         help="let other machines in: whoever has the API key can do all you can",
+    )
+    serving.add_argument(
+        "--open", action="store_true", help="open its pages in your browser, signed in"
     )
     command = actions.add_parser(
         "run",
@@ -146,7 +152,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def serve(server: Server) -> int:
+def serve(server: Server, *, open_browser: bool) -> int:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -161,11 +167,15 @@ def serve(server: Server) -> int:
             "(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
             flush=True,
         )
+        if open_browser and not webbrowser.open(server.page):
+            print("No browser could be opened; the address above leads there.", flush=True)
         stopped.wait()
     return 0
 
 
 def run(server: Server, command: list[str]) -> int:
+    # what the command prints may be read by another program; a person sees standard error
+    is_watched = sys.stderr.isatty()
     with server:
         # Ctrl-C reaches the child too, which decides what it means (and would inherit SIG_IGN);
         # SIGTERM does not.
@@ -179,7 +189,11 @@ def run(server: Server, command: list[str]) -> int:
             )
             return 127
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        if is_watched:
+            print(f"Look around at {server.page}", file=sys.stderr, flush=True)
         status = child.wait()
+    if is_watched:
+        print(last_line(), file=sys.stderr)
     return status if status >= 0 else 128 - status
 
 

@@ -23,7 +23,7 @@ from local_hopsworks.http.clients import Clients
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.services import discovered
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.pages.pages import token
+from local_hopsworks.pages.access import token
 from local_hopsworks.projects.routes import create_project
 from local_hopsworks.security import LOOPBACK, Security
 from local_hopsworks.store import DEFAULT_PROJECT, Store, checked_project
@@ -144,7 +144,7 @@ class Server:
     @property
     def page(self) -> str:
         """The address of the overview page, with the token that lets a browser in."""
-        return f"{self.address}/p/?token={token(self._hopsworks)}"
+        return f"{self.address}/p/?token={token(self._security)}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -7,15 +7,18 @@ from local_hopsworks.feature_store import (
     commits,
     feature_groups,
     feature_views,
+    group_page,
     provenance,
     query_tickets,
     statistics,
     training_datasets,
     transformation_functions,
+    view_page,
 )
 from local_hopsworks.feature_store.check import faults
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.services import ServiceDescription
+from local_hopsworks.pages.pages import Pages
 
 _SHARE = "/project/{project}/featurestores/share"
 _refused = Routes()
@@ -35,6 +38,7 @@ SERVICE = ServiceDescription(
         *statistics.routes,
         *provenance.routes,
     ],
+    pages=Pages(group_page.pages, view_page.pages),
     refuses={
         r"/featureview/.*/log(/|$)": "feature logging",
         r"/restrictedaccess|/featurestores/.*share|/featurestores/share": (

@@ -19,7 +19,7 @@ _NAMES = {
     r"/projectMembers": "members of a project",
     r"/git": "Git repositories",
     r"/python": "Python environments and libraries",
-    r"/elastic|/opensearch": "search",
+    r"/opensearch": "vector search",
     r"/apps": "Python apps",
     r"/charts|/dashboards|/superset": "charts and dashboards",
     r"/trino": "Trino",

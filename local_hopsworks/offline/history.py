@@ -26,6 +26,7 @@ _Found = TypeVar("_Found")
 _FEED = "delta.enableChangeDataFeed"
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and
 # MERGE the same way.
+_CHANGES = ("rowsInserted", "rowsUpdated", "rowsDeleted")
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
     "MERGE": {
@@ -136,15 +137,18 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
 
 
 def commits(
-    location: str, most: int | None = None, *, until: int | None = None
+    location: str, most: int | None = None, *, until: int | None = None, changing: bool = False
 ) -> list[dict[str, Any]]:
-    """Commits that changed rows, up to the time `until`, newest first and `most` of them at most,
-    out of the table's own log. `commitid` is the commit time."""
+    """Commits of rows, up to the time `until`, newest first and `most` of them at most, out of the
+    table's own log. `commitid` is the commit time. `changing` leaves out those of no row, such as
+    the one that creates the table."""
     folder = delta.find(location)
     if folder is None:
         return []
     with archive.held(folder):
         found = (each for each in _row_changes(folder) if not until or each["commitid"] <= until)
+        if changing:
+            found = (each for each in found if any(each[name] for name in _CHANGES))
         return list(itertools.islice(found, most))
 
 
@@ -154,7 +158,7 @@ def _row_changes(folder: Path) -> Iterator[dict[str, Any]]:
     for file in archive.commits(folder):
         entry = _commit_info(file, folder)
         if entry.get("operation") in _COUNTS:
-            counts = dict.fromkeys(("rowsInserted", "rowsUpdated", "rowsDeleted"), 0)
+            counts = dict.fromkeys(_CHANGES, 0)
             for ours, theirs in _COUNTS[entry["operation"]].items():
                 counts[ours] = int(entry.get("operationMetrics", {}).get(theirs) or 0)
             time = entry["timestamp"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_hopsworks.offline import history, present
 from local_hopsworks.offline.plan import Column, Plan
-from local_hopsworks.offline.sql import alias, to_sql
+from local_hopsworks.offline.sql import ROWS, alias, to_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,3 +69,13 @@ def table(plan: Plan) -> pa.Table:
     """All rows of a plan at once."""
     with closing(stream(plan)) as reader:
         return reader.read_all()
+
+
+def aggregate(plan: Plan, statement: str) -> tuple[Any, ...]:
+    """The one row that a SELECT statement over ROWS, the rows of a plan, answers. They are read as
+    a stream."""
+    connection = _database().cursor()
+    with closing(stream(plan)) as reader:
+        connection.register(ROWS, reader)
+        row: tuple[Any, ...] = connection.execute(statement).fetchone()
+        return row

@@ -63,9 +63,12 @@ def to_sql(plan: Plan) -> str:
     )
     if plan.condition:
         select = select.where(_condition(plan.condition))
-    return str(
-        select.limit(plan.limit).compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True})
-    )
+    return text(select.limit(plan.limit))
+
+
+def text(select: sa.Select[Any]) -> str:
+    """A SELECT statement with its values in it; names are quoted and values escaped."""
+    return str(select.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
 
 
 def to_scan(
@@ -88,7 +91,7 @@ def to_scan(
         # from one end of 64 bits to the other. It estimates nothing where it sees IS TRUE.
         comparisons.append(comparisons[0].is_(sa.true()))
     select = select.where(*comparisons)
-    return str(select.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+    return text(select)
 
 
 def _bound(value: object) -> _Expression:

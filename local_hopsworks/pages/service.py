@@ -1,8 +1,8 @@
-"""The pages for browsers, as a service; see http/services.py."""
+"""The pages that belong to no service, as a service."""
 
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.pages.pages import routes
+from local_hopsworks.pages import home
 
-SERVICE = ServiceDescription(pages=routes)
+SERVICE = ServiceDescription(pages=home.pages)

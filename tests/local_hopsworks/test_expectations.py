@@ -97,7 +97,7 @@ def test_page_of_the_group_shows_the_reports(facts, server_of_validation):
         )
         browser.get(server_of_validation.page, timeout=10)
         page = browser.get(f"{server_of_validation.address}/p/1/fs/1/fg/1", timeout=10).text
-    assert "REJECTED" in page and "expect_column_values_to_be_between" in page
+    assert "rejected" in page and "expect_column_values_to_be_between" in page
 
 
 # -------------------------------------------------------- what needs no Great Expectations: suites

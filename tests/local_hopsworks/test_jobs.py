@@ -218,7 +218,7 @@ def test_page_of_a_job_shows_its_executions(make, server, name):
             browser.get(url, timeout=10).text
             for url in (job.get_url(), job.get_executions()[0].get_url())
         ]
-    assert all("--hello" in page and "FINISHED" in page and name in page for page in pages)
+    assert all("--hello" in page and "finished" in page and name in page for page in pages)
 
 
 def test_other_kinds_of_jobs_are_refused_by_name(job_api, name):

@@ -16,7 +16,7 @@ from typing import Any
 
 from local_hopsworks import Server
 from local_hopsworks.jobs.runner import Runner
-from local_hopsworks.pages.pages import COOKIE, token
+from local_hopsworks.pages.access import cookie
 
 SECRET = "what-nobody-may-read"
 SECONDS = 20  # without an answer by then, a request hangs
@@ -90,7 +90,7 @@ class Besieged:
             target += "?" + "&".join(f"{name}={value}" for name, value in request.query)
         headers = {
             "Authorization": f"ApiKey {self.server.api_key}",
-            "Cookie": f"{COOKIE}={token(self.server._hopsworks)}",  # for the pages
+            "Cookie": "=".join(cookie(self.server._hopsworks.security)),  # for the pages
             "Content-Type": request.content_type,
         }
         try:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.calls import API
-from local_hopsworks.pages.pages import OPEN
+from local_hopsworks.pages.pages import PREFIX
 from tests.reliability.hostile import names, spoilt
 from tests.reliability.siege import SECRET, Besieged, Request
 
@@ -103,7 +103,7 @@ def check(besieged: Besieged, request: Request, caplog: pytest.LogCaptureFixture
     if (
         status >= 400
         and content != b"Invalid HTTP request received."
-        and not request.path.startswith(OPEN)
+        and not request.path.startswith(PREFIX)
     ):
         assert kind == "application/json"
         sentence = json.loads(content)["errorMsg"]

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hopsworks.client.exceptions import FeatureStoreException
 
+from local_hopsworks.pages.access import cookie, token
 from local_hopsworks.security import Security
 
 
@@ -31,7 +32,8 @@ def test_no_secret_is_in_a_log_however_much_is_logged(store_in_use):
         **{
             name: key.strip().splitlines()[len(key.splitlines()) // 2] for name, key in keys.items()
         },
-        "the page's token": security.sign("pages"),
+        "the token of links to pages": token(security),
+        "the cookie of browsers": cookie(security)[1],
     }
     assert [name for name, secret in secrets.items() if secret in log] == []
     assert "hopsworks-signature" not in log and '"expires"' not in log  # tickets
