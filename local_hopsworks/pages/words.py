@@ -9,6 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 UTC = datetime.timezone.utc
+JUST_NOW = 5  # seconds
+_UNITS = (  # in seconds
+    (365 * 86_400, "year"),
+    (30 * 86_400, "month"),
+    (86_400, "day"),
+    (3600, "hour"),
+    (60, "minute"),
+    (1, "second"),
+)
+_SIZES = ("kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -22,15 +32,22 @@ class Moment:
 
 def moment(time: object) -> Moment | None:
     """A time as Hopsworks keeps it: ms since 1970 or ISO 8601. None if it is neither."""
-    import humanize  # only pages need it
-
     found = _parsed(time)
     if found is None:
         return None
-    now = datetime.datetime.now(UTC)
-    words = "just now" if abs(now - found).total_seconds() < 5 else humanize.naturaltime(found)
+    age = (datetime.datetime.now(UTC) - found).total_seconds()
+    if abs(age) < JUST_NOW:
+        words = "just now"
+    else:
+        words = f"{_length(age)} ago" if age > 0 else f"in {_length(-age)}"
     exact = f"{found.day} {found:%B %Y, %H:%M:%S} UTC"
     return Moment(words, exact, found.isoformat(timespec="seconds"))
+
+
+def _length(seconds: float) -> str:
+    """A length of time in its greatest unit, such as «2 minutes»."""
+    unit, name = next(each for each in _UNITS if seconds >= each[0] or each[0] == 1)
+    return counted(int(seconds // unit), name)
 
 
 def _parsed(time: object) -> datetime.datetime | None:
@@ -46,29 +63,29 @@ def _parsed(time: object) -> datetime.datetime | None:
 
 
 def duration(milliseconds: float | None) -> str:
-    """Such as «3 minutes and 20 seconds»; empty for none."""
-    import humanize
-
+    """Such as «3 minutes 20 seconds»; empty for none."""
     if milliseconds is None:
         return ""
     if milliseconds < 1000:
         return f"{milliseconds:.0f} ms"
     if milliseconds < 60_000:
         return f"{milliseconds / 1000:.1f} seconds"
-    return humanize.precisedelta(datetime.timedelta(milliseconds=milliseconds), format="%.0f")
+    seconds = milliseconds / 1000
+    unit, name = next(each for each in _UNITS if seconds >= each[0])
+    return f"{counted(int(seconds // unit), name)} {_length(seconds % unit)}"
 
 
 def size(bytes_: int) -> str:
     """Such as «1.1 MB»."""
-    import humanize
-
-    return humanize.naturalsize(bytes_)
+    if bytes_ < 1000:
+        return counted(bytes_, "byte")
+    power = min((len(str(bytes_)) - 1) // 3, len(_SIZES))
+    return f"{bytes_ / 1000**power:.1f} {_SIZES[power - 1]}"
 
 
 def counted(count: int, noun: str) -> str:
     """Such as «1 row» or «1,204 rows»."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def number(value: Any) -> str:
