@@ -128,9 +128,9 @@ def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.rename(draft, path)
     elif note.action == OVERWRITE:
-        settle_overwrite(store, path)
+        put_back_cleared_rows(store, path)
     elif note.action == REPLACE:
-        settle_replacement(store, path, store.home / note.document["aside"])
+        put_back_file(store, path, store.home / note.document["aside"])
     elif note.action == MODEL:
         _settle_model(store, path, note.document["inode"])
     elif note.action == TRAINING and not path.exists():
@@ -139,7 +139,7 @@ def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
     end_one(db, note.id)
 
 
-def settle_overwrite(store: Store, path: Path) -> None:
+def put_back_cleared_rows(store: Store, path: Path) -> None:
     earlier = cleared(path)
     if delta.has_commits(path):
         store.remove(earlier)
@@ -149,7 +149,7 @@ def settle_overwrite(store: Store, path: Path) -> None:
         _log.warning("An overwrite of %s was broken off; its earlier rows are back.", path.name)
 
 
-def settle_replacement(store: Store, file: Path, aside: Path) -> None:
+def put_back_file(store: Store, file: Path, aside: Path) -> None:
     """Put back a file that waits in `aside`, unless something else has its place by now."""
     if not aside.exists():
         return

@@ -89,7 +89,7 @@ class Replacements:
         if found is not None:
             found.timer.cancel()
             with self._hopsworks.metadata.transaction(write=True) as db:
-                unfinished.settle_replacement(self._hopsworks.store, file, found.aside)
+                unfinished.put_back_file(self._hopsworks.store, file, found.aside)
                 unfinished.end_one(db, found.note)
 
     def stop(self) -> None:

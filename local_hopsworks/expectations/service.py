@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_hopsworks.expectations import expectations, validation
+from local_hopsworks.expectations import routes, validation
 from local_hopsworks.http.services import ServiceDescription
 
-SERVICE = ServiceDescription(routes=[*expectations.routes, *validation.routes])
+SERVICE = ServiceDescription(routes=[*routes.routes, *validation.routes])

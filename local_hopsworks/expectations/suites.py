@@ -3,7 +3,7 @@ remembers the suite.
 
 An expectation's id also stands in its `meta` as `expectationId`: from there Great Expectations
 copies it into each result, and that is how a result finds its expectation (see validation.py). The
-routes are in expectations.py.
+routes are in routes.py.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What a client tells of its writes into a feature group's table: it is about to overwrite, it has
-committed."""
+"""What a client tells of its writes into a feature group's table: it is about to insert or to
+overwrite, it has committed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks import unfinished
+from local_hopsworks.errors import NotEmbedded
 from local_hopsworks.feature_store.feature_groups import PATH, document, find, table
 from local_hopsworks.feature_store.tables import feature_groups
 from local_hopsworks.http import times
@@ -65,8 +66,19 @@ def end_overwrite(call: Call, row: sa.Row[Any]) -> None:
     call.remove(cleared(folder))
 
 
-def settle_overwrite(call: Call, row: sa.Row[Any]) -> None:
-    """Before the next insert: the rows that an overwrite cleared come back, if it broke off."""
+def begin_insert(call: Call, row: sa.Row[Any]) -> None:
+    """The client is about to write into the table: from now on it is not compacted."""
+    if call.is_remote:  # the rows would end on the client's own disk
+        raise NotEmbedded(
+            "inserting from another machine, as the SDK writes tables itself",
+            "Run the program on the machine of the embedded Hopsworks.",
+        )
+    _undo_broken_overwrite(call, row)
+    call.hopsworks.part(Writers).begin(call.client, table(call, row))
+
+
+def _undo_broken_overwrite(call: Call, row: sa.Row[Any]) -> None:
+    """The rows that an overwrite cleared come back, if nobody goes on with it."""
     folder = table(call, row)
     if not cleared(folder).exists():
         return

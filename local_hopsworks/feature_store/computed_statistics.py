@@ -67,12 +67,12 @@ def of_group(call: Call, row: sa.Row[Any], commit: int | None) -> Document:
 
 def of_files(folder: Path, row: sa.Row[Any]) -> Document:
     """The content: the rows of training data in files, of each split by itself."""
-    from local_hopsworks.offline import files, profile
+    from local_hopsworks.offline import profile, training_files
 
     config = row.document.get("statisticsConfig") or {}
     described = {}
     for name in [split["name"] for split in row.document["splits"]] or [row.name]:
-        rows = files.read(folder / name, row.document["dataFormat"])
+        rows = training_files.read(folder / name, row.document["dataFormat"])
         chosen = [column for column in config.get("columns") or [] if column in rows.column_names]
         described[name] = profile.describe(rows.select(chosen or rows.column_names), _kinds(config))
     if not row.document["splits"]:

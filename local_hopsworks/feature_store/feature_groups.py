@@ -16,9 +16,9 @@ from local_hopsworks.feature_store.errors import (
     FEATURE_GROUP_EXISTS,
     FEATURE_GROUP_NOT_FOUND,
     ILLEGAL_FEATURE_GROUP_TYPE,
-    ILLEGAL_FEATURE_GROUP_UPDATE,
 )
-from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
+from local_hopsworks.feature_store.feature_stores import feature_store_name
+from local_hopsworks.feature_store.tables import feature_groups
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
@@ -26,8 +26,7 @@ from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
 from local_hopsworks.offline import delta
 from local_hopsworks.online import feature_groups as online
-from local_hopsworks.projects.routes import feature_store_name
-from local_hopsworks.store import checked_name, cleared
+from local_hopsworks.store import checked_name
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -213,44 +212,6 @@ def update(call: Call) -> Answer:
     group = document(call, find(call, row.id))
     online.change(call, group)
     return group
-
-
-@routes.add("DELETE", PATH + "/{id}", options=["force", "deleteFeatureViews"])
-def delete(call: Call) -> Answer:
-    row = find(call, call.integer("id"))
-    views = [view for view in _views(call) if row.id in group_ids(view.document["query"])]
-    if views and call.flag("deleteFeatureViews"):
-        for view in views:
-            remove_view(call, view)
-    elif views and not call.flag("force"):
-        names = ", ".join(f"{view.name} version {view.version}" for view in views)
-        raise HopsworksError(
-            f"Feature group {row.name} is used by feature view {names}; delete that first, or use force=True.",
-            ILLEGAL_FEATURE_GROUP_UPDATE,
-        )
-    online.delete(call, document(call, row))
-    call.db.execute(feature_groups.delete().where(feature_groups.c.id == row.id))
-    metadata.forget(call.db, tags.owner(feature_groups, row.id))
-    for folder in (table(call, row), cleared(table(call, row))):
-        call.remove(folder)
-    return None
-
-
-def _views(call: Call) -> list[sa.Row[Any]]:
-    return list(
-        call.db.execute(feature_views.select().where(feature_views.c.parent_id == call.project.id))
-    )
-
-
-def remove_view(call: Call, row: sa.Row[Any]) -> None:
-    """Delete a feature view with its training data."""
-    for dataset in call.db.execute(
-        training_datasets.select().where(training_datasets.c.parent_id == row.id)
-    ):
-        metadata.forget(call.db, tags.owner(training_datasets, dataset.id))
-        call.remove(call.store.dataset(call.project.name, dataset.document["location"]))
-    metadata.forget(call.db, tags.owner(feature_views, row.id))
-    call.db.execute(feature_views.delete().where(feature_views.c.id == row.id))
 
 
 def group_ids(query: dict[str, Any]) -> set[int]:

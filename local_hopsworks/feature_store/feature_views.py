@@ -12,14 +12,14 @@ import sqlalchemy as sa
 
 from local_hopsworks import metadata
 from local_hopsworks.errors import HopsworksError, NotFound
-from local_hopsworks.feature_store import checks, feature_groups, on_demand, queries, shapes
+from local_hopsworks.feature_store import checks, on_demand, queries, shapes
 from local_hopsworks.feature_store.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND
+from local_hopsworks.feature_store.feature_stores import feature_store_name
 from local_hopsworks.feature_store.tables import feature_views
 from local_hopsworks.feature_store.view_schema import ROLES, schema
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
-from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.tags import routes as tags
 
 _log = logging.getLogger("local_hopsworks")
@@ -167,7 +167,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{name}")
 def get_versions(call: Call) -> Answer:
-    rows = _versions(call)
+    rows = versions(call)
     if not rows:
         raise NotFound(
             f"There is no feature view {call.path['name'][:80]!r}.", FEATURE_VIEW_NOT_FOUND
@@ -175,7 +175,8 @@ def get_versions(call: Call) -> Answer:
     return items([document(call, row) for row in rows])
 
 
-def _versions(call: Call) -> list[sa.Row[Any]]:
+def versions(call: Call) -> list[sa.Row[Any]]:
+    """All versions of the feature view that the path names, from the oldest on."""
     same = feature_views.c.parent_id == call.project.id, feature_views.c.name == call.path["name"]
     return list(
         call.db.execute(feature_views.select().where(*same).order_by(feature_views.c.version))
@@ -196,19 +197,6 @@ def update(call: Call) -> Answer:
         feature_views.update().where(feature_views.c.id == row.id).values(document=changed)
     )
     return document(call, find(call))
-
-
-@routes.add("DELETE", VERSION, options=["force"])
-def delete(call: Call) -> Answer:
-    feature_groups.remove_view(call, find(call))
-    return None
-
-
-@routes.add("DELETE", PATH + "/{name}", options=["force"])
-def delete_versions(call: Call) -> Answer:
-    for row in _versions(call):
-        feature_groups.remove_view(call, row)
-    return None
 
 
 @routes.add("GET", VERSION + "/transformation/functions")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from local_hopsworks.feature_store import (
     batch_queries,
     commits,
+    deletion,
     feature_groups,
+    feature_stores,
     feature_views,
     group_page,
     provenance,
@@ -28,9 +30,11 @@ for _path in (_SHARE, _SHARE + "/{rest:path}"):
 SERVICE = ServiceDescription(
     routes=[
         *_refused,
+        *feature_stores.routes,
         *feature_groups.routes,
         *commits.routes,
         *feature_views.routes,
+        *deletion.routes,
         *batch_queries.routes,
         *training_datasets.routes,
         *transformation_functions.routes,

@@ -14,6 +14,7 @@ from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.feature_store import batch_queries, checks, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
 from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT
+from local_hopsworks.feature_store.feature_stores import feature_store_name
 from local_hopsworks.feature_store.tables import (
     feature_groups,
     feature_views,
@@ -27,7 +28,6 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
 from local_hopsworks.offline import run
-from local_hopsworks.projects.routes import feature_store_name
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.tags import routes as tags
 
@@ -211,7 +211,7 @@ def materialise(
 ) -> None:
     """Write all splits into a folder that then takes its place in one rename."""
     from local_hopsworks.offline import (
-        files,  # brings pyarrow and pandas, a second that most programs need not wait for
+        training_files,  # brings pyarrow and pandas, a second that most programs need not wait for
     )
 
     draft = hopsworks.store.new_draft()
@@ -244,11 +244,11 @@ def materialise(
         tables = [run.table(queries.plan(db, hopsworks.store, project, part)) for part in parts]
     names = [split["name"] for split in splits] or [row.name]
     if splits and not timed:
-        tables = files.random_split(
+        tables = training_files.random_split(
             tables[0], [split["percentage"] for split in splits], row.document["seed"]
         )
     for name, table in zip(names, tables, strict=True):
-        files.write(table, draft / name, row.document["dataFormat"])
+        training_files.write(table, draft / name, row.document["dataFormat"])
     target = hopsworks.store.dataset(project.name, row.document["location"])
     with hopsworks.metadata.transaction(write=True) as db:
         unfinished.begin(

@@ -18,14 +18,14 @@ from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
-from local_hopsworks.jobs import shapes
+from local_hopsworks.jobs import shapes, stored_schedules
 from local_hopsworks.jobs.errors import (
     ILLEGAL_JOB_NAME,
     JOB_NOT_CREATED,
     JOB_NOT_FOUND,
     UNSUPPORTED_JOB_TYPE,
 )
-from local_hopsworks.jobs.tables import executions, job_schedules, jobs
+from local_hopsworks.jobs.tables import executions, jobs
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -86,22 +86,17 @@ def find(call: Call, name: str) -> sa.Row[Any]:
 
 
 def document(call: Call, name: str) -> dict[str, Any]:
+    """The document of the job of this name."""
     row = find(call, name)
-    schedule = call.db.execute(
-        job_schedules.select().where(job_schedules.c.parent_id == row.id)
-    ).one_or_none()
+    schedule = stored_schedules.find(call.db, row)
     return {
         "config": {},
         **row.document,
         "id": row.id,
         "creator": USER,
-        "jobSchedule": schedule and schedule_document(schedule),
+        "jobSchedule": schedule and stored_schedules.document(schedule),
         "href": call.href(f"/project/{row.parent_id}/jobs/{row.name}"),
     }
-
-
-def schedule_document(row: sa.Row[Any]) -> dict[str, Any]:
-    return {**row.document, "id": row.id, "nextExecutionDateTime": row.due}
 
 
 @routes.add("GET", PATH)

@@ -13,7 +13,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import iso
-from local_hopsworks.jobs import cron, jobs, shapes
+from local_hopsworks.jobs import cron, jobs, shapes, stored_schedules
 from local_hopsworks.jobs import executions as runs
 from local_hopsworks.jobs.errors import JOB_SCHEDULE_NOT_FOUND, JOB_SCHEDULE_NOT_UPDATED
 from local_hopsworks.jobs.runner import Runner, Task
@@ -34,18 +34,12 @@ _BOUNDS = {  # times in ms since 1970, offsets in seconds
 }  # fmt: skip
 
 
-def _of(call: Call, job: sa.Row[Any]) -> sa.Row[Any] | None:
-    return call.db.execute(
-        job_schedules.select().where(job_schedules.c.parent_id == job.id)
-    ).one_or_none()
-
-
 @routes.add("GET", PATH)
 def get(call: Call) -> Answer:
-    row = _of(call, jobs.find(call, call.path["name"]))
+    row = stored_schedules.find(call.db, jobs.find(call, call.path["name"]))
     if row is None:
         raise NotFound(f"The job {call.path['name']} has no schedule.", JOB_SCHEDULE_NOT_FOUND)
-    return jobs.schedule_document(row)
+    return stored_schedules.document(row)
 
 
 @routes.add("POST", PATH, body=shapes.SCHEDULE)

@@ -10,10 +10,11 @@ delta_log.py    what can be wrong with one
 compaction.py   small files into large ones, while nobody writes
 archive.py      the older part of a table's log
 run.py      Plan -> Arrow record batches
-service.py  Arrow Flight: who may ask, and the answer as a stream
-files.py    training data as files
+service.py  starts the query service when it is first asked for
+query_service.py   Arrow Flight: who may ask, and the answer as a stream
+training_files.py  training data as files
 profile.py  descriptive statistics
 
-pyarrow and DuckDB take half a second to import: the modules of rest/ load them when they are first
+pyarrow and DuckDB take half a second to import: other modules load them when they are first
 needed.
 """

@@ -98,7 +98,7 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         if action.type not in _ACTIONS:
             raise flight.FlightServerError(f"There is no action {action.type[:80]!r}.")
         if action.type == "create-training-dataset":
-            with _told("create-training-dataset"):
+            with _Answering("create-training-dataset"):
                 request = json.loads(action.body.to_pybytes())
                 self._materialise(
                     request["query"],
@@ -124,38 +124,38 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         )
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.GeneratorStream:
-        with _told("a read") as told:
+        with _Answering("a read") as read:
             question = json.loads(ticket.ticket)
             if "path" in question:
-                told.what = f"the read of {str(question['path'])[:200]!r}"
+                read.what = f"the read of {str(question['path'])[:200]!r}"
                 return _stream(
-                    pads.dataset(self._find_file(question["path"])).scanner().to_reader(), told.what
+                    pads.dataset(self._find_file(question["path"])).scanner().to_reader(), read.what
                 )
             signature = context.get_middleware("headers").headers.get("hopsworks-signature", [""])[
                 0
             ]
             plan = self._plan_ticket(self._security.open_ticket(question["query"], signature))
-            told.what = f"the read of {', '.join(table.name for table in plan.tables)}"
-            return _stream(run.stream(plan), told.what)
+            read.what = f"the read of {', '.join(table.name for table in plan.tables)}"
+            return _stream(run.stream(plan), read.what)
 
 
 def _stream(rows: pa.RecordBatchReader, what: str) -> flight.GeneratorStream:
     """Rows are computed while they are sent, so that is also when most things go wrong."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with _told(what):
+        with _Answering(what):
             yield from rows
 
     return flight.GeneratorStream(rows.schema, batches())
 
 
-class _told:
+class _Answering:
     """Turns what goes wrong into a Flight error with its sentence, and logs the cause."""
 
     def __init__(self, what: str) -> None:
         self.what = what
 
-    def __enter__(self) -> _told:
+    def __enter__(self) -> _Answering:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

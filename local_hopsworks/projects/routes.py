@@ -4,7 +4,6 @@ asks for."""
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,7 +14,6 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.projects.errors import (
-    FEATURE_STORE_NOT_FOUND,
     PROJECT_NOT_FOUND,
     VARIABLE_NOT_FOUND,
 )
@@ -76,30 +74,6 @@ def all_projects(call: Call) -> Answer:
 @routes.add("GET", "/project/{project}/credentials")
 def credentials(call: Call) -> Answer:
     return {**call.hopsworks.security.credentials(), "projectName": call.project.name}
-
-
-@routes.add("GET", "/project/{project}/featurestores/{name}")
-def feature_store(call: Call) -> Answer:
-    project = call.project
-    if call.path["name"] not in (feature_store_name(project), str(project.id)):
-        raise NotFound(
-            f"The feature store of this project is {feature_store_name(project)}.",
-            FEATURE_STORE_NOT_FOUND,
-        )
-    return {
-        "featurestoreId": project.id,
-        "featurestoreName": feature_store_name(project),
-        "created": project.created,
-        "projectName": project.name,
-        "projectId": project.id,
-        "offlineFeaturestoreName": feature_store_name(project),
-        "onlineFeaturestoreName": project.name,
-        "onlineEnabled": True,
-    }
-
-
-def feature_store_name(project: sa.Row[Any]) -> str:
-    return f"{project.name}_featurestore"
 
 
 @routes.add("GET", "/variables/versions")

@@ -47,7 +47,7 @@ from writes import OPERATIONS
 
 from local_hopsworks import Server
 from local_hopsworks.__main__ import serve
-from local_hopsworks.offline import delta_log, files, profile, query_service, run, sql  # noqa: F401
+from local_hopsworks.offline import delta_log, profile, query_service, run, sql, training_files  # noqa: F401
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 

@@ -1,5 +1,4 @@
-"""The routes of expectation suites and their expectations; what they do is in
-expectation_suites.py."""
+"""The routes of expectation suites and their expectations; what they do is in suites.py."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
+from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.expectations import shapes, suites
 from local_hopsworks.expectations.errors import (
     EXPECTATION_NOT_FOUND,
@@ -20,7 +19,6 @@ from local_hopsworks.feature_store import feature_groups as groups
 from local_hopsworks.http.answers import Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
-from local_hopsworks.offline.compaction import Writers
 
 routes = Routes()
 PATH = groups.PATH + "/{id}/expectationsuite"
@@ -51,15 +49,13 @@ def _row(call: Call, suite: sa.Row[Any], identifier: int) -> sa.Row[Any]:
 
 @routes.add("GET", PATH)
 def get(call: Call) -> Answer:
-    """Asked for before every insert; the SDK cannot parse an empty body here."""
+    """The suite, or an empty list: the SDK cannot parse an empty body here.
+
+    It asks for it before every insert, and says so in no other call, so an insert begins with this
+    one (hsfs/core/feature_group_engine.py, `insert`).
+    """
     group = groups.find(call, call.integer("id"))
-    if call.is_remote:  # its rows would end on its own disk, and nobody would ever find them
-        raise NotEmbedded(
-            "inserting from another machine, as the SDK writes tables itself",
-            "Run the program on the machine of the embedded Hopsworks.",
-        )
-    commits.settle_overwrite(call, group)
-    call.hopsworks.part(Writers).begin(call.client, groups.table(call, group))
+    commits.begin_insert(call, group)
     suite = suites.of_group(call, group.id)
     return items([]) if suite is None else suites.document(call, suite)
 
