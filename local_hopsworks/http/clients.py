@@ -54,12 +54,13 @@ class Clients:
     def is_alive(self, client: str) -> bool:
         """Whether the client may go on with what it has begun. One that keeps no cookies counts as
         alive, because nothing else is known of it."""
-        if not client or self._is_connected(client):
+        if not client or self.is_connected(client):
             return True
         process = self._processes.get(client)
         return process is not None and processes.identity(process[0]) == process
 
-    def _is_connected(self, client: str) -> bool:
+    def is_connected(self, client: str) -> bool:
+        """Whether a connection of the client is open."""
         open_now = self._connections()
         self._seen[client] = {
             connection for connection in self._seen.get(client, ()) if connection in open_now

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -37,11 +38,13 @@ def log_in(server):
 
 def lose_connections(server):
     """Close those of the SDK, as a router or a firewall does with idle ones."""
-    client._get_instance()._session.close()
-    for _ in range(10_000):
-        if not server._connections():
-            return
-    raise AssertionError("the server still has connections")
+    session = client._get_instance()._session
+    program = session.cookies["local_hopsworks_client"]
+    session.close()
+    deadline = time.monotonic() + 20
+    while server._hopsworks.clients.is_connected(program):
+        assert time.monotonic() < deadline, "the server still has connections"
+        time.sleep(0.01)
 
 
 @pytest.fixture
