@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from local_hopsworks.server import Server
 
+__version__ = "1.0.0"
 __all__ = ["Server", "login"]
 _server: Server | None = None  # one per process is enough; it ends with the process
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 import os
 import signal
@@ -14,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_hopsworks import use
+import click
+
+from local_hopsworks import __version__, use
 from local_hopsworks.home import StoreError, default_home, resolved
 from local_hopsworks.looking import last_line
 from local_hopsworks.security import LOOPBACK
@@ -23,136 +24,188 @@ from local_hopsworks.store import DEFAULT_PROJECT
 if TYPE_CHECKING:
     from local_hopsworks.server import Server
 
-
-NETWORK = """(on this machine or any that reaches it: whoever has this key can do all that you can. From another machine
-feature groups can be read but not written, as the SDK writes their tables to the disk of where it runs)
+NETWORK = """(from this machine or any that reaches it: the key lets its holder do all that you can.
+From another machine feature groups can be read but not written, because the SDK writes their tables
+to the disk of the machine that it runs on)
 
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    """Run the command line; returns the exit status."""
     try:
-        home = resolved(options.home) if options.home else default_home()
-        if options.action == "reset":
-            return reset(home, sure=options.yes)
-        if options.action == "check":
-            return check(home, repair=options.repair)
-        from local_hopsworks.server import (
-            Server,  # the web server: a second that --help and reset need not wait for
+        status = command_line.main(
+            arguments, prog_name="python -m local_hopsworks", standalone_mode=False
         )
-
-        if options.action == "run":
-            return run(Server(home, options.project, options.port), options.command)
-        _check_host(options.host, options.allow_network)
-        server = Server(home, options.project, options.port, str(options.host))
-        return serve(server, open_browser=options.open)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except StoreError as error:
         print(f"local_hopsworks: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except click.Abort:  # Ctrl-C
         return 128 + signal.SIGINT
+    return int(status or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m local_hopsworks",
-        description="An embedded Hopsworks: feature store, model registry and dataset storage on this machine.",
-        epilog="Scripts that use local_hopsworks.login() need none of this: they start their own over the same store.",
-    )
-    store = argparse.ArgumentParser(add_help=False)
-    store.add_argument(
-        "--home", metavar="DIR", help="the store (default: $LOCAL_HOPSWORKS_HOME, else .hopsworks/)"
-    )
-    served = argparse.ArgumentParser(add_help=False, parents=[store])
-    served.add_argument(
-        "--project",
-        default=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT,
-        help="the project to offer; made if missing (default: %(default)s)",
-    )
-    served.add_argument(
-        "--port", type=_port, default=0, help="the HTTPS port (default: any free one)"
-    )
-    actions = parser.add_subparsers(
-        dest="action", required=True, metavar="serve | run | check | reset"
-    )
-    serving = actions.add_parser(
-        "serve",
-        parents=[served],
-        help="keep a Hopsworks running for other programs until Ctrl-C",
-        description="Keep a Hopsworks running until Ctrl-C. It prints the environment variables with which a plain "
-        "hopsworks.login(), in any other program on this machine, comes here.",
-    )
-    serving.add_argument(
-        "--host",
-        type=ipaddress.IPv4Address,
-        metavar="ADDRESS",
-        default=ipaddress.IPv4Address(LOOPBACK),
-        help="the address of this machine to listen on; any but a loopback one needs --allow-network too",
-    )
-    serving.add_argument(
-        "--allow-network",
-        action="store_true",
-        help="let other machines in: whoever has the API key can do all you can",
-    )
-    serving.add_argument(
-        "--open", action="store_true", help="open its pages in your browser, signed in"
-    )
-    command = actions.add_parser(
-        "run",
-        parents=[served],
-        help="run one command with a Hopsworks beside it",
-        description="Run one command with a Hopsworks beside it: a plain hopsworks.login() in the command comes here. "
-        "Ends with the command's own exit status.",
-        usage="python -m local_hopsworks run [--home DIR] [--project PROJECT] [--port PORT] -- COMMAND [ARGUMENT ...]",
-    )
-    command.add_argument(
-        "command", nargs="+", metavar="COMMAND", help="e.g. -- python my_pipeline.py"
-    )
-    looked = actions.add_parser(
-        "check",
-        parents=[store],
-        help="look whether everything in the store is in order",
-        description="Look whether everything in the store is in order, and name every fault: what, where, and what can "
-        "be done. Changes nothing without --repair, and may be used while other programs use the store. "
-        "The exit status is 1 if there are faults, or with --repair if some are left.",
-    )
-    looked.add_argument(
-        "--repair",
-        action="store_true",
-        help="repair what can be repaired; what is in doubt is moved into the folder aside/ of the store, not deleted",
-    )
-    clear = actions.add_parser(
-        "reset",
-        parents=[store],
-        help="delete the store, after asking",
-        description="Delete the store with everything in it, after asking.",
-    )
-    clear.add_argument("--yes", action="store_true", help="do not ask")
-    return parser
+# ----------------------------------------------------------------------------------------------------
+# commands and their options
+
+
+def _checked_port(context: click.Context, option: click.Parameter, text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise click.BadParameter(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _checked_address(
+    context: click.Context, option: click.Parameter, text: str
+) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not an IPv4 address") from error
+
+
+_home = click.option(
+    "--home",
+    metavar="DIR",
+    callback=lambda context, option, text: resolved(text) if text else default_home(),
+    help="The store. Default: $LOCAL_HOPSWORKS_HOME, else .hopsworks/",
+)
+_project = click.option(
+    "--project",
+    metavar="PROJECT",
+    envvar="HOPSWORKS_PROJECT",
+    default=DEFAULT_PROJECT,
+    show_default=True,
+    help="The project to offer. It is made if it is missing.",
+)
+_port = click.option(
+    "--port",
+    metavar="PORT",
+    default="0",
+    callback=_checked_port,
+    help="The HTTPS port. Default: a free one.",
+)
+
+
+@click.group(
+    epilog="Scripts that use local_hopsworks.login() need none of this: each starts its own "
+    "Hopsworks over the same store."
+)
+@click.version_option(__version__, prog_name="local-hopsworks", message="%(prog)s %(version)s")
+def command_line() -> None:
+    """An embedded Hopsworks: feature store, model registry and dataset storage on this machine."""
+
+
+@command_line.command("serve")
+@_home
+@_project
+@_port
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default=LOOPBACK,
+    show_default=True,
+    callback=_checked_address,
+    help="The address of this machine to listen on. Any but a loopback one needs --allow-network.",
+)
+@click.option(
+    "--allow-network",
+    is_flag=True,
+    help="Let other machines in. The API key lets its holder do all that you can.",
+)
+@click.option("--open", "open_browser", is_flag=True, help="Open its pages in your browser.")
+def _serve(
+    home: Path,
+    project: str,
+    port: int,
+    host: ipaddress.IPv4Address,
+    allow_network: bool,
+    open_browser: bool,
+) -> int:
+    """Keep a Hopsworks running for other programs until Ctrl-C.
+
+    It prints the environment variables with which a plain hopsworks.login(), in any other program
+    on this machine, comes here.
+    """
+    _check_host(host, allow_network)
+    return serve(_server(home, project, port, str(host)), open_browser=open_browser)
+
+
+@command_line.command(
+    "run",
+    options_metavar="[OPTIONS] --",
+    context_settings={"allow_interspersed_args": False},
+)
+@_home
+@_project
+@_port
+@click.argument("command", nargs=-1, required=True, metavar="COMMAND [ARGUMENT ...]")
+def _run(home: Path, project: str, port: int, command: tuple[str, ...]) -> int:
+    """Run one command with a Hopsworks beside it.
+
+    For example: python -m local_hopsworks run -- python my_pipeline.py
+
+    A plain hopsworks.login() in the command comes here. Ends with the command's own exit status.
+    """
+    return run(_server(home, project, port), list(command))
+
+
+@command_line.command("check")
+@_home
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Repair what can be repaired. What is in doubt is moved into the folder aside/ of the "
+    "store, not deleted.",
+)
+def _check(home: Path, repair: bool) -> int:
+    """Look whether everything in the store is in order.
+
+    It names every fault: what, where, and what you can do. It changes nothing without --repair, and
+    you may use it while other programs use the store. The exit status is 1 if there are faults, or
+    with --repair if some are left.
+    """
+    return check(home, repair=repair)
+
+
+@command_line.command("reset")
+@_home
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def _reset(home: Path, yes: bool) -> int:
+    """Delete the store with everything in it, after asking."""
+    return reset(home, sure=yes)
+
+
+def _server(home: Path, project: str, port: int, host: str = LOOPBACK) -> Server:
+    from local_hopsworks.server import Server  # the web server: --help need not wait for it
+
+    return Server(home, project, port, host)
 
 
 def _check_host(host: ipaddress.IPv4Address, allow_network: bool) -> None:
-    """Raises StoreError for an address that other machines reach, unless that was said to be
-    meant."""
+    """Raises StoreError for an address that other machines reach, unless the user has allowed
+    it."""
     if host.is_unspecified:
         raise StoreError(
             f"--host {host} is every address of this machine; name the one that others call it by."
         )
     if not host.is_loopback and not allow_network:
         raise StoreError(
-            f"--host {host} lets other machines in: whoever has the API key there can read, change and delete "
-            "everything in the store, and run programs here as you. If that is meant, add --allow-network."
+            f"--host {host} lets other machines in: with the API key they can read, change and "
+            "delete everything in the store, and run programs here as you. If you mean that, add "
+            "--allow-network."
         )
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
-    return int(text)
+# ----------------------------------------------------------------------------------------------------
+# what they do
 
 
 def serve(server: Server, *, open_browser: bool) -> int:
+    """Answer until Ctrl-C or SIGTERM."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -164,7 +217,8 @@ def serve(server: Server, *, open_browser: bool) -> int:
         print(
             f"\n{'' if server.host.startswith('127.') else NETWORK}"
             f"then start any program that calls hopsworks.login().\nLook around at {server.page}\n"
-            "(the browser will warn of a certificate that this machine made itself)\n\nCtrl-C stops it.",
+            "(the browser will warn of a certificate that this machine made itself)\n\n"
+            "Ctrl-C stops it.",
             flush=True,
         )
         if open_browser and not webbrowser.open(server.page):
@@ -174,6 +228,7 @@ def serve(server: Server, *, open_browser: bool) -> int:
 
 
 def run(server: Server, command: list[str]) -> int:
+    """The exit status of a command that runs with the server's variables in its environment."""
     # what the command prints may be read by another program; a person sees standard error
     is_watched = sys.stderr.isatty()
     with server:
@@ -198,9 +253,9 @@ def run(server: Server, command: list[str]) -> int:
 
 
 def check(home: Path, *, repair: bool) -> int:
-    from local_hopsworks import (
-        check as checking,  # SQLAlchemy and Delta: a second that --help need not wait for
-    )
+    """Print the faults of a store; 1 if there are any."""
+    # SQLAlchemy and Delta: a second that --help need not wait for
+    from local_hopsworks import check as checking
 
     repaired, left = checking.check(home, repair=repair)
     for sentences in repaired:
@@ -215,6 +270,7 @@ def check(home: Path, *, repair: bool) -> int:
 
 
 def reset(home: Path, *, sure: bool) -> int:
+    """Delete a store; 1 if the user does not want that."""
     if not home.exists():
         print(f"There is no store at {home}.")
         return 0
@@ -223,10 +279,10 @@ def reset(home: Path, *, sure: bool) -> int:
             f"{home} is not a store (it has no file named format), so nothing was deleted."
         )
     if not sure:
-        question = f"Delete the store {home} with all feature groups, models and files? [y/N] "
+        question = f"Delete the store {home} with all feature groups, models and files?"
         try:
-            sure = input(question).strip().lower() in ("y", "yes")
-        except EOFError:
+            sure = click.confirm(question)
+        except click.Abort:  # no answer
             print()
     if not sure:
         print("Nothing was deleted.")
@@ -236,10 +292,15 @@ def reset(home: Path, *, sure: bool) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def program() -> None:
+    """The console command `local-hopsworks`, and `python -m local_hopsworks`."""
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
     # A connected client would keep the query service's destructor waiting until it leaves;
     # everything else is done.
     os._exit(status)
+
+
+if __name__ == "__main__":
+    program()

@@ -10,6 +10,7 @@ import time
 import pytest
 import requests
 
+from local_hopsworks import __version__
 from local_hopsworks.store import Store
 
 COMMAND = (sys.executable, "-m", "local_hopsworks")
@@ -62,11 +63,11 @@ def test_help_says_what_it_does(command, arguments, content):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "the following arguments are required: serve | run | check | reset"),
-        (("run",), "the following arguments are required: COMMAND"),
+        ((), "Commands:"),
+        (("run",), "Missing argument 'COMMAND [ARGUMENT ...]'"),
         (("serve", "--port", "https"), "a port is a number from 0 to 65535, not 'https'"),
         (("serve", "--port", "65536"), "a port is a number from 0 to 65535, not '65536'"),
-        (("stop",), "invalid choice: 'stop'"),
+        (("stop",), "No such command 'stop'"),
     ],
 )
 def test_wrong_arguments_are_refused_with_the_usage(command, arguments, sentence):
@@ -74,11 +75,16 @@ def test_wrong_arguments_are_refused_with_the_usage(command, arguments, sentence
     assert (
         result.returncode == 2
         and sentence in result.stderr
-        and "usage: python -m local_hopsworks" in result.stderr
+        and "Usage: python -m local_hopsworks" in result.stderr
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------
+def test_version_is_told(command):
+    result = command("--version")
+    assert (result.returncode, result.stdout) == (0, f"local-hopsworks {__version__}\n")
+
+
+# ---------------------------------------------------------------------------------------------------
 # serve
 
 

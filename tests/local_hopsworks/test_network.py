@@ -18,7 +18,7 @@ from local_hopsworks.security import Security
     [
         (
             "192.0.2.1",
-            "--host 192.0.2.1 lets other machines in: whoever has the API key there can read, change and",
+            "--host 192.0.2.1 lets other machines in: with the API key they can read, change and",
         ),
         (
             "0.0.0.0",
