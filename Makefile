@@ -74,7 +74,7 @@ look: $(VENV)/.installed  ## look around in the store with the browser, until Ct
 WITH_HOPSWORKS = $(if $(HOPSWORKS_API_KEY),,$(BIN)/python -m local_hopsworks run --)
 
 apps: $(VENV)/.installed  ## both apps, until Ctrl-C
-	@$(MAKE) --no-print-directory --jobs=2 predict-app monitor-app
+	@$(WITH_HOPSWORKS) $(BIN)/python tools/apps.py
 
 predict-app: $(VENV)/.installed  ## would they have survived?
 	@$(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic/app.py
@@ -120,10 +120,8 @@ soak: $(VENV)/.installed-for-tests
 
 # The two pictures in README.md
 screenshots: $(VENV)/.installed-for-tests
-	@MORE_PASSENGERS=12 $(BIN)/python -m pytest tests/apps -n 2 --dist loadfile \
-	  -k "default_passenger_is_shown or new_prediction_appears"
-	@cp tests/screenshots/predict_desktop_light.png assets/screenshot_predict.png
-	@cp tests/screenshots/monitor_desktop_light.png assets/screenshot_monitor.png
+	@export LOCAL_HOPSWORKS_HOME=$$(mktemp -d); $(MAKE) --no-print-directory demo \
+	  && $(BIN)/python -m local_hopsworks run -- $(BIN)/python tools/screenshots.py; rm -r $$LOCAL_HOPSWORKS_HOME
 
 # What the embedded Hopsworks does with every public method of the SDK, made anew; test_coverage.py compares
 coverage: $(VENV)/.installed-for-tests
@@ -132,7 +130,7 @@ coverage: $(VENV)/.installed-for-tests
 	  && mv $$store.md local_hopsworks/COVERAGE.md && rm -r $$store
 
 deploy: $(VENV)/.installed
-	@$(BIN)/python .ci/deploy_spaces.py
+	@$(BIN)/python tools/deploy_spaces.py
 
 clean:
 	rm -rf $(VENV)

@@ -3,41 +3,43 @@ a real Chromium."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import random
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.axe import assert_accessible
+
+from .modules import REPOSITORY
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
-PREDICT, MONITOR = (
-    REPOSITORY / "huggingface-spaces-titanic",
-    REPOSITORY / "huggingface-spaces-titanic-monitor",
-)
 PATIENCE = 60_000  # milliseconds; on a busy machine a browser is slow
 # Gradio cuts off what is too wide, so it need not make the page scroll
-BEYOND_THE_EDGE = """[...document.querySelectorAll("main *")]
-    .filter(part => part.getBoundingClientRect().right > innerWidth + 1).map(part => part.outerHTML.slice(0, 100))"""
+SIDEWAYS = """[...document.querySelectorAll("main *")]
+    .filter(part => part.getBoundingClientRect().right > innerWidth + 1)
+    .map(part => part.outerHTML.slice(0, 100))"""
+TRANSITIONS_DONE = """Promise.all(document.getAnimations()
+    .filter(one => one.effect.getComputedTiming().endTime !== Infinity)
+    .map(one => one.finished.catch(() => null)))"""
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 class Hopsworks:
@@ -45,7 +47,7 @@ class Hopsworks:
     port."""
 
     def __init__(self, home: Path, environment: dict[str, str], project: str = "local") -> None:
-        self.home, self.project, self.port = home, project, free_port()
+        self.home, self.project, self.port = home, project, "0"
         self.environment = {
             **environment,
             "LOCAL_HOPSWORKS_HOME": str(home),
@@ -54,7 +56,7 @@ class Hopsworks:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "local_hopsworks", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "local_hopsworks", "serve", "--port", self.port]
         self.process = subprocess.Popen(
             command, env=self.environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
         )
@@ -65,6 +67,7 @@ class Hopsworks:
                 break
         self.login = dict(re.findall(r"export (HOPSWORKS_\w+)=(\S+)", said))
         assert self.login, f"no Hopsworks is served: {said}"
+        self.port = self.login["HOPSWORKS_PORT"]  # again, when it is started again
 
     def stop(self) -> None:
         self.process.terminate()
@@ -74,23 +77,26 @@ class Hopsworks:
         """Run a program to its end against this store, and return what it printed."""
         environment = {**self.environment, **variables}
         done = subprocess.run(
-            [sys.executable, *map(str, command)], env=environment, cwd=REPOSITORY, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180,
-        )  # fmt: skip
+            [sys.executable, *map(str, command)],
+            env=environment,
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=180,
+        )
         assert done.returncode == 0, (
             f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}"
         )
         return done.stdout
 
-    def sdk(self, code: str, *arguments: str | Path) -> None:
-        """Run a few lines with the SDK logged in as `project`. The one connection of this process
-        is for others."""
-        self.program(
-            "-c",
-            f"import hopsworks, sys\nproject = hopsworks.login()\n{code}",
-            *arguments,
-            **self.login,
-        )
+    def sdk(self, name: str, *arguments: str | Path) -> None:
+        """Run programs/{name} with the SDK, which finds this Hopsworks by its variables.
+
+        The one connection of this process is for others.
+        """
+        self.program(PROGRAMS / name, *arguments, **self.login)
 
 
 @pytest.fixture(scope="module")
@@ -120,33 +126,31 @@ def hopsworks(make_hopsworks: Callable[..., Hopsworks], trained: Path) -> Hopswo
 
 
 class App:
-    """`python app.py` on a port of its own."""
+    """`python app.py`, on a port that it chooses and prints."""
 
     def __init__(self, folder: Path, environment: dict[str, str], log: Path) -> None:
-        port = free_port()
-        self.url, self._log = f"http://127.0.0.1:{port}/", log
+        self._log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                env={**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"},
-            )  # fmt: skip
+                [sys.executable, "app.py"],
+                cwd=folder,
+                env={**environment, "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         deadline = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(self.url, timeout=5).close()
-                return
-            except OSError:
-                stopped = self.process.poll() is not None
-                assert not stopped and time.monotonic() < deadline, (
-                    f"{folder.name} does not answer:\n{self.log()}"
-                )
-                time.sleep(0.1)
+        while not (address := re.search(r"app: (http://\S+)\n", self.log())):
+            stopped = self.process.poll() is not None
+            assert not stopped and time.monotonic() < deadline, f"{folder.name}:\n{self.log()}"
+            time.sleep(0.1)
+        self.url = address[1]
 
     def log(self) -> str:
         return self._log.read_text()
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         self.process.wait(20)
 
 
@@ -160,9 +164,9 @@ def start_app(
         place = tmp_path_factory.mktemp("app")
         own = {
             "GRADIO_TEMP_DIR": str(place),
-            "TICK_SECONDS": "0.5",
-            "CHECK_SECONDS": "0.5",
             "REFRESH_SECONDS": "0.5",
+            # Where it begins to look for a free port: not where the apps of other workers do
+            "GRADIO_SERVER_PORT": str(random.randrange(20_000, 30_000)),
         }
         started.append(App(folder, {**environment, **own, **variables}, place / "log"))
         return started[-1]
@@ -182,7 +186,8 @@ def browser() -> Iterator[Browser]:
     )
     if chromium is None:
         pytest.fail(
-            "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"
+            "No Chromium was found. Install one (apt-get install chromium), "
+            "or name one: CHROMIUM=/path make test"
         )
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -219,22 +224,33 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     for page, wrong in opened:
         assert not wrong, wrong
         assert page.evaluate("window.sameDocument"), "the document was loaded anew"
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-            "the page scrolls sideways"
-        )
-        assert page.evaluate(BEYOND_THE_EDGE) == []
+        assert page.evaluate(SIDEWAYS) == []
         page.context.close()
 
 
 def _is_ours(asked: str, url: str) -> bool:
-    return asked.startswith((url, "data:", "blob:"))
+    return asked.startswith((url.split("?")[0], "data:", "blob:"))
 
 
 @pytest.fixture(scope="module")
-def screenshot() -> Callable[[Page, str], None]:
-    def save(page: Page, name: str) -> None:
-        """The whole page as tests/screenshots/{name}.png, for people to look at."""
-        page.mouse.move(0, 0)
-        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
+def look() -> Callable[[Page, str], None]:
+    def at_all_sizes(page: Page, state: str) -> None:
+        """Judge the page by axe-core on a phone and a desktop, by day and by night.
 
-    return save
+        For people to look at, each is saved as tests/screenshots/{state}_{width}_{scheme}.png.
+        """
+        SCREENSHOTS.mkdir(exist_ok=True)
+        size = page.viewport_size
+        page.mouse.move(0, 0)
+        for width, scheme in itertools.product((390, 1280), ("dark", "light")):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.emulate_media(color_scheme=scheme)
+            expect(page.locator("body.dark")).to_have_count(1 if scheme == "dark" else 0)
+            page.evaluate(TRANSITIONS_DONE)
+            assert_accessible(page)
+            picture = SCREENSHOTS / f"{state}_{width}_{scheme}.png"
+            page.screenshot(path=picture, full_page=True, animations="disabled")
+            assert page.evaluate(SIDEWAYS) == []
+        page.set_viewport_size(size)
+
+    return at_all_sizes

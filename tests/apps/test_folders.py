@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import ast
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from .conftest import MONITOR, PREDICT, REPOSITORY
+from .modules import MONITOR, PREDICT, REPOSITORY
 
 folders = pytest.mark.parametrize("folder", [PREDICT, MONITOR], ids=lambda folder: folder.name)
+SHARED = [
+    "connection.py",
+    "page.py",
+    "look.css",
+    "templates/header.html",
+    "templates/notice.html",
+    "templates/preview.html",
+]
+OF_GRADIO = {"gradio", "starlette", "jinja2"}  # installed with it
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -23,6 +34,17 @@ def pins(path: Path) -> dict[str, str]:
 
 def front_matter(folder: Path) -> dict:
     return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, by their first names."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules.add(node.module)
+    return {module.split(".")[0] for module in modules}
 
 
 @folders
@@ -45,23 +67,37 @@ def test_versions_are_those_of_the_repository(folder):
 
 
 @folders
-def test_what_is_imported_is_required_and_nothing_else(folder):
-    tree = ast.parse((folder / "app.py").read_text())
-    modules = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-    }
-    modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    packages = {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)
-    required = {
-        {"scikit-learn": "sklearn"}.get(name, name) for name in pins(folder / "requirements.txt")
-    }
-    assert packages == required | {"gradio"}
+def test_what_is_imported_is_required_or_in_the_folder_and_nothing_else(folder):
+    files = list(folder.glob("*.py"))
+    packages = set().union(*map(imported, files)) - set(sys.stdlib_module_names)
+    packages -= {path.stem for path in files} | OF_GRADIO
+    names = {"scikit-learn": "sklearn"}
+    assert packages == {names.get(name, name) for name in pins(folder / "requirements.txt")}
 
 
 @folders
-def test_nothing_outside_the_folder_is_needed(folder):
-    assert {path.name for path in folder.iterdir()} - {"__pycache__", ".gradio"} == {
-        "app.py", "style.css", "requirements.txt", "README.md"}  # fmt: skip
+def test_every_module_is_used(folder):
+    files = list(folder.glob("*.py"))
+    used = set().union(*map(imported, files))
+    assert {path.stem for path in files} - used == {"app"}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_both_apps_share_is_the_same_in_both_folders(name):
+    assert (PREDICT / name).read_bytes() == (MONITOR / name).read_bytes()
+
+
+@folders
+def test_ctrl_c_ends_an_app_with_one_word(folder, environment):
+    app = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert re.fullmatch(r"(Predict|Monitor) app: http://127.0.0.1:\d+/\n", app.stdout.readline())
+    app.send_signal(signal.SIGINT)
+    rest, _ = app.communicate(timeout=30)
+    assert (rest, app.returncode) == ("Stopped.\n", 130)

@@ -2,308 +2,273 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import itertools
 import json
-import os
 import re
-import threading
-import time
-from datetime import datetime, timedelta, timezone
+import sys
+from datetime import timedelta
 
 import pytest
+import requests
 from playwright.sync_api import expect
 from scipy.stats import binomtest
 
-from .conftest import MONITOR, REPOSITORY
+from .made import monitor_json, predictions
+from .modules import MONITOR
 
-# Passengers of whom some are predicted to survive, some to die, and one wrongly. `make screenshots`
-# wants more of them
-SEEDS = [*range(20, 20 + int(os.environ.get("MORE_PASSENGERS", "0"))), 1, 14, 18]
-UPLOAD = """
-import pathlib
-api = project.get_dataset_api()
-if not api.exists("Resources/images"):
-    api.mkdir("Resources/images")
-for path in sorted(pathlib.Path(sys.argv[1]).iterdir(), key=lambda path: path.suffix == ".json"):
-    api.upload(str(path), "Resources/images", overwrite=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def predicted(hopsworks):
-    """The Hopsworks with a model, a synthetic passenger and its prediction."""
-    hopsworks.program("titanic_feature_pipeline.py", SEED="9")
-    hopsworks.program("titanic_batch_inference_pipeline.py")
-    return hopsworks
-
-
-@pytest.fixture(scope="module")
-def app(predicted, start_app):
-    return start_app(MONITOR, **predicted.login)
+HOSTILE = (
+    "<script>window.caught=1</script><img src=x onerror=window.caught=1>${window.caught=1}{{a}}"
+)
+WATCH = (sys.executable, MONITOR / "watch.py")
 
 
 @pytest.fixture
-def page(app, open_page):
-    return open_page(app.url)
+def put(hopsworks, tmp_path_factory):
+    """Store a monitor.json, and beside it pictures as its latest prediction wants them."""
+    files = hopsworks.home / "projects" / hopsworks.project / "Models" / "titanic" / "1" / "Files"
+    outcomes = {code: (files / f"{code}.png").read_bytes() for code in (0, 1)}
 
-
-@pytest.fixture(scope="module")
-def monitor():
-    """The app's own file, as a module."""
-    specification = importlib.util.spec_from_file_location("monitor_app", MONITOR / "app.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def pictures(predicted):
-    """PNGs as the pipelines draw them, by name."""
-    files = predicted.home / "projects" / "local"
-    drawn = {
-        path.name: path.read_bytes() for path in (files / "Resources" / "images").glob("*.png")
-    }
-    matrix = (files / "Models" / "titanic" / "1" / "Files" / "confusion_matrix.png").read_bytes()
-    outcomes = {"latest_passenger_prediction": "1", "actual_passenger_outcome": "0"}
-    outcomes = {
-        f"{name}.png": (REPOSITORY / "assets" / f"{one}.png").read_bytes()
-        for name, one in outcomes.items()
-    }
-    return {**drawn, **outcomes, "confusion_matrix.png": matrix}
-
-
-@pytest.fixture
-def put(pictures, tmp_path_factory):
-    """Store a state: a passenger of four days ago, predicted wrong, the last of 70 with 40 right;
-    or as told."""
-
-    def store(hopsworks, leave_out=(), torn=False, newest=None, **told):
+    def store(where, content):
         folder = tmp_path_factory.mktemp("images")
-        content = {name: png for name, png in pictures.items() if name not in leave_out}
-        at = datetime.now(timezone.utc) - timedelta(days=4, hours=1)
-        passenger = {
-            "words": "adult man, 3rd class, low fare",
-            "pclass": 3,
-            "sex": 0,
-            "age_bin": 2,
-            "fare_bin": 0,
+        newest = next(iter(content["latest"]), {})
+        pictures = {
+            "latest_passenger_prediction.png": outcomes[newest.get("prediction", 1)],
+            "actual_passenger_outcome.png": outcomes[newest.get("label", 0)],
+            "df_recent.png": outcomes[0],
+            "confusion_matrix.png": (files / "confusion_matrix.png").read_bytes(),
         }
-        passenger |= {
-            "passenger_id": 10**9 + 7,
-            "prediction": 1,
-            "label": 0,
-            "survival_probability": 0.5432,
-        }
-        state = {
-            "format": 1,
-            "model": {
-                "name": "titanic",
-                "version": 3,
-                "cv_accuracy": 0.82,
-                "sex_alone_accuracy": 0.787,
-            },
-            "predictions": 70,
-            "correct": 40,
-            "confusion_matrix": [[30, 20], [10, 10]],
-            "watch": {
-                "verdict": "Look",
-                "why": ["Since Monday <b>40 of 70</b>.", "Of the 200 91% are female."],
-            },
-            "recent": [
-                {**passenger, "model_version": 3, "datetime": at.isoformat(), **(newest or {})}
-            ],
-            "pictures": {name: hashlib.sha256(png).hexdigest() for name, png in content.items()},
-        }
-        for name, png in content.items():
-            (folder / name).write_bytes(png + b" of another time" if torn else png)
-        (folder / "monitor.json").write_text(json.dumps({**state, **told}))
-        hopsworks.sdk(UPLOAD, folder)
+        for name, png in pictures.items():
+            (folder / name).write_bytes(png)
+        (folder / "monitor.json").write_text(json.dumps(content))
+        where.sdk("upload.py", folder)
 
     return store
 
 
 def stored_in(hopsworks):
-    return json.loads((hopsworks.home / "projects/local/Resources/images/monitor.json").read_text())
+    path = hopsworks.home / "projects" / hopsworks.project / "Resources" / "images"
+    return json.loads((path / "monitor.json").read_text())
 
 
 def numbers(page):
     return page.get_by_role("region", name="Numbers")
 
 
-def test_a_new_prediction_appears_in_the_open_page(predicted, page, screenshot):
-    latest = page.get_by_role("region", name="Latest passenger")
+@pytest.fixture(scope="module")
+def app(hopsworks, start_app):
+    return start_app(MONITOR, **hopsworks.login)
+
+
+def test_a_new_prediction_appears_in_the_open_page(hopsworks, app, open_page, look):
+    """What the real pipelines store: nothing, one prediction, and more, in one document."""
+    page = open_page(app.url)
+    notice = page.get_by_role("status").filter(has_text="No predictions yet")
+    expect(notice).to_contain_text("make run")
+    look(page, "monitor_empty")
+
+    hopsworks.program("titanic_feature_pipeline.py", SEED="9")
+    hopsworks.program("titanic_batch_inference_pipeline.py")
     expect(numbers(page)).to_contain_text("1 prediction")
     expect(numbers(page)).to_contain_text("Too few to tell")
-    expect(latest.get_by_role("img")).to_have_count(2)
-    screenshot(page, "monitor_first_prediction")
-    before = page.get_by_role("img", name="Newest first").get_attribute("src")
+    expect(page.get_by_role("region", name="Accuracy over time")).to_contain_text("prediction 20")
+    pictures = page.get_by_role("region", name="Pictures")
+    expect(pictures).to_contain_text("drawn once both outcomes have been predicted")
+    look(page, "monitor_first_prediction")
 
-    for seed in SEEDS:
-        predicted.program("titanic_feature_pipeline.py", SEED=str(seed))
-    predicted.program("titanic_batch_inference_pipeline.py")
-    total = 1 + len(SEEDS)
-    expect(numbers(page)).to_contain_text(f"{total} predictions")
-    stored = stored_in(predicted)
-    newest = stored["recent"][0]
-    match = newest["prediction"] == newest["label"]
-    expect(latest).to_contain_text(newest["words"].capitalize())
-    expect(latest).to_contain_text(f"{newest['survival_probability']:.0%} for survival")
-    expect(latest).to_contain_text("✓ Match" if match else "✗ Mismatch")
-    for caption, outcome in (("Predicted", newest["prediction"]), ("Actual", newest["label"])):
-        expect(
-            latest.get_by_role("img", name=f"{caption}: {['died', 'survived'][outcome]}")
-        ).to_be_visible()
-    interval = binomtest(stored["correct"], total).proportion_ci(method="wilson")
-    expect(numbers(page)).to_contain_text(f"{stored['correct'] / total:.0%}")
+    hopsworks.program("titanic_feature_pipeline.py", SEED="14", PASSENGERS="24")
+    hopsworks.program("titanic_batch_inference_pipeline.py")
+    expect(numbers(page)).to_contain_text("25 predictions")
+    stored = stored_in(hopsworks)
+    interval = binomtest(stored["correct"], 25).proportion_ci(method="wilson")
+    expect(numbers(page)).to_contain_text(f"{stored['correct'] / 25:.0%}")
     expect(numbers(page)).to_contain_text(f"95% interval {interval.low:.0%} to {interval.high:.0%}")
     expect(numbers(page)).to_contain_text("Just now")
-    recent = page.get_by_role("img", name="Newest first")
-    for each in stored["recent"]:
-        expect(recent).to_have_accessible_name(re.compile(re.escape(each["words"])))
-    assert recent.get_attribute("src") != before
-    expect(page.get_by_role("img", name="Accuracy after each prediction")).to_be_visible()
-    if "confusion_matrix.png" in stored["pictures"]:
-        expect(page.get_by_role("img", name="Of those who died")).to_be_visible()
-    for image in page.get_by_role("main").get_by_role("img").all():
-        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
-    screenshot(page, "monitor_desktop_light")
+    newest = stored["latest"][0]
+    latest = page.get_by_role("region", name="Latest passenger")
+    expect(latest).to_contain_text(newest["words"][1:])
+    expect(latest).to_contain_text(f"{100 * newest['survival_probability']:.0f}% for survival")
+    match = newest["prediction"] == newest["label"]
+    expect(latest).to_contain_text("✓ Match" if match else "✗ Mismatch")
+    for caption, outcome in (("Predicted", newest["prediction"]), ("Actual", newest["label"])):
+        name = f"{caption}: {['died', 'survived'][outcome]}"
+        expect(latest.get_by_role("img", name=name)).to_be_visible()
+    recent = page.get_by_role("table", name="Four most recent predictions")
+    for each, row in zip(stored["latest"], recent.get_by_role("row").all()[1:], strict=False):
+        expect(row).to_contain_text(each["words"])
+    for image in page.get_by_role("main").get_by_role("img").and_(page.locator("img")).all():
+        image.scroll_into_view_if_needed()
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("image => image.naturalWidth") > 0
+    look(page, "monitor_few_predictions")
 
 
-def test_on_a_phone_in_the_dark_the_recent_predictions_are_a_table(
-    app, predicted, open_page, screenshot
-):
-    page = open_page(app.url, width=390, scheme="dark")
-    table = page.get_by_role("table", name="Four most recent predictions")
-    expect(table.get_by_role("row")).to_have_count(1 + len(stored_in(predicted)["recent"]))
-    expect(page.get_by_role("img", name="Newest first")).to_be_hidden()
-    screenshot(page, "monitor_phone_dark")
+def test_the_form_of_made_predictions_is_that_of_stored_ones(hopsworks):
+    """So that what the other tests show is what the pipeline stores."""
+    hopsworks.program("titanic_feature_pipeline.py", SEED="1")
+    hopsworks.program("titanic_batch_inference_pipeline.py")
+    stored, made = stored_in(hopsworks), monitor_json(predictions(30))
+    assert stored.keys() == made.keys()
+    assert stored["latest"][0].keys() == made["latest"][0].keys()
+    assert stored["model"].keys() == made["model"].keys()
+    assert stored["model"]["metrics"].keys() >= made["model"]["metrics"].keys()
+    for feature, groups in made["shares_in_training"].items():
+        for told, group in zip(stored["shares_in_training"][feature], groups, strict=True):
+            # Of those that are not for testing only
+            assert told == {**group, "share": pytest.approx(group["share"], abs=0.03)}
 
 
-def test_parts_have_roles_and_names(page):
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Titanic predictions and what happened"
-    )
+@pytest.fixture(scope="module")
+def watched(make_hopsworks, start_app):
+    """A Hopsworks for made predictions, and its app."""
+    hopsworks = make_hopsworks()
+    return hopsworks, start_app(MONITOR, **hopsworks.login)
+
+
+def test_two_hundred_predictions_are_drawn_on_the_page(watched, put, open_page, look):
+    hopsworks, app = watched
+    rows = predictions(260)
+    rows.loc[180:, "model_version"] = 3
+    rows.loc[:179, "model_version"] = 2
+    put(hopsworks, monitor_json(rows))
+    page = open_page(app.url)
+    expect(numbers(page)).to_contain_text("Fine")
     parts = [
-        "Numbers",
         "Latest passenger",
         "Confusion matrix",
         "Four most recent predictions",
         "Accuracy over time",
+        "Latest predictions, one by one",
+        "Passengers now and in training",
+        "Pictures",
     ]
     for name in parts:
         expect(page.get_by_role("region", name=name)).to_be_visible()
-    matrix = page.get_by_role("region", name="Confusion matrix")
-    text = "Of those who died"  # as the picture's alt text, or instead of it
-    expect(matrix.get_by_text(text).or_(matrix.get_by_role("img", name=text))).to_be_visible()
+    matrix = page.get_by_role("table", name="Confusion matrix")
+    died = rows[rows["label"] == 0]
+    of_died = (died["prediction"] == 0).sum()
+    cell = matrix.get_by_role("row", name="actually died").get_by_role("cell").first
+    expect(cell).to_have_text(re.compile(rf"\s*{of_died}\s+{100 * of_died / len(died):.0f}%\s*"))
+    curve = page.get_by_role("region", name="Accuracy over time")
+    expect(curve.get_by_role("img")).to_have_accessible_name(
+        re.compile("from prediction 61 to 260")
+    )
+    for text in ("version 2", "version 3", "260", "No drop in accuracy"):
+        expect(curve.get_by_text(text).first).to_be_visible()
+    sexes = page.get_by_role("table", name="Gender")
+    women = rows.tail(200)["sex"].mean()
+    expect(sexes.get_by_role("row", name="female")).to_contain_text(f"{women:.0%}")
+    expect(sexes.get_by_role("row", name="female")).to_contain_text("35%")
+    look(page, "monitor_fine")
 
 
-def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_page, put, screenshot):
-    """Hopsworks down, nothing stored, stale, hostile, torn, broken, down again: all in one
-    document."""
+def test_each_of_the_latest_sixty_is_told_by_hover_and_by_keyboard(watched, put, open_page):
+    hopsworks, app = watched
+    put(hopsworks, monitor_json(predictions(80, seed=5)))
+    page = open_page(app.url)
+    strip = page.get_by_role("region", name="Latest predictions, one by one")
+    expect(numbers(page)).to_contain_text("80 predictions")
+    buttons = strip.get_by_role("button")
+    expect(buttons).to_have_count(60)
+    told = strip.locator(".told")
+    buttons.nth(7).hover()
+    expect(told).to_have_text(buttons.nth(7).get_attribute("aria-label"))
+    page.get_by_role("link", name="Download").first.focus()
+    page.keyboard.press("Shift+Tab")
+    expect(buttons.last).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(buttons.nth(58)).to_be_focused()
+    expect(told).to_have_text(buttons.nth(58).get_attribute("aria-label"))
+    page.keyboard.press("Home")
+    expect(buttons.first).to_be_focused()
+    assert buttons.first.evaluate("button => getComputedStyle(button).outlineStyle") == "solid"
+
+
+def test_the_stored_pictures_can_be_downloaded(watched, put, open_page, hopsworks):
+    home, app = watched
+    put(home, monitor_json(predictions(30)))
+    page = open_page(app.url)
+    pictures = page.get_by_role("region", name="Pictures")
+    expect(pictures.get_by_role("link")).to_have_count(4)
+    with page.expect_download() as download:
+        pictures.get_by_role("link", name="Download confusion_matrix.png").click()
+    assert download.value.suggested_filename == "confusion_matrix.png"
+    files = hopsworks.home / "projects" / hopsworks.project / "Models" / "titanic" / "1" / "Files"
+    stored = (files / "confusion_matrix.png").read_bytes()
+    assert download.value.path().read_bytes() == stored
+    assert requests.get(f"{app.url}pictures/secret.png", timeout=30).status_code == 404
+
+
+def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_page, put, look):
+    """Hopsworks down, to be checked and stale, hostile, broken, down again: all in one document."""
     hopsworks = make_hopsworks()
     hopsworks.stop()
     page = open_page(start_app(MONITOR, **hopsworks.login).url)
     notice, latest = page.get_by_role("status"), page.get_by_role("region", name="Latest passenger")
     unreachable = notice.filter(has_text="cannot be reached")
-    expect(unreachable).to_contain_text("make monitor-app")
-    screenshot(page, "monitor_unreachable")
+    expect(unreachable).to_contain_text("make apps")
+    look(page, "monitor_unreachable")
     hopsworks.start()
-    empty = notice.filter(has_text="No predictions yet")
-    expect(empty).to_contain_text("python titanic_feature_pipeline.py")
-    expect(empty).to_contain_text("python titanic_batch_inference_pipeline.py")
-    screenshot(page, "monitor_empty")
 
-    put(hopsworks)
+    old = predictions(260, flipped_from=200)
+    old[["datetime", "event_time"]] -= timedelta(days=4)
+    put(hopsworks, monitor_json(old))
     stale = notice.filter(has_text="made 4 days ago")
-    expect(stale).to_contain_text("python titanic_batch_inference_pipeline.py")
-    expect(latest).to_contain_text("✗ Mismatch")
-    expect(numbers(page)).to_contain_text("Look")
-    look = notice.filter(has_text="Look:")
-    expect(look).to_contain_text("Since Monday <b>40 of 70</b>.")  # only text
-    expect(look).to_contain_text("91% are female")
+    expect(stale).to_contain_text("make passengers predict")
+    expect(numbers(page)).to_contain_text("Check the model")
     expect(numbers(page)).to_contain_text("4 days ago")
-    screenshot(page, "monitor_stale")
+    check = notice.filter(has_text="Check the model:")
+    expect(check).to_contain_text("at least 80% were to be expected")
+    look(page, "monitor_check_the_model")
 
-    hostile = "<script>window.caught=1</script><img src=x onerror=window.caught=1>${window.caught=1}{{value}}{words}"
-    now = datetime.now(timezone.utc).isoformat()
-    newest = {"words": hostile, "datetime": now}
-    fine = {"verdict": "Fine", "why": ["No drop in accuracy."]}
-    put(hopsworks, leave_out=["confusion_matrix.png"], newest=newest, watch=fine)
-    expect(latest).to_contain_text(hostile)
+    content = monitor_json(predictions(70))
+    content["latest"][0]["words"] = HOSTILE
+    put(hopsworks, content)
+    expect(latest).to_contain_text(HOSTILE)
     expect(stale).to_have_count(0)
+    expect(check).to_have_count(0)
     expect(numbers(page)).to_contain_text("Fine")
-    expect(look).to_have_count(0)
-    expect(page.get_by_role("region", name="Accuracy over time")).to_contain_text(
-        "No drop in accuracy."
-    )
-    expect(page.get_by_role("region", name="Confusion matrix")).to_contain_text(
-        "once both were predicted"
-    )
     assert page.evaluate("window.caught") is None
-    screenshot(page, "monitor_no_matrix_yet")
 
-    put(
-        hopsworks, torn=True, newest=newest
-    )  # it is whole for a moment of the next upload, which brings the pictures
-    torn = notice.filter(has_text="do not belong to the stored monitor.json")
-    expect(torn).to_contain_text("This is what was stored at")
-    expect(latest).to_contain_text(hostile)  # the last good state
-    put(hopsworks, format=2)
-    expect(notice.filter(has_text="format is 2")).to_be_visible()
-    put(hopsworks, recent=[])
-    expect(notice.filter(has_text="monitor.json cannot be used")).to_be_visible()
-    expect(latest).to_contain_text(hostile)
-    put(hopsworks, newest={"datetime": now})
-    expect(notice.filter(has_text="This is what was stored")).to_have_count(0)
-    expect(latest).to_contain_text("Adult man, 3rd class, low fare")
+    for wrong in ({**content, "format": 1}, {**content, "latest": []}, {**content, "model": {}}):
+        put(hopsworks, wrong)
+        broken = notice.filter(has_text="monitor.json cannot be used")
+        expect(broken).to_contain_text("This is what was stored at")
+        expect(latest).to_contain_text(HOSTILE)  # the last good state
+        put(hopsworks, content)
+        expect(broken).to_have_count(0)
 
     hopsworks.stop()
     expect(unreachable).to_contain_text("This is what was stored at")
-    expect(latest).to_contain_text("Adult man")
-    screenshot(page, "monitor_hopsworks_gone")
+    expect(latest).to_contain_text(HOSTILE)
+    look(page, "monitor_hopsworks_gone")
     hopsworks.start()
     expect(unreachable).to_have_count(0)
-    put(hopsworks, newest={"datetime": now, "words": "girl, 1st class, high fare"})
-    expect(latest).to_contain_text("Girl, 1st class, high fare")
+    content["latest"][0]["words"] = "1st class, female, child, high fare"
+    put(hopsworks, content)
+    expect(latest).to_contain_text("1st class, female, child, high fare")
 
 
 def test_without_a_key_the_page_says_so(start_app, open_page):
-    page = open_page(start_app(MONITOR).url)
+    page = open_page(start_app(MONITOR, SPACE_ID="olga/titanic-monitor").url)
     notice = page.get_by_role("status").filter(has_text="HOPSWORKS_API_KEY is not set")
-    expect(notice).to_contain_text("make monitor-app")
+    expect(notice).to_contain_text("Add it to the secrets of this Space.")
 
 
-def test_hopsworks_is_asked_once_per_refresh_however_many_pages_look(monitor, monkeypatch):
-    read = []
-    monkeypatch.setattr(monitor, "REFRESH_SECONDS", 0.2)
-    monkeypatch.setattr(
-        monitor, "connect", lambda: type("Project", (), {"get_dataset_api": lambda self: None})()
-    )
-    monkeypatch.setattr(monitor, "read_view", lambda *_: read.append(time.monotonic()))
-    latest = monitor.LatestView()
-    end = time.monotonic() + 1.1
-
-    def look():
-        while time.monotonic() < end:
-            latest.ask()
-            time.sleep(0.01)
-
-    pages = [threading.Thread(target=look) for _ in range(20)]
-    for page in pages:
-        page.start()
-    for page in pages:
-        page.join()
-    assert 4 <= len(read) <= 7
-    assert all(later - earlier >= 0.19 for earlier, later in itertools.pairwise(read))
-    time.sleep(0.6)
-    assert len(read) <= 8  # nobody looks, nobody is asked
+@pytest.mark.parametrize(("flipped_from", "status"), [(None, 0), (200, 1)])
+def test_watch_prints_the_verdict_of_what_is_stored(watched, put, run, flipped_from, status):
+    """The daily check runs it, and fails with it when the model is to be checked."""
+    hopsworks, _ = watched
+    put(hopsworks, monitor_json(predictions(260, flipped_from=flipped_from)))
+    done = run(*WATCH, env=hopsworks.login)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.startswith("Check the model: Since " if status else "Fine: No drop")
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
 
 
-@pytest.mark.parametrize(
-    ("correct", "total"), [(0, 1), (1, 1), (11, 12), (49, 60), (300, 365), (10_000, 12_345)]
-)
-def test_the_interval_is_wilsons(monitor, correct, total):
-    interval = binomtest(correct, total).proportion_ci(confidence_level=0.95, method="wilson")
-    assert monitor.wilson(correct, total) == pytest.approx((interval.low, interval.high), abs=1e-6)
+def test_watch_tells_a_missing_verdict_from_a_bad_one(make_hopsworks, run):
+    empty = make_hopsworks()
+    done = run(*WATCH, env=empty.login)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("No predictions yet.")
+    empty.stop()
+    assert "cannot be reached" in run(*WATCH, env=empty.login).stderr
+    empty.start()

@@ -1,65 +1,55 @@
-"""How often the watching cries wolf and how soon it notices, over simulated streams through the
-pipeline's own `judge`.
+"""How often the monitoring raises a false alarm, and how soon it notices a drop in accuracy.
 
     pytest tests/benchmarks/test_watching.py -o addopts=--import-mode=importlib -s
 
-Prints rates and asserts none; tests/test_watching.py asserts as much as a few streams can show.
+Prints rates and asserts none; tests/apps/test_watch.py asserts as much as a few streams can show.
 """
 
+from __future__ import annotations
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests import test_watching as watching
+from tests.apps.made import METRICS
+from tests.apps.modules import MONITOR, load
 
+watch = load(MONITOR, "watch")
 STREAMS = 200
+LATEST = 200  # predictions that monitor.json holds
+HEALTHY = 200  # right as promised before the accuracy drops
+PROMISED = METRICS["cv_accuracy"]
 
 
-def simulate():
-    """After how many passengers each healthy stream was flagged (None: never), and each other one
-    after its change."""
-    healthy = [
-        watching.alarm_after(watching.stream(1000, np.random.default_rng([1, seed])))
-        for seed in range(STREAMS)
-    ]
-    delays = []
-    for seed in range(STREAMS):
-        told = enumerate(
-            watching.verdicts(
-                watching.stream(360, np.random.default_rng([2, seed]), flipped_from=200)
-            ),
-            1,
-        )
-        delays.append(
-            next(
-                (
-                    number - 200
-                    for number, each in told
-                    if number > 200 and each["verdict"] == "Look"
-                ),
-                160,
-            )
-        )
-    return healthy, delays
+def first_alarm(accuracies: list[float], seed: int) -> int | None:
+    """After how many predictions of these accuracies there is an alarm; None if never."""
+    right = np.random.default_rng(seed).random(len(accuracies)) < accuracies
+    times = pd.date_range("2026-01-01", periods=len(accuracies), freq="D", tz="UTC")
+    rows = pd.DataFrame({"right": right, "event_time": times})
+    expected = watch.expected_accuracy(METRICS)
+    for number in range(1, len(rows) + 1):
+        if watch.drop_in_accuracy(rows.iloc[max(0, number - LATEST) : number], expected):
+            return number
+    return None
 
 
 @pytest.mark.timeout(1800)
 def test_false_alarms_and_delays(capsys):
-    healthy, delays = simulate()
-    raised = sum(number is not None for number in healthy)
+    alarms = [first_alarm([PROMISED] * 1000, seed) for seed in range(STREAMS)]
+    raised = sum(alarm is not None for alarm in alarms)
+    lines = [f"healthy streams of 1,000 predictions with a false alarm: {raised / STREAMS:.1%}"]
+    for accuracy, what in ((0.35, "sex is mixed up"), (PROMISED - watch.DROP, "15 points less")):
+        stream = [PROMISED] * HEALTHY + [accuracy] * 600
+        delays = []
+        for seed in range(STREAMS):
+            alarm = first_alarm(stream, seed)
+            if alarm is None:
+                delays.append(np.inf)
+            elif alarm > HEALTHY:
+                delays.append(alarm - HEALTHY)
+        half, most = np.quantile(delays, [0.5, 0.9], method="higher")
+        lines.append(
+            f"{what}: half are noticed within {half:.0f} predictions, 9 of 10 in {most:.0f}"
+        )
     with capsys.disabled():
-        print(
-            f"\nhealthy streams of 1,000 passengers with a false alarm: {raised / STREAMS:.1%} of {STREAMS}"
-        )
-        print(
-            f"passengers per false alarm: {sum(number or 1000 for number in healthy) / max(1, raised):,.0f}"
-        )
-        half, most, latest = np.quantile(delays, [0.5, 0.9, 1])
-        print(
-            f"sex mistaken from the 201st on: half of the streams are flagged after {half:.0f} passengers, ",
-            end="",
-        )
-        print(f"nine of ten after {most:.0f}, all after {latest:.0f}")
-        needed = watching.passengers_needed(0.80, 0.35, 1 / 2000, 1 / 100)
-        print(
-            f"a test that knows when to begin to count needs {needed} (one false alarm in 2,000, 1 in 100 missed)"
-        )
+        print("", *lines, sep="\n")

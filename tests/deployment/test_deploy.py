@@ -23,7 +23,6 @@ FOLDERS = {
     "olga/titanic": "huggingface-spaces-titanic",
     "olga/titanic-monitor": "huggingface-spaces-titanic-monitor",
 }
-FILES = ["README.md", "app.py", "requirements.txt", "style.css"]
 TOKEN = "hf_WriteTokenOfOlgaWhoDeploys"
 READ_TOKEN = "hf_ReadTokenOfOlgaWhoOnlyLooks"
 
@@ -40,7 +39,7 @@ def hub() -> Iterator[Any]:
 def checkout(tmp_path: Path) -> Path:
     """What deployment reads of this repository, free to change, with things lying about that are
     nobody's business."""
-    shutil.copytree(REPOSITORY / ".ci", tmp_path / ".ci")
+    shutil.copytree(REPOSITORY / "tools", tmp_path / "tools")
     for folder in FOLDERS.values():
         shutil.copytree(
             REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
@@ -58,7 +57,7 @@ def deploy(run: Any, hub: Any, server: Any, checkout: Path) -> Deploy:
 
     def start(command: tuple[str | Path, ...] = (), **env: str) -> subprocess.CompletedProcess[str]:
         env = {"HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN, **server.environment, **env}
-        done = run(*(command or (sys.executable, checkout / ".ci" / "deploy_spaces.py")), env=env)
+        done = run(*(command or (sys.executable, checkout / "tools" / "deploy_spaces.py")), env=env)
         for credential in (
             env["HF_TOKEN"],
             env["HOPSWORKS_API_KEY"],
@@ -71,6 +70,15 @@ def deploy(run: Any, hub: Any, server: Any, checkout: Path) -> Deploy:
         return done
 
     return start
+
+
+def files_of(folder: str) -> list[str]:
+    """The files of an app, as git knows them."""
+    git = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "."]
+    listed = subprocess.run(
+        git, cwd=REPOSITORY / folder, capture_output=True, text=True, check=True
+    )
+    return listed.stdout.split()
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
@@ -90,42 +98,53 @@ def test_make_deploy_creates_both_spaces(deploy: Deploy, hub: Any, server: Any) 
         assert f"{hub.address}/spaces/{repo_id}\n" in done.stdout
         space = hub.spaces[repo_id]
         assert space.sdk == "gradio"
-        assert {name: space.files[name] for name in FILES} == {
-            name: (REPOSITORY / folder / name).read_bytes() for name in FILES
-        }
+        for name in files_of(folder):
+            assert space.files[name] == (REPOSITORY / folder / name).read_bytes()
         assert {name: secret["value"] for name, secret in space.secrets.items()} == {
             "HOPSWORKS_API_KEY": server.api_key
         }
-        assert {name: variable["value"] for name, variable in space.variables.items()} == {
+        variables = {name: variable["value"] for name, variable in space.variables.items()}
+        variables.pop("REPOSITORY_URL", None)  # where this clone comes from, if from anywhere
+        assert variables == {
             "HOPSWORKS_HOST": "127.0.0.1",
             "HOPSWORKS_PORT": str(server.port),
             "HOPSWORKS_PROJECT": "tests",
+            "PREDICT_URL": f"{hub.address}/spaces/olga/titanic",
+            "MONITOR_URL": f"{hub.address}/spaces/olga/titanic-monitor",
         }
 
 
-def test_only_the_apps_own_files_are_uploaded(deploy: Deploy, hub: Any) -> None:
+def test_all_of_the_apps_own_files_are_uploaded_and_no_others(deploy: Deploy, hub: Any) -> None:
+    assert deploy().returncode == 0
+    for repo_id, folder in FOLDERS.items():
+        assert sorted(hub.spaces[repo_id].files) == sorted([".gitattributes", *files_of(folder)])
+
+
+@pytest.mark.parametrize(
+    ("remote", "url"),
+    [
+        ("https://github.com/olga/titanic.git", "https://github.com/olga/titanic"),
+        ("git@github.com:olga/titanic.git", "https://github.com/olga/titanic"),
+        (
+            "https://x-access-token:secret@github.com/olga/titanic",
+            "https://github.com/olga/titanic",
+        ),
+        ("/srv/git/titanic", None),
+    ],
+)
+def test_spaces_link_to_the_repository_they_come_from(
+    deploy: Deploy, run: Any, hub: Any, checkout: Path, remote: str, url: str | None
+) -> None:
+    run("git", "init", checkout)
+    run("git", "-C", checkout, "remote", "add", "origin", remote)
     assert deploy().returncode == 0
     for space in hub.spaces.values():
-        assert sorted(space.files) == [".gitattributes", *FILES]
-
-
-@pytest.mark.parametrize("folder", FOLDERS.values())
-def test_every_file_of_an_app_is_uploaded(run: Any, folder: str) -> None:
-    listed = run(
-        "git",
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        ".",
-        cwd=REPOSITORY / folder,
-    )
-    assert sorted(listed.stdout.split()) == FILES
+        assert space.variables.get("REPOSITORY_URL", {"value": None})["value"] == url
 
 
 def test_second_deployment_changes_nothing(deploy: Deploy, hub: Any) -> None:
     assert deploy().returncode == 0
-    assert len(hub.changes) == 2 * (1 + 3 + 1 + 1)  # created, variables, secret, commit
+    assert len(hub.changes) == 2 * (1 + 3 + 2 + 1 + 1)  # created, variables, links, secret, commit
     hub.changes.clear()
     done = deploy()
     assert (done.returncode, done.stderr) == (0, "")
@@ -179,7 +198,7 @@ def test_another_key_replaces_the_secret(
 
 def test_variable_that_is_not_set_any_more_is_deleted(hub: Any) -> None:
     """Else the Space would go on with the new key at the old address."""
-    configure = runpy.run_path(str(REPOSITORY / ".ci" / "deploy_spaces.py"))["configure"]
+    configure = runpy.run_path(str(REPOSITORY / "tools" / "deploy_spaces.py"))["configure"]
     space = hub.spaces["olga/titanic"] = Space(
         variables={"HOPSWORKS_HOST": {"value": "old.example.org"}}
     )

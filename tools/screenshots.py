@@ -1,0 +1,45 @@
+"""The two pictures in README.md: both apps as a browser shows them.
+
+make screenshots    # of the passengers of `make demo`, in a store of its own
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE = {"width": 1280, "height": 960}
+APPS = {  # folder of the app: picture, and a text that is there once the page is complete
+    "huggingface-spaces-titanic": ("screenshot_predict.png", "Copy link"),
+    "huggingface-spaces-titanic-monitor": ("screenshot_monitor.png", "Check the model:"),
+}
+
+
+def photograph(browser: Browser, folder: str, picture: str, text: str) -> None:
+    """Start the app in `folder`, save what it shows as assets/{picture}, and stop it."""
+    command = [sys.executable, "app.py"]
+    with subprocess.Popen(command, cwd=ROOT / folder, stdout=subprocess.PIPE, text=True) as app:
+        address = app.stdout.readline().split(" app: ")[1].strip()
+        page = browser.new_page(viewport=SIZE, device_scale_factor=2)
+        page.goto(address)
+        page.get_by_text(text).wait_for()
+        page.screenshot(path=ROOT / "assets" / picture, animations="disabled")
+        app.terminate()
+
+
+def main() -> None:
+    """Photograph both apps over the Hopsworks that the environment names."""
+    chromium = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for folder, (picture, text) in APPS.items():
+            photograph(browser, folder, picture, text)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
