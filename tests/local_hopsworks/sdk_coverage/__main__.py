@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from calls_feature_store import FEATURE_GROUP, FEATURE_STORE, QUERY
 from calls_feature_view import FEATURE_VIEW, TRAINING_DATASET
 from calls_project import FILES, JOBS, MODEL, PROJECT, REGISTRY, SECRETS, Calls
+from calls_serving import DEPLOYMENT, PREDICTOR, SERVING
 from hopsworks.client.exceptions import RestAPIError
 from hopsworks.core.dataset_api import DatasetApi
 from hopsworks.core.job_api import JobApi
@@ -34,13 +35,17 @@ from hsfs.feature_group import FeatureGroup
 from hsfs.feature_store import FeatureStore
 from hsfs.feature_view import FeatureView
 from hsfs.training_dataset import TrainingDataset
+from hsml.deployment import Deployment
 from hsml.model import Model
 from hsml.model_registry import ModelRegistry
+from hsml.model_serving import ModelServing
+from hsml.predictor import Predictor
 from world import World
 
 CLASSES: list[tuple[type, Calls]] = [
     (Project, PROJECT), (FeatureStore, FEATURE_STORE), (FeatureGroup, FEATURE_GROUP), (FeatureView, FEATURE_VIEW),
     (Query, QUERY), (TrainingDataset, TRAINING_DATASET), (ModelRegistry, REGISTRY), (Model, MODEL),
+    (ModelServing, SERVING), (Deployment, DEPLOYMENT), (Predictor, PREDICTOR),
     (DatasetApi, FILES), (SecretsApi, SECRETS), (JobApi, JOBS),
 ]  # fmt: skip
 
@@ -104,7 +109,9 @@ def _judged(method: str, error: Exception) -> Row:
 
 
 # What the SDK raises for a thing it will not do itself, as against an answer it cannot digest
-_REFUSALS = ("FeatureStoreException", "NotImplementedError", "ModuleNotFoundError", "ValueError")
+_REFUSALS = (
+    "FeatureStoreException", "ModelServingException", "NotImplementedError", "ModuleNotFoundError", "ValueError",
+)  # fmt: skip
 # What no Hopsworks can make work: the SDK itself fails before it has asked anything
 _BROKEN = {
     ("FeatureView", "clean"): "calls a method that its own class does not have",

@@ -14,6 +14,14 @@ import pandas as pd
 from hopsworks.core.dataset_api import DatasetApi
 from hopsworks.core.job_api import JobApi
 
+_PREDICTOR = """
+class Predict:
+    def __init__(self):
+        print("loaded", flush=True)
+
+    def predict(self, inputs):
+        return [[2 * value for value in row] for row in inputs]
+"""
 START = pd.Timestamp("2026-01-01").as_unit("us")
 
 
@@ -27,6 +35,7 @@ class World:
         self.registry = self.project.get_model_registry()
         self.files: DatasetApi = self.project.get_dataset_api()
         self.jobs: JobApi = self.project.get_job_api()
+        self.serving = self.project.get_model_serving()
         self.secrets = hopsworks.get_secrets_api()
         self.folder = Path(tempfile.mkdtemp())
         self._numbers = itertools.count(1)
@@ -99,6 +108,35 @@ class World:
     @cached_property
     def model(self) -> Any:
         return self.new_model()
+
+    def plain_name(self) -> str:
+        """As deployments have it: without underscores."""
+        return self.name("deployment").replace("_", "")
+
+    def new_place(self) -> Path:
+        """A new folder on disk."""
+        place = self.folder / self.name("place")
+        place.mkdir()
+        return place
+
+    def local_script(self) -> Path:
+        """A predictor that doubles numbers, on disk."""
+        path = self.folder / f"{self.name('predictor')}.py"
+        path.write_text(_PREDICTOR)
+        return path
+
+    def new_script(self) -> str:
+        return str(self.files.upload(str(self.local_script()), "Resources"))
+
+    def new_deployment(self) -> Any:
+        return self.model.deploy(self.plain_name(), script_file=self.new_script())
+
+    @cached_property
+    def deployment(self) -> Any:
+        """One that runs."""
+        deployment = self.new_deployment()
+        deployment.start(await_running=60)
+        return deployment
 
     def new_job(self) -> Any:
         path = self.folder / f"{self.name('script')}.py"
