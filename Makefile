@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help run backfill train passengers predict demo schedule daily hindcast clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy clean
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy clean
 .DEFAULT_GOAL := help
 
 $(BIN)/uv:
@@ -60,6 +60,9 @@ daily: $(VENV)/.installed  ## a passenger, its prediction, and a check of what c
 
 hindcast: $(VENV)/.installed  ## how every registered model would have done on all synthetic passengers
 	@$(BIN)/python tools/hindcast.py
+
+deployment: $(VENV)/.installed  ## serve the model as a deployment, and ask it: PASSENGER=7 make deployment
+	@$(BIN)/python tools/deploy_model.py
 
 clean-hopsworks: $(VENV)/.installed  ## remove from the project what this repository made there
 	@$(BIN)/python tools/clean_hopsworks.py

@@ -15,7 +15,8 @@ JOBS = [
     "titanic_training_pipeline",
     "titanic_batch_inference_pipeline",
 ]
-GROUPS = ["passenger_outcome_predictions", "titanic"]  # version 1 of each
+VIEWS = ["titanic", "titanic_online"]
+GROUPS = ["passenger_outcome_predictions", "titanic_online", "titanic"]  # version 1 of each
 IMAGES = [
     "monitor.json",
     "latest_passenger_prediction.png",
@@ -31,8 +32,9 @@ Removable = Iterator[tuple[str, Callable[[], object]]]  # a name, and the call t
 
 def find_in_feature_store(feature_store) -> Removable:
     """Feature views first, because they stand on feature groups."""
-    for view in feature_store.get_feature_views("titanic") or []:
-        yield f"feature view titanic {view.version}, with its training data", view.delete
+    for name in VIEWS:
+        for view in feature_store.get_feature_views(name) or []:
+            yield f"feature view {name} {view.version}, with its training data", view.delete
     for name in GROUPS:
         group = feature_store.get_feature_group(name, 1)
         if group:
@@ -59,6 +61,9 @@ def find(project) -> Removable:
         job = project.get_job_api().get_job(name)
         if job:
             yield f"job {name}", job.delete
+    deployment = project.get_model_serving().get_deployment("titanic")
+    if deployment:
+        yield "deployment titanic", lambda: deployment.delete(force=True)
     for model in project.get_model_registry().get_models("titanic"):
         yield f"model titanic {model.version}", model.delete
     yield from find_in_feature_store(project.get_feature_store())

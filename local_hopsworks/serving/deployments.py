@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,11 +57,6 @@ def find(call: Call) -> sa.Row[Any]:
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO, with the state in it."""
     found = {key: value for key, value in row.document.items() if value is not None}
-    place = Place(call.store, call.project.name, row.name, row.version)
-    for key, role in _SCRIPTS.items():
-        script = place.script(role)
-        if script:
-            found[key] = Path(script).name.removeprefix(f"{role}-")
     if "transformer" in found:  # Hopsworks fills it in, and the SDK expects it
         found.setdefault("transformerScalingConfig", {"minInstances": 1})
     return {
@@ -123,7 +118,8 @@ def get(call: Call) -> Answer:
 
 @routes.add("PUT", PATH, options=["newVersion"], body=shapes.DEPLOYMENT)
 def save(call: Call) -> Answer:
-    """Create a deployment, or change one; a running one then runs what is new."""
+    """Create a deployment, or change one: a running one then runs what is new, and the SDK waits
+    until it does. If nothing is new, a running process goes on."""
     if call.flag("newVersion"):
         raise NotEmbedded("versions of a deployment", "Save it without new_version.")
     body = call.document
@@ -131,17 +127,20 @@ def save(call: Call) -> Answer:
     row = None if body.get("id") is None else _changed(call, body)
     kept = {key: value for key, value in body.items() if key not in _NOT_KEPT}
     kept["created"] = now() if row is None else row.document["created"]
+    kept |= {key: PurePosixPath(kept[key]).name for key in _SCRIPTS if kept.get(key)}
     _check_model(call, body)
     scripts = _scripts(call, body, row)
     if row is None:
         row = _created(call, body, kept)
-    else:
+    elif kept != row.document or any(scripts.values()):
         same = deployments.c.id == row.id
         values = {"document": kept, "revision": row.revision + 1}
         call.db.execute(deployments.update().where(same).values(**values))
     place = Place(call.store, call.project.name, row.name, row.version)
     for role, file in scripts.items():
         place.keep(role, file) if file else place.forget(role)
+    if row.asked == instances.RUNNING:
+        claim(call, row.id)
     return document(
         call, call.db.execute(deployments.select().where(deployments.c.id == row.id)).one()
     )

@@ -161,9 +161,17 @@ def test_change_of_a_running_deployment_is_what_answers_next(started, script, wa
     deployment.save(await_update=0)
     assert deployment.predict(inputs=[1]) == {"predictions": [[3]]}
     assert deployment.script_file == "triples.py"
-    deployment.description = "three times"
-    deployment.save(await_update=0)
-    assert deployment.predict(inputs=[2]) == {"predictions": [[6]]}
+
+
+def test_saving_without_a_change_leaves_the_process_alone(started, serving):
+    deployment = started("doubles")
+    before = deployment.predict(inputs=["who"])
+    found = serving.get_deployment(deployment.name)
+    found.save(await_update=0)
+    assert found.predict(inputs=["who"]) == before
+    found.env_vars = {"COLOUR": "blue"}
+    found.save(await_update=0)
+    assert found.predict(inputs=["who"]) != before
 
 
 def test_restarted_deployment_has_a_new_process(started, wait):

@@ -104,6 +104,14 @@ def test_first_request_starts_what_is_to_run_and_the_end_of_the_server_ends_it(h
         assert who(server) != process
 
 
+def test_saving_one_that_is_to_run_starts_it_as_the_sdk_waits_for_that(home, wait):
+    with Server(home, project="tests") as server:
+        given = ask(server, "GET", "/project/1/serving/1").json()
+        assert given["status"] == "Idle"
+        assert ask(server, "PUT", "/project/1/serving", json=given).ok
+        wait(lambda: status(server) == "Running")
+
+
 def test_two_servers_share_one_process_even_if_both_are_asked_first_at_once(home, wait):
     with Server(home, project="tests") as second:
         with Server(home, project="tests") as first:
