@@ -67,7 +67,8 @@ def end_overwrite(call: Call, row: sa.Row[Any]) -> None:
 
 
 def begin_insert(call: Call, row: sa.Row[Any]) -> None:
-    """The client is about to write into the table: from now on it is not compacted."""
+    """The client is about to write into the table: from now on it is not compacted, and the online
+    half may come to lack rows."""
     if call.is_remote:  # the rows would end on the client's own disk
         raise NotEmbedded(
             "inserting from another machine, as the SDK writes tables itself",
@@ -75,6 +76,7 @@ def begin_insert(call: Call, row: sa.Row[Any]) -> None:
         )
     _undo_broken_overwrite(call, row)
     call.hopsworks.part(Writers).begin(call.client, table(call, row))
+    online.begin_write(call, document(call, row))
 
 
 def _undo_broken_overwrite(call: Call, row: sa.Row[Any]) -> None:
@@ -100,6 +102,7 @@ def commit(call: Call) -> Answer:
     call.hopsworks.part(Writers).end(call.client, table(call, row))
     call.after_commit.append(partial(compact_if_due, table(call, row)))
     _set_written(call, row, True)
+    online.begin_write(call, document(call, row))
     return {
         **body,
         "commitID": body.get("commitTime"),

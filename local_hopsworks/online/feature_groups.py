@@ -14,7 +14,7 @@ from typing import Any
 from local_hopsworks.errors import NotFound
 from local_hopsworks.http.calls import Call
 from local_hopsworks.jobs import jobs
-from local_hopsworks.online import online_table, topics
+from local_hopsworks.online import online_table, topics, writes
 from local_hopsworks.online.online_table import Table, table_of
 from local_hopsworks.online.store import OnlineStore, OnlineStores
 from local_hopsworks.online.types import online_type
@@ -47,7 +47,7 @@ def create(call: Call, group: dict[str, Any]) -> None:
         return
     store = _store(call)
     with store.transaction(write=True) as db:
-        store.create(db, _table(call, group))
+        store.create(db, table_in(call.project.id, group))
     if is_stream(group):
         jobs.of_server(call, _job(group), _MATERIALISE, f"--group {group['id']}")
 
@@ -57,7 +57,7 @@ def change(call: Call, group: dict[str, Any]) -> None:
     if has_topic(group):
         store = _store(call)
         with store.transaction(write=True) as db:
-            store.alter(db, _table(call, group))
+            store.alter(db, table_in(call.project.id, group))
 
 
 def delete(call: Call, group: dict[str, Any]) -> None:
@@ -68,6 +68,13 @@ def delete(call: Call, group: dict[str, Any]) -> None:
         with contextlib.suppress(NotFound):  # a person may have deleted the job
             jobs.remove(call, jobs.find(call, _job(group)))
     call.after_commit.append(partial(_drop, _store(call), group["id"]))
+
+
+def begin_write(call: Call, group: dict[str, Any]) -> None:
+    """A client is about to write rows into a group, or has written the offline ones."""
+    if group.get("onlineEnabled") and not is_stream(group):
+        with _store(call).transaction(write=True) as db:
+            writes.begun(db, group["id"], call.store.id, call.client)
 
 
 def _drop(store: OnlineStore, group_id: int) -> None:
@@ -95,8 +102,9 @@ def _store(call: Call) -> OnlineStore:
     return call.hopsworks.part(OnlineStores).of(call.project.name)
 
 
-def _table(call: Call, group: dict[str, Any]) -> Table:
-    return table_of(group, _topic(call.project.id, group))
+def table_in(project_id: int, group: dict[str, Any]) -> Table:
+    """The description of the online table of a group (its DTO). HopsworksError if it has none."""
+    return table_of(group, _topic(project_id, group))
 
 
 def materialization_job(name: str, version: int) -> str:

@@ -11,7 +11,7 @@ from local_hopsworks.feature_store.errors import FEATURE_GROUP_NOT_FOUND
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
-from local_hopsworks.online import ingestions, subjects
+from local_hopsworks.online import ingestions, subjects, writes
 from local_hopsworks.online.ingestions import Ingestion
 from local_hopsworks.online.kafka import KafkaEndpoint
 from local_hopsworks.online.store import OnlineStore, OnlineStores
@@ -61,7 +61,10 @@ def begin_ingestion(call: Call) -> Answer:
     if call.client in commits.overwriting(call, row):  # online only, or it would have committed
         commits.end_overwrite(call, row)
     with _store(call).transaction(write=True) as db:
-        return _document(ingestions.create(db, row.id, call.document.get("numEntries")))
+        begun = ingestions.create(db, row.id, call.document.get("numEntries"))
+        writes.announced(db, row.id, call.store.id, call.client, begun.id)
+        writes.abandon(db, call.store.id, call.hopsworks.clients.is_alive)
+    return _document(begun)
 
 
 @routes.add("GET", INGESTION, options=["filter_by"])

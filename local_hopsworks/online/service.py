@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
 from local_hopsworks.online import (
+    check,
     connector,
     feature_server,
     prepared_statements,
@@ -18,5 +19,6 @@ SERVICE = ServiceDescription(
         "loadbalancer_external_domain_mysqld": connector.sql_host,
         "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,
     },
+    check=check.faults,
     on_start=recovery.recover,
 )

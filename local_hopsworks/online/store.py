@@ -62,6 +62,15 @@ _SCHEMA = (
         failed INTEGER NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX IF NOT EXISTS ingestions_by_group ON ingestions (group_id, id)",
+    # Writes whose online half may be missing; see writes.py
+    """CREATE TABLE IF NOT EXISTS writes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        group_id INTEGER NOT NULL,
+        server TEXT,  -- NULL: the client has gone
+        client TEXT NOT NULL,
+        ingestion INTEGER  -- NULL: none was announced yet
+    )""",
+    "CREATE INDEX IF NOT EXISTS writes_by_group ON writes (group_id)",
     # What a Kafka broker keeps; see topics.py
     """CREATE TABLE IF NOT EXISTS topics (
         name TEXT PRIMARY KEY,
@@ -204,7 +213,7 @@ class OnlineStore:
         if table is None:
             return
         online_table.drop(db, table)
-        for name in ("subjects", "ingestions", "materialised"):
+        for name in ("subjects", "ingestions", "materialised", "writes"):
             db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
         db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
         self._drop_topic(db, table.topic)
