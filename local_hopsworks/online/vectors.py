@@ -12,6 +12,7 @@ from local_hopsworks.online import json_values, online_table
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.store import OnlineStore, OnlineStores
 from local_hopsworks.online.view_reads import Entry, GroupRead, ViewRead
+from local_hopsworks.projects.errors import FEATURE_STORE_NOT_FOUND
 
 FOUND, NO_KEY, NOT_FOUND = 200, 400, 404  # of a feature group, as HTTP has them
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
@@ -31,10 +32,14 @@ class Refused(HopsworksError):
 
 
 def no_view(error: HopsworksError) -> Refused:
+    """For a view, or its feature store, that is not there."""
+    if error.code == FEATURE_STORE_NOT_FOUND:
+        return Refused(error.message, 2, "Feature store does not exist.", 404)
     return Refused(error.message, 1, "Feature view does not exist.", 404)
 
 
 def not_online(names: tuple[str, ...]) -> Refused:
+    """For a view with feature groups that are not kept online."""
     message = f"The feature view has {', '.join(names)}, which is not online enabled."
     return Refused(message, 3, "Feature group does not exist.", 404)
 
@@ -44,6 +49,7 @@ def _wrong_key(message: str) -> Refused:
 
 
 def wrong_feature(message: str) -> Refused:
+    """For features that were passed and do not fit the view."""
     return Refused(message, 13, "Incorrect passed feature.")
 
 

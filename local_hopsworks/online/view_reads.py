@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from starlette.datastructures import QueryParams
 
+from local_hopsworks.errors import NotFound
 from local_hopsworks.feature_store import feature_views
 from local_hopsworks.feature_store.view_schema import LABEL, ViewSchema, schema
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.projects.errors import FEATURE_STORE_NOT_FOUND
 from local_hopsworks.projects.tables import projects
 
 MOST_KEPT = 1000  # feature views
@@ -76,6 +78,9 @@ class ViewReads:
     def _look_up(self, feature_store: str, name: str, version: int) -> ViewRead:
         with self._hopsworks.metadata.transaction(write=False) as db:
             project = db.scalar(sa.select(projects.c.id).where(projects.c.name == feature_store))
+            if project is None:
+                message = f"There is no feature store {feature_store[:80]!r}."
+                raise NotFound(message, FEATURE_STORE_NOT_FOUND)
             path = {"project": str(project), "name": name, "version": str(version)}
             call = Call(self._hopsworks, db, path, QueryParams(), None)
             return view_read(call, schema(call, feature_views.find(call)))
