@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local_hopsworks.errors import INVALID_API_KEY, HopsworksError, NotEmbedded
@@ -24,9 +24,8 @@ def create_app(hopsworks: Hopsworks, services: Iterable[ServiceDescription]) -> 
     """The application of a server: all routes and pages of its services."""
     routes: list[Route] = [route for service in services for route in service.routes]
     pages: list[Route] = [page for service in services for page in service.pages]
-    sorted_routes = sorted([*routes, *pages], key=_specificity)
     app = Starlette(
-        routes=list(sorted_routes),
+        routes=sorted_by_specificity([*routes, *pages]),
         middleware=[Middleware(RequireApiKey, hopsworks=hopsworks, pages=pages)],
         exception_handlers={HopsworksError: _refusal, HTTPException: _no_route},
     )
@@ -34,9 +33,13 @@ def create_app(hopsworks: Hopsworks, services: Iterable[ServiceDescription]) -> 
     return app
 
 
+def sorted_by_specificity(routes: Iterable[Route]) -> list[BaseRoute]:
+    """Of two routes that fit a path, the first answers: segment by segment a literal goes before a
+    {parameter}, and that before a {parameter:path}."""
+    return [*sorted(routes, key=_specificity)]
+
+
 def _specificity(route: Route) -> list[int]:
-    """Of two routes that fit a path, the one that is sorted first answers: segment by segment a
-    literal goes before a {parameter}, and that before a {parameter:path}."""
     ranks = {None: 0, "": 1, "path": 2}
     kinds = []
     for segment in route.path.split("/"):
