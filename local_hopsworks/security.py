@@ -79,6 +79,7 @@ class Security:
         return self._certificates / name
 
     def read(self, name: str) -> bytes:
+        """The bytes of a file of keys or certificates."""
         return self.file(name).read_bytes()
 
     def is_api_key(self, candidate: str) -> bool:
@@ -124,6 +125,7 @@ class Security:
             ) from error
 
     def sign(self, payload: str) -> str:
+        """The signature of a text with the store's own key."""
         return hmac.new(self._signing_key, payload.encode(), hashlib.sha256).hexdigest()
 
     def ticket(self, content: dict[str, Any]) -> str:

@@ -140,10 +140,12 @@ class Store:
 
     @property
     def metadata_file(self) -> Path:
+        """The SQLite database."""
         return self.home / "metadata.db"
 
     @property
     def security(self) -> Path:
+        """The folder of keys and certificates."""
         return self.home / "security"
 
     @property
@@ -160,6 +162,7 @@ class Store:
             self.replace_file(self.home / "port", f"{port}\n".encode())
 
     def project(self, project: str) -> Path:
+        """The folder of a project's dataset storage."""
         return self.home / "projects" / checked_project(project)
 
     def datasets(self, project: str) -> list[Path]:
@@ -169,6 +172,7 @@ class Store:
         return [self.project(project) / name for name in names]
 
     def create_project(self, project: str) -> None:
+        """Make the folders of a project's datasets, where they are missing."""
         for dataset in self.datasets(project):
             disk.make_folder(dataset)
 

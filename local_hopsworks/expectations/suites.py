@@ -22,12 +22,14 @@ _POLICIES = ("ALWAYS", "STRICT")
 
 
 def of_group(call: Call, group: int) -> sa.Row[Any] | None:
+    """The suite of a feature group, by its id, if it has one."""
     return call.db.execute(
         expectation_suites.select().where(expectation_suites.c.parent_id == group)
     ).one_or_none()
 
 
 def document(call: Call, suite: sa.Row[Any]) -> dict[str, Any]:
+    """The document of a suite with its expectations."""
     project, group = call.project.id, suite.parent_id
     rows = call.db.execute(
         expectations.select()
@@ -73,6 +75,7 @@ def create_for(call: Call, group: int, body: dict[str, Any]) -> sa.Row[Any]:
 
 
 def kept(body: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a suite's document; raises HopsworksError if it is not right."""
     name = body.get("expectationSuiteName")
     policy = str(body.get("validationIngestionPolicy") or "ALWAYS").strip().upper()
     if not isinstance(name, str) or not name:
@@ -114,6 +117,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
+    """Add an expectation to the suite with this id."""
     inserted = (
         expectations.insert()
         .values(parent_id=suite, document=_checked(body))
@@ -123,6 +127,7 @@ def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
 
 
 def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
+    """Change an expectation; raises HopsworksError if that would make it another one."""
     changed = _checked(body)
     for name, old, new in (
         ("type", row.document["expectationType"], changed["expectationType"]),

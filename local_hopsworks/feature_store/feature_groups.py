@@ -73,6 +73,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
 
 
 def table(call: Call, row: sa.Row[Any]) -> Path:
+    """The folder of a feature group's Delta table."""
     return call.store.feature_group(call.project.name, row.name, row.version, row.id)
 
 
@@ -89,6 +90,7 @@ def find(call: Call, identifier: int) -> sa.Row[Any]:
 
 @routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
 def create(call: Call) -> Answer:
+    """Create a feature group, under the next version if none is asked for."""
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
     kind = str(body.get("type"))
@@ -151,6 +153,7 @@ def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
+    """All feature groups of a project."""
     query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
     return items(
         [
@@ -189,6 +192,7 @@ def get(call: Call) -> Answer:
     body=shapes.FEATURE_GROUP,
 )
 def update(call: Call) -> Answer:
+    """Change what the options name; features can only be appended."""
     row, body = find(call, call.integer("id")), call.document
     changed = dict(row.document)
     if call.flag("updateMetadata"):

@@ -17,6 +17,8 @@ from local_hopsworks.offline.plan import Column, Join, Plan
 
 @dataclass(frozen=True)
 class ServingKey:
+    """A key by which a feature vector is looked up."""
+
     table: int  # position in Plan.tables, which is also the number of the join
     name: str  # of the feature in its group
     prefix: str

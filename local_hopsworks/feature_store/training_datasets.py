@@ -58,6 +58,7 @@ def find(call: Call) -> sa.Row[Any]:
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    """The document of a training dataset."""
     project = call.project
     dataset = f"{project.name}_Training_Datasets"
     connector = {
@@ -88,6 +89,7 @@ def files_of(call: Call, row: sa.Row[Any]) -> Path | None:
 
 @routes.add("POST", PATH, body=shapes.TRAINING_DATASET)
 def create(call: Call) -> Answer:
+    """Register a training dataset; its files, if it has any, are written afterwards."""
     view, body = views.find(call), call.document
     kind = body.get("trainingDatasetType")
     if kind not in (IN_MEMORY, "HOPSFS_TRAINING_DATASET"):
@@ -156,6 +158,7 @@ def _check(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> None:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
+    """All training datasets of a feature view."""
     query = (
         training_datasets.select()
         .where(training_datasets.c.parent_id == views.find(call).id)
@@ -166,6 +169,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", VERSION)
 def get(call: Call) -> Answer:
+    """One training dataset."""
     return document(call, find(call))
 
 
@@ -269,24 +273,28 @@ def materialise(
 
 @routes.add("DELETE", PATH)
 def delete_all(call: Call) -> Answer:
+    """Delete all training datasets of a feature view, with their files."""
     _delete(call, _all(call), keep_metadata=False)
     return None
 
 
 @routes.add("DELETE", VERSION)
 def delete(call: Call) -> Answer:
+    """Delete a training dataset with its files."""
     _delete(call, [find(call)], keep_metadata=False)
     return None
 
 
 @routes.add("DELETE", PATH + "/data")
 def delete_all_files(call: Call) -> Answer:
+    """Delete the files of all training datasets of a view; what they were made from is kept."""
     _delete(call, _all(call), keep_metadata=True)
     return None
 
 
 @routes.add("DELETE", VERSION + "/data")
 def delete_files(call: Call) -> Answer:
+    """Delete the files of a training dataset; what it was made from is kept."""
     _delete(call, [find(call)], keep_metadata=True)
     return None
 

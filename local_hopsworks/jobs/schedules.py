@@ -36,6 +36,7 @@ _BOUNDS = {  # times in ms since 1970, offsets in seconds
 
 @routes.add("GET", PATH)
 def get(call: Call) -> Answer:
+    """The schedule of a job."""
     row = stored_schedules.find(call.db, jobs.find(call, call.path["name"]))
     if row is None:
         raise NotFound(f"The job {call.path['name']} has no schedule.", JOB_SCHEDULE_NOT_FOUND)
@@ -44,6 +45,7 @@ def get(call: Call) -> Answer:
 
 @routes.add("POST", PATH, body=shapes.SCHEDULE)
 def save(call: Call) -> Answer:
+    """Schedule a job, in place of its earlier schedule."""
     job, body = jobs.find(call, call.path["name"]), call.document
     for unsupported in ("skipToDate", "maxCatchupRuns"):
         if body.get(unsupported) is not None:
@@ -82,6 +84,7 @@ routes.add("PUT", PATH, body=shapes.SCHEDULE)(save)
 
 @routes.add("DELETE", PATH)
 def delete(call: Call) -> Answer:
+    """Remove the schedule of a job, if it has one."""
     job = jobs.find(call, call.path["name"])
     call.db.execute(job_schedules.delete().where(job_schedules.c.parent_id == job.id))
     return None

@@ -40,6 +40,7 @@ _KEPT = (
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
+    """The document of a model's version."""
     return {
         **row.document,
         "id": row.uid,
@@ -79,6 +80,7 @@ def find(call: Call) -> sa.Row[Any]:
 
 @routes.add("GET", REGISTRIES)
 def registries(call: Call) -> Answer:
+    """The model registries that a project can use: its own."""
     return items(
         [
             {"id": row.id, "name": row.name}
@@ -135,6 +137,7 @@ def _is_number(value: Any) -> bool:
 
 @routes.add("PATCH", PATH + "/{id}", body={"framework": str, "description": str})
 def update(call: Call) -> Answer:
+    """Change the framework or the description."""
     row = find(call)
     if unknown := set(call.document) - {"framework", "description"}:
         raise NotEmbedded(f"changing {min(unknown)!r} of a model")
@@ -148,6 +151,7 @@ def update(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{id}")
 def get(call: Call) -> Answer:
+    """One version of a model."""
     return document(call, find(call))
 
 
@@ -175,6 +179,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("DELETE", PATH + "/{id}")
 def delete(call: Call) -> Answer:
+    """Remove a version with its files."""
     row = find(call)
     _unregister(call, row)
     call.remove(call.store.model(call.project.name, row.name, row.version))

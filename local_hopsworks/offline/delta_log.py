@@ -25,6 +25,8 @@ _OTHERS = re.compile(
 
 @dataclass(frozen=True)
 class Problem:
+    """What is wrong with a table, and what can be done about it."""
+
     what: str
     remedy: str
     aside: Path | None = None  # what to put aside

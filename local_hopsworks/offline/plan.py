@@ -29,6 +29,8 @@ _BOUNDED = {  # types whose order is the same everywhere, unlike that of text, o
 
 @dataclass(frozen=True)
 class Column:
+    """A column of one of a plan's tables."""
+
     table: int  # position in Plan.tables
     name: str
     type: str
@@ -37,6 +39,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Filter:
+    """A comparison that rows must meet."""
+
     column: Column
     condition: str  # one that planner.py knows
     value: Value | tuple[Value, ...] | Column  # a column is another feature to compare with
@@ -44,6 +48,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class Logic:
+    """Two conditions joined by AND or OR."""
+
     operator: str  # AND or OR
     parts: tuple[Filter | Logic, ...]
 
@@ -53,6 +59,8 @@ Condition = Filter | Logic
 
 @dataclass(frozen=True)
 class Table:
+    """A table that a plan reads, now or as of a time."""
+
     group: int  # id of the feature group
     name: str
     location: str
@@ -63,11 +71,14 @@ class Table:
 
     @property
     def is_past(self) -> bool:
+        """Whether it is read as of a time, or for what changed in a time."""
         return self.as_of is not None or bool(self.since)
 
 
 @dataclass(frozen=True)
 class Join:
+    """A table that is joined to the ones before it."""
+
     table: int
     type: str  # inner, left, right, full or cross
     on: tuple[tuple[Column, Column], ...]  # left = right
@@ -82,6 +93,8 @@ class Join:
 
 @dataclass
 class Plan:
+    """A query, with every name and value checked."""
+
     tables: list[Table] = field(default_factory=list)
     columns: list[tuple[Column, str]] = field(
         default_factory=list
