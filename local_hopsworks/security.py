@@ -64,7 +64,8 @@ class Security:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
                 raise StoreError(
-                    f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made."
+                    f"{folder} lacks {', '.join(missing)}; delete that folder and new keys "
+                    "are made."
                 )
             self.api_key = (folder / "api_key").read_text().strip()
             self._signing_key = (folder / "signing_key").read_bytes()
@@ -119,7 +120,8 @@ class Security:
             return Fernet(self._secrets_key).decrypt(encrypted.encode()).decode()
         except InvalidToken as error:
             raise HopsworksError(
-                f"The secret was encrypted with another key than that in {self.folder / _SECRETS_KEY}; create it anew.",
+                "The secret was encrypted with another key than that in "
+                f"{self.folder / _SECRETS_KEY}; create it anew.",
                 SECRET_ENCRYPTION,
                 500,
             ) from error

@@ -127,7 +127,10 @@ class Server:
                 listener.listen(128)  # only now is the port taken: two sockets may be bound to it
             except OSError as error:
                 listener.close()
-                problem = f"Port {candidate} of {self.host} cannot be used ({error.strerror}); choose another with --port."
+                problem = (
+                    f"Port {candidate} of {self.host} cannot be used ({error.strerror}); "
+                    "choose another with --port."
+                )
             else:
                 self.store.last_port = last or listener.getsockname()[1]
                 return listener

@@ -6,7 +6,8 @@ server was killed (or whose client went away in the middle) is settled when the 
 or the next program logs in:
 
     remove       metadata gone, files still there          the files go too
-    install      a whole folder about to take its place    it takes it, unless the older one still has it
+    install      a whole folder about to take its place    it takes it, unless the older one still
+    has it
     overwrite    rows cleared, the new ones not written    the old ones come back
     replace      file removed, the new one not uploaded    the old one comes back
     model        files there, version not registered       the files are put aside

@@ -109,7 +109,8 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     kind = body.get("expectationType")
     if not isinstance(kind, str) or not kind.isidentifier():
         raise HopsworksError(
-            f"An expectation has a type like expect_column_min_to_be_between, not {str(kind)[:80]!r}."
+            "An expectation has a type like expect_column_min_to_be_between, not "
+            f"{str(kind)[:80]!r}."
         )
     meta = parsed(body.get("meta"), "meta")
     meta.pop("expectationId", None)  # it is ours to give
@@ -135,7 +136,8 @@ def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
     ):
         if old != new:  # its history would mix two things
             raise HopsworksError(
-                f"The {name} of the expectation {row.id} stays {old!r}; remove it and add one with {new!r}.",
+                f"The {name} of the expectation {row.id} stays {old!r}; remove it and add "
+                f"one with {new!r}.",
                 ILLEGAL_EXPECTATION_UPDATE,
             )
     call.db.execute(

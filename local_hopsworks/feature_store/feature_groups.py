@@ -33,9 +33,15 @@ routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
 _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
 _KEPT = (
-    "description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl",
+    "description",
+    "eventTime",
+    "transformationFunctions",
+    "notificationTopicName",
+    "topicName",
+    "onlineConfig",
+    "ttl",
     "ttlEnabled",
-)  # fmt: skip
+)
 _CHANGEABLE = ("topicName", "ttl", "ttlEnabled")
 _UPDATES = ("updateMetadata", "updateStatsConfig")
 
@@ -46,9 +52,14 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     location = table(call, row).as_uri()
     suite = expectation_suites.of_group(call, row.id)
     connector = {
-        "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
-        "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
-    }  # fmt: skip
+        "id": 1,
+        "name": "local_disk",
+        "description": "Files on this machine",
+        "featurestoreId": row.parent_id,
+        "storageConnectorType": "S3",
+        "type": "featurestoreS3ConnectorDTO",
+        "bucket": "local",
+    }
     group = {
         "type": _KINDS[0],  # of a group from before there was an online store, as the next
         "onlineEnabled": False,
@@ -99,7 +110,10 @@ def create(call: Call) -> Answer:
     if body.get("embeddingIndex"):
         raise NotEmbedded(f"the embedding index of feature group {name}")
     if kind not in _KINDS:
-        message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
+        message = (
+            f"A feature group of type {kind[:80]!r} cannot be stored here, only "
+            f"{' or '.join(_KINDS)}."
+        )
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
     features = checks.feature_group(body)
     if version is not None:

@@ -37,9 +37,18 @@ VERSION = PATH + "/version/{training_version}"
 _FORMATS = ("parquet", "csv", "tsv")
 IN_MEMORY = "IN_MEMORY_TRAINING_DATASET"
 _KEPT = (
-    "description", "dataFormat", "trainingDatasetType", "splits", "trainSplit", "statisticsConfig", "coalesce",
-    "extraFilter", "eventStartTime", "eventEndTime", "dataSource",
-)  # fmt: skip
+    "description",
+    "dataFormat",
+    "trainingDatasetType",
+    "splits",
+    "trainSplit",
+    "statisticsConfig",
+    "coalesce",
+    "extraFilter",
+    "eventStartTime",
+    "eventEndTime",
+    "dataSource",
+)
 
 
 def find(call: Call) -> sa.Row[Any]:
@@ -51,7 +60,8 @@ def find(call: Call) -> sa.Row[Any]:
     row = call.db.execute(query).one_or_none()
     if row is None:
         raise NotFound(
-            f"Feature view {view.name} version {view.version} has no training dataset version {version}.",
+            f"Feature view {view.name} version {view.version} has no training dataset "
+            f"version {version}.",
             TRAINING_DATASET_NOT_FOUND,
         )
     return row
@@ -102,12 +112,14 @@ def create(call: Call) -> Answer:
     data_format = str(body.get("dataFormat") or "parquet").lower()
     if kind != IN_MEMORY and data_format not in _FORMATS:
         raise HopsworksError(
-            f"Training data can be written as parquet, csv or tsv here, not as {data_format[:40]!r}.",
+            "Training data can be written as parquet, csv or tsv here, not as "
+            f"{data_format[:40]!r}.",
             UNSUPPORTED_DATA_FORMAT,
         )
     if kind != IN_MEMORY and view.document["transformationFunctions"]:
         raise NotEmbedded(
-            "training data written to files through transformation functions, because it never runs a client's code",
+            "training data written to files through transformation functions, because it "
+            "never runs a client's code",
             "Use training_data() or train_test_split(), which transform in your own process.",
         )
     _check(call, view, body)
@@ -204,7 +216,8 @@ def materialise_ticket(
         ).one_or_none()
     if row is None:
         raise NotFound(
-            f"Feature view {view} version {view_version} has no training dataset version {version}.",
+            f"Feature view {view} version {view_version} has no training dataset version "
+            f"{version}.",
             TRAINING_DATASET_NOT_FOUND,
         )
     materialise(hopsworks, row, project, ticket["query"])

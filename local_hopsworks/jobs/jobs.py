@@ -146,7 +146,8 @@ def save(call: Call) -> Answer:
         )
     if not str(config.get("appPath") or "").endswith(".py"):
         raise HopsworksError(
-            f"appPath must be a Python script (.py) in dataset storage, not {str(config.get('appPath'))[:200]!r}.",
+            "appPath must be a Python script (.py) in dataset storage, not "
+            f"{str(config.get('appPath'))[:200]!r}.",
             JOB_NOT_CREATED,
         )
     kept = {

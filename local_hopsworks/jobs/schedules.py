@@ -25,9 +25,15 @@ from local_hopsworks.projects.tables import projects
 routes = Routes()
 PATH = jobs.PATH + "/{name}/schedule/v2"
 _KEPT = (
-    "startDateTime", "endDateTime", "cronExpression", "enabled", "catchup", "maxActiveRuns", "startTimeOffsetSeconds",
+    "startDateTime",
+    "endDateTime",
+    "cronExpression",
+    "enabled",
+    "catchup",
+    "maxActiveRuns",
+    "startTimeOffsetSeconds",
     "endTimeOffsetSeconds",
-)  # fmt: skip
+)
 _BOUNDS = {  # times in ms since 1970, offsets in seconds
     "startDateTime": (0, LATEST), "endDateTime": (0, LATEST),
     "startTimeOffsetSeconds": (-(10**9), 10**9), "endTimeOffsetSeconds": (-(10**9), 10**9),

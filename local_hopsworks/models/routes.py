@@ -101,7 +101,8 @@ def register(call: Call) -> Answer:
     checks.version(version, f"model {name}", ILLEGAL_ARGUMENT)
     if not isinstance(version, int) or call.path["id"] != f"{name}_{version}":
         raise HopsworksError(
-            f"The model {call.path['id'][:80]!r} must be put as its name, an underscore and its version."
+            f"The model {call.path['id'][:80]!r} must be put as its name, an underscore "
+            "and its version."
         )
     for metric, value in (body.get("metrics") or {}).items():
         if not _is_number(value):

@@ -20,7 +20,8 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # milliseconds.
 MOST_SECONDS = 9_999_999_999
 _BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")
-_BOUNDED = {  # types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+# types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+_BOUNDED = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), int),
     "timestamp": datetime.datetime,
     "date": datetime.date,

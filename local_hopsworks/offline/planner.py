@@ -76,7 +76,8 @@ class _Planner:
         names = [name for _, name in self._result.columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise HopsworksError(
-                f"Two features of the query are called {twice[0]!r}; give a join a prefix: join(..., prefix='right_').",
+                f"Two features of the query are called {twice[0]!r}; give a join a prefix: "
+                "join(..., prefix='right_').",
                 AMBIGUOUS_FEATURE,
             )
         if not names:
@@ -143,7 +144,8 @@ class _Planner:
         kind = _JOIN_TYPES.get(str(join.get("type") or "INNER").upper())
         if kind is None:
             raise HopsworksError(
-                f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.",
+                f"There is no join of type {str(join.get('type'))[:40]!r}; use "
+                f"{', '.join(sorted(_JOIN_TYPES))}.",
                 ILLEGAL_QUERY,
             )
         if join["query"].get("limit") is not None:
@@ -217,7 +219,8 @@ class _Planner:
         if not left_names or len(left_names) != len(right_names):
             groups = f"{self._groups[left]['name']} and {self._groups[right]['name']}"
             raise HopsworksError(
-                f"{groups} share no primary key to join on; use on=, or left_on= and right_on= of equal length.",
+                f"{groups} share no primary key to join on; use on=, or left_on= and "
+                "right_on= of equal length.",
                 NO_JOINING_KEYS,
             )
         return tuple(
@@ -250,7 +253,8 @@ class _Planner:
                 )
         known = ", ".join(feature["name"] for feature in group["features"])
         raise HopsworksError(
-            f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.",
+            f"Feature group {group['name']} version {group['version']} has no feature "
+            f"{str(name)[:80]!r}, but {known}.",
             FEATURE_DOES_NOT_EXIST,
         )
 
@@ -284,7 +288,8 @@ class _Planner:
         column = self._filter_column(feature, table)
         if condition not in comparisons.CONDITIONS:
             raise HopsworksError(
-                f"There is no condition {str(condition)[:40]!r}; use {', '.join(comparisons.CONDITIONS)}.",
+                f"There is no condition {str(condition)[:40]!r}; use "
+                f"{', '.join(comparisons.CONDITIONS)}.",
                 ILLEGAL_QUERY,
             )
         other = _feature_in(value)
@@ -303,7 +308,8 @@ class _Planner:
                 return self._column(position, name)
         if group_id is not None and all(group["id"] != group_id for group in self._groups):
             raise HopsworksError(
-                f"The filter is about {str(name)[:80]!r} of a feature group that the query does not read.",
+                f"The filter is about {str(name)[:80]!r} of a feature group that the query "
+                "does not read.",
                 FEATURE_DOES_NOT_EXIST,
             )
         return self._column(table, name)  # raises, naming what there is

@@ -1,4 +1,5 @@
-"""Deployments: what is to be served, and how each is doing. The processes are instances.py's affair."""
+"""Deployments: what is to be served, and how each is doing. The processes are instances.py's
+affair."""
 
 from __future__ import annotations
 
@@ -224,8 +225,8 @@ def _script(call: Call, path: str, key: str) -> Path:
 
 @routes.add("POST", DEPLOYMENT, options=["action"])
 def act(call: Call) -> Answer:
-    """Start or stop; the SDK asks for the state until it is so. Nothing happens if it is so already:
-    a program whose start is refused would stop what another has started."""
+    """Start or stop; the SDK asks for the state until it is so. Nothing happens if it is so
+    already: a program whose start is refused would stop what another has started."""
     row, action = find(call), call.option("action")
     if action is None:
         raise HopsworksError(

@@ -1,5 +1,5 @@
-"""The pages as answers: to whom they are given, and what is in them as text. What a browser makes of
-them is in test_pages_in_chromium.py."""
+"""The pages as answers: to whom they are given, and what is in them as text. What a browser makes
+of them is in test_pages_in_chromium.py."""
 
 from __future__ import annotations
 

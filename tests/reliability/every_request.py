@@ -93,18 +93,30 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
     store = "/project/1/featurestores/1"
     group = f"{store}/featuregroups/1"
     model = {
-        "name": NAME, "version": 1, "description": "a model", "framework": "PYTHON", "metrics": {"accuracy": "0.5"},
-        "featureView": view, "trainingDatasetVersion": 1, "program": None, "environment": None, "tags": None,
-    }  # fmt: skip
+        "name": NAME,
+        "version": 1,
+        "description": "a model",
+        "framework": "PYTHON",
+        "metrics": {"accuracy": "0.5"},
+        "featureView": view,
+        "trainingDatasetVersion": 1,
+        "program": None,
+        "environment": None,
+        "tags": None,
+    }
     expectation = {
         "expectationType": "expect_column_max_to_be_between",
         "kwargs": '{"column": "x"}',
         "meta": "{}",
     }
     suite = {
-        "expectationSuiteName": NAME, "expectations": [expectation], "meta": "{}", "runValidation": True,
-        "validationIngestionPolicy": "ALWAYS", "dataAssetType": None,
-    }  # fmt: skip
+        "expectationSuiteName": NAME,
+        "expectations": [expectation],
+        "meta": "{}",
+        "runValidation": True,
+        "validationIngestionPolicy": "ALWAYS",
+        "dataAssetType": None,
+    }
     result = {
         "success": True,
         "expectationConfig": json.dumps({"meta": {"expectationId": 1}}),

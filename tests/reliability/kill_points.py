@@ -1,7 +1,8 @@
 """Kill a program at every step of a write, start it again, and see that all is as before or as
 after, never between.
 
-    python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each kill
+    python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each
+    kill
 
 The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if
 it is not there. Without STEP, a regular expression, all steps are struck; after the last that left
@@ -110,7 +111,10 @@ def watch() -> None:
     send, write = requests.Session.send, hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset
 
     def watched_send(self: Any, request: Any, **options: Any) -> Any:
-        name = f"{request.method} {request.path_url.removeprefix('/hopsworks-api/api').partition('?')[0]}"
+        name = (
+            f"{request.method} "
+            f"{request.path_url.removeprefix('/hopsworks-api/api').partition('?')[0]}"
+        )
         if request.method != "GET":
             strike.step(f"ask {name}")
         answer = send(self, request, **options)
@@ -128,7 +132,7 @@ def watch() -> None:
     hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset = watched_write
 
 
-# -------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # the runs
 
 
