@@ -7,13 +7,19 @@ from local_hopsworks.online import (
     check,
     connector,
     feature_server,
+    kafka_routes,
     prepared_statements,
     recovery,
     routes,
 )
 
 SERVICE = ServiceDescription(
-    routes=[*routes.routes, *connector.routes, *prepared_statements.routes],
+    routes=[
+        *routes.routes,
+        *connector.routes,
+        *prepared_statements.routes,
+        *kafka_routes.routes,
+    ],
     pages=feature_server.routes,
     variables={
         "loadbalancer_external_domain_mysqld": connector.sql_host,

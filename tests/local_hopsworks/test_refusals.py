@@ -18,8 +18,6 @@ def group(feature_store, name):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda p: p.get_kafka_api().get_topics(), "Kafka topics"),
-        (lambda p: p.get_kafka_api().create_topic("topic", "schema", 1), "Kafka topics"),
         (lambda p: p.get_environment_api().get_environments(), "Python environments"),
         (lambda p: p.get_git_api().get_repos(), "Git repositories"),
         (lambda p: p.get_search_api().feature_groups("x"), "search"),

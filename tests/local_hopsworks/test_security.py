@@ -102,7 +102,6 @@ def test_without_tls_nothing_is_answered(server):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/project/1/kafka/topics"),
         ("DELETE", "/project/1"),
         ("PATCH", "/project/1/featurestores/1/featuregroups/1"),
     ],
