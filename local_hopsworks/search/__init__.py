@@ -1,1 +1,1 @@
-"""The search over a project."""
+"""The search over names, descriptions, features, tags and keywords."""
