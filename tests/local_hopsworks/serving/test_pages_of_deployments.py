@@ -24,13 +24,13 @@ def page(server):
 
 
 def test_pages_show_state_model_script_and_how_to_call_it(page, project, model, deploy):
-    deployment = deploy("predictor", description="<b>Who</b> survives")
+    deployment = deploy("doubles", description="<b>Who</b> survives")
     start = f"/p/{project.id}"
     path = deployment.get_url().partition(f"/p/{project.id}")[2]
     shown = page(start + path)
     assert f"<h1>{deployment.name}</h1>" in shown and "created" in shown
     assert f'href="{start}/models/{model.name}/{model.version}"' in shown
-    assert "predictor-predictor.py" in shown and "It never ran." in shown
+    assert "predictor-doubles.py" in shown and "It never ran." in shown
     assert f"/inference/models/{deployment.name}:predict" in shown
     # the lineage leads from the model to its deployment, and search finds it
     assert f'aria-label="deployment {deployment.name}"' in page(
@@ -41,6 +41,6 @@ def test_pages_show_state_model_script_and_how_to_call_it(page, project, model, 
 
 
 def test_page_shows_the_log_of_a_deployment_that_ran(page, project, started):
-    deployment = started("predictor")
+    deployment = started("doubles")
     shown = page(f"/p/{project.id}/deployments/{deployment.id}")
     assert ">running</span>" in shown and "_predictor.log" in shown
