@@ -29,11 +29,11 @@ exec(
 _NOT_FOR_TESTS = ("HOPSWORKS_", "LOCAL_HOPSWORKS_", "HF_", "GRADIO_", "MAKE", "MFLAGS")
 _TOGGLES = (
     "BACKFILL",
+    "PASSENGERS",
     "SEED",
     "TITANIC_CSV",
-    "RETRAIN",
     "ASSETS_URL",
-    "HINDCAST",
+    "VERBOSE",
     "LOCAL",
     "SCHEDULE",
     "YES",

@@ -1,8 +1,7 @@
 """The suite with the newest patch of the last three minor versions of the SDK: make
 test-sdk-versions.
 
-Not part of `make test`: each version is downloaded into an environment of its own. Prints the table
-that README.md has.
+Not part of `make test`: each version is downloaded into an environment of its own. Prints a table.
 """
 
 import re
