@@ -82,9 +82,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
         of = (unit or ["s"])[0]
-        write(
-            f"{work:66} {size:>10} {ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}  of {name}"
-        )
+        figures = f"{ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}"
+        write(f"{work:66} {size:>10} {figures}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")

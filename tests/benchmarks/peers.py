@@ -37,15 +37,22 @@ def feast(folder, rows):
     names = [name for name in data if name.startswith("x")]
     entity = Entity(name="id", join_keys=["id"])
     view = FeatureView(
-        name="rows", entities=[entity], source=source, online=False,
+        name="rows",
+        entities=[entity],
+        source=source,
+        online=False,
         schema=[Field(name=name, dtype=Int64) for name in ["id", *names]],
-    )  # fmt: skip
+    )
     store = FeatureStore(
         config=RepoConfig(
-            project="bench", provider="local", registry=str(folder / "registry.db"), offline_store={"type": "duckdb"},
-            online_store={"type": "sqlite", "path": str(folder / "online.db")}, entity_key_serialization_version=3,
+            project="bench",
+            provider="local",
+            registry=str(folder / "registry.db"),
+            offline_store={"type": "duckdb"},
+            online_store={"type": "sqlite", "path": str(folder / "online.db")},
+            entity_key_serialization_version=3,
         )
-    )  # fmt: skip
+    )
     store.apply([entity, view])
     labels = data[["id", "event_time"]].assign(
         event_time=data["event_time"] + pd.Timedelta(hours=1), label=1

@@ -119,6 +119,9 @@ def test_mlflow(project, peer, report, tmp_path, awake):
     report("save a model, without that", None, median_of(save), "MLflow", theirs["save"])
     report("load a model, again", None, median_of(load), "MLflow", theirs["load"])
     report(
-        "load a model, for the first time", None,
-        median_of(lambda: load(str(tmp_path / f"loaded{time.monotonic_ns()}"))), "MLflow", theirs["load"],
-    )  # fmt: skip
+        "load a model, for the first time",
+        None,
+        median_of(lambda: load(str(tmp_path / f"loaded{time.monotonic_ns()}"))),
+        "MLflow",
+        theirs["load"],
+    )
