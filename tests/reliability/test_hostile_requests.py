@@ -40,6 +40,7 @@ STORED = {
     "kind": "python",
     "path": "Resources/thing.py",
     "rest": "1",
+    "deployment": "1",
 }
 
 
