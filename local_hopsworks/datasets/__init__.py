@@ -1,1 +1,0 @@
-"""Dataset storage: the files and folders of a project."""

@@ -1,1 +1,0 @@
-"""Expectation suites, and the reports of validations."""

@@ -1,1 +1,0 @@
-"""The feature store: groups, views, training data and what is known about them."""

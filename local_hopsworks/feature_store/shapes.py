@@ -9,18 +9,10 @@ from local_hopsworks.tags.shapes import TAGS
 STATISTICS_CONFIG = {"enabled": bool, "columns": [str]}
 FEATURE = {"name!": str, "type": str, "primary": bool, "partition": bool}
 FEATURE_GROUP = {
-    "name": str,
-    "version": int,
-    "type": str,
-    "features": [FEATURE],
-    "eventTime": str,
-    "description": str,
-    "tags": TAGS,
-    "statisticsConfig": STATISTICS_CONFIG,
-    "parents": [{"id!": int, "name!": str, "version!": int}],
-    "expectationSuite": SUITE,
-    "notificationTopicName": str,
-}
+    "name": str, "version": int, "type": str, "features": [FEATURE], "eventTime": str, "description": str, "tags": TAGS,
+    "statisticsConfig": STATISTICS_CONFIG, "parents": [{"id!": int, "name!": str, "version!": int}],
+    "expectationSuite": SUITE, "notificationTopicName": str,
+}  # fmt: skip
 FILTER: dict[str, Shape] = {
     "feature": {"name": str, "featureGroupId": int},
     "condition": str,
@@ -36,35 +28,16 @@ QUERY["joins"] = [
     {"query!": QUERY, "on": NAMED, "leftOn": NAMED, "rightOn": NAMED, "type": str, "prefix": str}
 ]
 FEATURE_VIEW = {
-    "name": str,
-    "version": int,
-    "description": str,
-    "query!": QUERY,
-    "tags": TAGS,
-    "transformationFunctions": list,
+    "name": str, "version": int, "description": str, "query!": QUERY, "tags": TAGS, "transformationFunctions": list,
     "features": [{"name!": str, "featuregroup": {"id!": int}}],
-}
+}  # fmt: skip
 TRAINING_DATASET = {
-    "version": int,
-    "trainingDatasetType": str,
-    "dataFormat": str,
-    "statisticsConfig": STATISTICS_CONFIG,
-    "seed": int,
-    "dataSource": dict,
-    "extraFilter": FILTER,
-    "tags": TAGS,
-    "description": str,
-    "trainSplit": str,
-    "splits": [
-        {"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}
-    ],
-}
+    "version": int, "trainingDatasetType": str, "dataFormat": str, "statisticsConfig": STATISTICS_CONFIG, "seed": int,
+    "dataSource": dict, "extraFilter": FILTER, "tags": TAGS, "description": str, "trainSplit": str,
+    "splits": [{"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}],
+}  # fmt: skip
 STATISTICS = {
-    "computationTime": int,
-    "rowPercentage": float,
-    "beforeTransformation": bool,
-    "windowStartCommitTime": int,
-    "windowEndCommitTime": int,
-    "featureDescriptiveStatistics": [dict],
-}
+    "computationTime": int, "rowPercentage": float, "beforeTransformation": bool, "windowStartCommitTime": int,
+    "windowEndCommitTime": int, "featureDescriptiveStatistics": [dict],
+}  # fmt: skip
 TRANSFORMATION_FUNCTION = {"version": int, "hopsworksUdf!": {"name!": str}}

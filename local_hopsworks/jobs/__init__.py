@@ -1,1 +1,0 @@
-"""Jobs: Python scripts in dataset storage, their executions and schedules."""

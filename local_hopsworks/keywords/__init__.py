@@ -1,1 +1,0 @@
-"""Keywords: words by which feature groups, views and training data are found."""

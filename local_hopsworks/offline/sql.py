@@ -131,10 +131,7 @@ class _Joined(sa.Join):
 @compiles(_Joined)
 def _compile_joined(joined: _Joined, compiler: SQLCompiler, **options: Any) -> str:
     options |= {"asfrom": True, "from_linter": None}
-    text = (
-        f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN "
-        f"{compiler.process(joined.right, **options)}"
-    )
+    text = f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN {compiler.process(joined.right, **options)}"
     return (
         text
         if joined.onclause is None
@@ -154,8 +151,7 @@ class _Reference(sa.ColumnElement[Any]):
 
 @compiles(_Reference)
 def _compile_reference(reference: _Reference, compiler: SQLCompiler, **options: Any) -> str:
-    name = compiler.preparer.quote_identifier(reference.column.name)
-    return f"{alias(reference.column.table)}.{name}"
+    return f"{alias(reference.column.table)}.{compiler.preparer.quote_identifier(reference.column.name)}"
 
 
 def _expression(column: Column) -> _Expression:

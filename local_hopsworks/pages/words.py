@@ -89,9 +89,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def number(value: Any) -> str:
-    """A number in four significant digits if it is no whole one, or any other value as text."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
+    """A number in at most five significant digits, or any other value as text."""
     try:
         found = float(value)
     except (TypeError, ValueError):

@@ -1,1 +1,0 @@
-"""The search over names, descriptions, features, tags and keywords."""

@@ -1,1 +1,0 @@
-"""Secrets of the user."""

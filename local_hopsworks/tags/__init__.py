@@ -1,1 +1,0 @@
-"""Tags: names with JSON values."""

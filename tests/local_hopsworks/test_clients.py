@@ -1,5 +1,4 @@
-"""Which programs a server takes for alive, and which processes it finds behind their
-connections."""
+"""Which programs a server takes for alive, and which processes it finds behind their connections."""
 
 import os
 import socket

@@ -1,5 +1,4 @@
-"""The SQL endpoint: whom it lets in, which statements it answers, and what strangers can do to
-it."""
+"""The SQL endpoint: whom it lets in, which statements it answers, and what strangers can do to it."""
 
 from __future__ import annotations
 

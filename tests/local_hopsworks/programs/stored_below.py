@@ -1,5 +1,4 @@
-"""Everything that leads through the store's path: rows, time travel, training data, files,
-models."""
+"""Everything that leads through the store's path: rows, time travel, training data, files, models."""
 
 import os
 import sys
