@@ -7,22 +7,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy clean
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
 .DEFAULT_GOAL := help
 
 $(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Name another: make run PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make run PYTHON=python3.12"; exit 1; }
 	@echo "Setting up $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-$(VENV)/.installed: requirements.txt | $(BIN)/uv
-	@$(INSTALL) -r requirements.txt --editable .
+$(VENV)/.installed: requirements.lock | $(BIN)/uv
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
-	@$(INSTALL) -r requirements.txt --group test
+	@$(INSTALL) --constraints requirements.lock --group test
 	@$(INSTALL) --no-deps --target $(VENV)/expectations --group expectations
 	@$(INSTALL) --target $(VENV)/polars --group polars
 	@touch $@
@@ -85,7 +87,7 @@ predict-app: $(VENV)/.installed  ## would they have survived?
 monitor-app: $(VENV)/.installed  ## how does the model do?
 	@$(WITH_HOPSWORKS) $(BIN)/python huggingface-spaces-titanic-monitor/app.py
 
-lint: $(VENV)/.installed-for-tests
+lint: $(VENV)/.installed-for-tests  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -97,43 +99,45 @@ browser:
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
 # Three at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
-test: lint browser
+test: lint browser  ## set everything up, then every test
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# `make test` runs a smaller share of these
-test-reliability: $(VENV)/.installed-for-tests
+test-reliability: $(VENV)/.installed-for-tests  ## faults, load and attacks: more of them than make test
 	@$(BIN)/python -m pytest tests/reliability -m "" -n 2 --dist loadfile
 
-# The newest patch of the last three minor versions of the SDK, each in an environment of its own
-test-sdk-versions: $(VENV)/.installed-for-tests
+test-sdk-versions: $(VENV)/.installed-for-tests  ## one suite of tests with the last three minor versions of the SDK
 	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
 
-audit: $(VENV)/.installed
+audit: $(VENV)/.installed  ## known vulnerabilities of what is installed, as PyPI tells them
 	@$(BIN)/uv tool run --quiet 'pip-audit>=2.9,<3' --strict --progress-spinner off \
 	  --path "$$($(BIN)/python -c 'from sysconfig import get_path; print(get_path("purelib"))')"
 
-# BENCH_SIZES="1e3 1e5" for other sizes than a thousand to a million rows
-bench: $(VENV)/.installed-for-tests
+bench: $(VENV)/.installed-for-tests  ## measure, as ratios; BENCH_SIZES="1e3 1e5" for other sizes
 	@$(BIN)/python -m pytest tests/benchmarks --ignore=tests/benchmarks/test_soak.py \
 	  -o addopts=--import-mode=importlib -s -q
 
-# Some minutes: 2,000 small inserts and reads, and what they cost as the table's history grows
-soak: $(VENV)/.installed-for-tests
+soak: $(VENV)/.installed-for-tests  ## 2,000 small inserts and reads, and what they cost as history grows
 	@$(BIN)/python -m pytest tests/benchmarks/test_soak.py -o addopts=--import-mode=importlib -s -q
 
-# The two pictures in README.md
-screenshots: $(VENV)/.installed-for-tests
+screenshots: $(VENV)/.installed-for-tests  ## the two pictures in README.md
 	@export LOCAL_HOPSWORKS_HOME=$$(mktemp -d); $(MAKE) --no-print-directory demo \
 	  && $(BIN)/python -m local_hopsworks run -- $(BIN)/python tools/screenshots.py; rm -r $$LOCAL_HOPSWORKS_HOME
 
-# What the embedded Hopsworks does with every public method of the SDK, made anew; test_coverage.py compares
-coverage: $(VENV)/.installed-for-tests
+coverage: $(VENV)/.installed-for-tests  ## local_hopsworks/COVERAGE.md: every public method of the SDK
 	@store=$$(mktemp -d) && PYTHONPATH=$(VENV)/expectations GX_ANALYTICS_ENABLED=False $(BIN)/python -m local_hopsworks run \
 	  --home $$store -- $(BIN)/python tests/local_hopsworks/sdk_coverage 2>/dev/null >$$store.md \
 	  && mv $$store.md local_hopsworks/COVERAGE.md && rm -r $$store
 
-deploy: $(VENV)/.installed
+deploy: $(VENV)/.installed  ## both apps to your Hugging Face account
 	@$(BIN)/python tools/deploy_spaces.py
 
-clean:
+package: $(BIN)/uv  ## local-hopsworks as sdist and wheel in dist/, checked
+	@rm -rf dist && $(BIN)/uv build --quiet --out-dir dist
+	@$(BIN)/uv tool run --quiet 'twine>=6,<7' check --strict dist/*.whl dist/*.tar.gz
+
+lock: $(BIN)/uv  ## the newest versions that requirements.txt allows, for every platform, with hashes
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.10 \
+	  --custom-compile-command "make lock" requirements.txt -o requirements.lock
+
+clean:  ## remove the environment; the store stays (python -m local_hopsworks reset deletes that)
 	rm -rf $(VENV)

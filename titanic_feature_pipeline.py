@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from deltalake.exceptions import DeltaError
+from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from typer import Option, run
 
@@ -48,20 +49,33 @@ DISASTER = pd.Timestamp("1912-04-15")  # one event time for all, so a second bac
 ENCODING = "Resources/titanic/encoding.json"  # tells the other programs what the codes mean
 
 
+again_after_conflict = retry(  # with another program that writes at the same moment
+    retry=retry_if_exception_type((DeltaError, RestAPIError)),
+    wait=wait_random_exponential(max=5),  # seconds
+    stop=stop_after_attempt(8),
+    reraise=True,
+)
+
+
 class PassengerList(pa.DataFrameModel):
     """What the CSV must hold. Its other columns are dropped, because they predict little."""
 
-    PassengerId: int = pa.Field(
+    PassengerId: float = pa.Field(
         ge=1, lt=FIRST_SYNTHETIC_ID, unique=True, description="unique, from 1 on"
     )
-    Survived: int = pa.Field(isin=[0, 1], description="0 or 1")
+    Survived: float = pa.Field(isin=[0, 1], description="0 or 1")
     Pclass: float = pa.Field(isin=[1, 2, 3], nullable=True, description="1, 2 or 3")
     Sex: str = pa.Field(isin=["male", "female"], nullable=True, description="male or female")
     Age: float = pa.Field(gt=0, le=100, nullable=True, description="over 0, up to 100 years")
     Fare: float = pa.Field(ge=0, lt=np.inf, nullable=True, description="0 pounds or more")
 
+    @pa.check("PassengerId")
+    def is_whole(cls, ids: pd.Series) -> pd.Series:
+        """An id may be written as 3.0, but not as 3.5."""
+        return ids % 1 == 0
+
     class Config:
-        """Whole numbers may be written as 3.0, and columns that are not listed are left out."""
+        """Text is read as numbers, and the other columns are left out."""
 
         coerce = True
         strict = "filter"
@@ -77,10 +91,12 @@ def read_passengers(source: str) -> pd.DataFrame:
         check_columns(table)
         return PassengerList.validate(table, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        first = errors.failure_cases.sort_values("index").iloc[0]
+        # A column with a cell that is no number fails all its checks; coerce_dtype comes first
+        first = errors.failure_cases.sort_values(["check", "index"]).iloc[0]
         row, column = first["index"], first["column"]
+        value = "empty" if pd.isna(table.loc[row, column]) else table.loc[row, column]
         rule = PassengerList.to_schema().columns[column].description
-        reason = f"row {row + 1}: {column} is {table.loc[row, column]}, but must be {rule}"
+        reason = f"row {row + 1}: {column} is {value}, but must be {rule}"
     except (OSError, ValueError, ImportError) as error:
         reason = f"cannot be read: {error}"
     raise SystemExit(f"TITANIC_CSV: {source}, {reason}.")
@@ -175,6 +191,7 @@ def read_encoding(dataset_api) -> dict | None:
     return json.loads(dataset_api.read_content(f"/{ENCODING}").content)
 
 
+@again_after_conflict
 def upload_encoding(dataset_api, encoding: dict) -> None:
     """Store the encoding, as a file in dataset storage."""
     folder, name = os.path.split(ENCODING)
@@ -186,12 +203,7 @@ def upload_encoding(dataset_api, encoding: dict) -> None:
         dataset_api.upload(str(path), folder, overwrite=True)
 
 
-@retry(
-    retry=retry_if_exception_type(DeltaError),  # another program wrote at the same moment
-    wait=wait_random_exponential(max=5),  # seconds
-    stop=stop_after_attempt(8),
-    reraise=True,
-)
+@again_after_conflict
 def insert(titanic, rows: pd.DataFrame) -> None:
     """Write passengers to the feature group; one that is stored already is updated."""
     # Two programs that both create the table would both append to it, so it is created empty.
@@ -199,14 +211,18 @@ def insert(titanic, rows: pd.DataFrame) -> None:
     titanic.insert(rows, wait=True)
 
 
+def read_historical(titanic) -> pd.DataFrame:
+    """The historical passengers in the feature group; exits with one sentence if there are none."""
+    try:
+        return titanic.filter(titanic["passenger_id"] < FIRST_SYNTHETIC_ID).read()
+    except (KeyError, FeatureStoreException):  # the feature group is not there, or empty
+        raise SystemExit("No historical passenger is stored yet. Run: make backfill") from None
+
+
 def write_passengers(backfill: bool, count: int, seed: int | None, source: str) -> str:
     """Store historical or synthetic passengers; returns a sentence about them."""
     passengers = read_passengers(source) if backfill else None  # refused before anything is done
     project = login()
-    dataset_api = project.get_dataset_api()
-    encoding = read_encoding(dataset_api)
-    if not backfill and not encoding:
-        raise SystemExit("No historical passenger is stored yet. Run: make backfill")
     titanic = project.get_feature_store().get_or_create_feature_group(
         name="titanic",
         version=1,
@@ -215,12 +231,14 @@ def write_passengers(backfill: bool, count: int, seed: int | None, source: str) 
         event_time="event_time",
     )
     if backfill:
+        dataset_api = project.get_dataset_api()
+        encoding = read_encoding(dataset_api)
         if encoding is None:  # the first backfill decides for good what a code means
             encoding = make_encoding(passengers)
             upload_encoding(dataset_api, encoding)
         insert(titanic, encode(passengers, encoding))
         return f"Stored {len(passengers)} historical passengers. Next: make train"
-    historical = titanic.filter(titanic["passenger_id"] < FIRST_SYNTHETIC_ID).read()
+    historical = read_historical(titanic)
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame([generate_passenger(historical, rng) for _ in range(count)])
     insert(titanic, rows)

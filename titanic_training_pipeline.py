@@ -264,11 +264,17 @@ def train_and_register(assets_url: str, in_service: Path, folder: Path) -> str:
     say("Registering the model …")
     write_card(metrics, len(train), len(test), folder)
     entry = register(project, model, metrics, view, train, folder)
-    unseen = f"right about {metrics['cv_accuracy']:.1%} of the passengers it has not seen"
-    sex_alone = f"sex alone about {metrics['sex_alone_accuracy']:.1%}"
+    return f"Registered titanic version {entry.version}. {summarize(metrics)}Next: make passengers"
+
+
+def summarize(metrics: dict) -> str:
+    """The most important metrics in words, one line each."""
     return (
-        f"Registered titanic version {entry.version}: {unseen}, {sex_alone}. Next: make passengers"
-    )
+        "\n  passengers it has not seen: {cv_accuracy:.1%} right ({cv_accuracy_low:.1%} to "
+        "{cv_accuracy_high:.1%}); by sex alone {sex_alone_accuracy:.1%}"
+        "\n  test passengers: {accuracy:.1%} right ({accuracy_low:.1%} to {accuracy_high:.1%})"
+        "\n  calibration slope {calibration_slope:.2f} (1 is perfect), log loss {log_loss:.3f}\n"
+    ).format(**metrics)
 
 
 def main(

@@ -1,7 +1,10 @@
 """An embedded Hopsworks: runs the unmodified `hopsworks` SDK on a laptop, with no account.
 
     from local_hopsworks import login
-    project = login()    # HOPSWORKS_API_KEY set: hopsworks.login(); else an embedded Hopsworks in this process
+    project = login()
+
+With HOPSWORKS_API_KEY set that is `hopsworks.login()`; without, an embedded Hopsworks in this
+process.
 
 `Server` is the same for whoever wants to start and stop it, `python -m local_hopsworks` for the
 command line.

@@ -98,7 +98,7 @@ def _looked(opened: _Opened) -> list[Fault]:
     return found
 
 
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # outside in
 
 
@@ -111,12 +111,18 @@ def _format(home: Path) -> Iterator[Fault]:
         )
         return
     if text in FORMATS[:-1]:
-        what = f"The store {home} has format {text}, and this version of local_hopsworks writes format {FORMATS[-1]}."
+        what = (
+            f"The store {home} has format {text}, and this version of local_hopsworks writes "
+            f"format {FORMATS[-1]}."
+        )
         yield Fault(
             what, "it is migrated, as by any program that uses it.", lambda: Store(home).close()
         )
     elif text not in FORMATS:
-        what = f"The store {home} has format {text[:20]!r}; this version of local_hopsworks reads format {FORMATS[-1]}."
+        what = (
+            f"The store {home} has format {text[:20]!r}; this version of local_hopsworks reads "
+            f"format {FORMATS[-1]}."
+        )
         yield Fault(what, "Use the version that wrote it.")
 
 
@@ -145,7 +151,8 @@ def _database(file: Path) -> Iterator[Fault]:
         what = f"The metadata in {file} is damaged: {' '.join(verdict.split())}."
         yield Fault(
             what,
-            "Put back a copy; the rows of the feature groups, models and files beside it are untouched.",
+            "Put back a copy; the rows of the feature groups, models and files beside it "
+            "are untouched.",
         )
 
 
@@ -162,7 +169,10 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
         if drafts:
-            what = f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was killed."
+            what = (
+                f"{folder} has {drafts} draft{'' if drafts == 1 else 's'} of a server that was "
+                "killed."
+            )
             yield Fault(
                 what, "they are deleted; nothing refers to them.", partial(store.sweep, folder)
             )

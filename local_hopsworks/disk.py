@@ -1,5 +1,5 @@
-"""Files and folders of a store: only their owner can read them, and what is flushed survives a power
-cut.
+"""Files and folders of a store: only their owner can read them, and what is flushed survives a
+power cut.
 
 Modes are set, never inherited: from no umask, and from no folder that was there before.
 """

@@ -47,8 +47,10 @@ def check_home(home: Path) -> None:
         foreign = [entry.name for entry in home.iterdir() if _is_foreign(entry.name)]
         if foreign:
             raise StoreError(
-                f"The folder {home} has other things in it, such as {min(foreign)!r}, and a store wants a folder of "
-                f"its own: name a new one, such as {home / '.hopsworks'}, in LOCAL_HOPSWORKS_HOME or with --home."
+                f"The folder {home} has other things in it, such as {min(foreign)!r}, and "
+                "a store wants a folder of "
+                f"its own: name a new one, such as {home / '.hopsworks'}, in "
+                "LOCAL_HOPSWORKS_HOME or with --home."
             )
 
 
@@ -57,7 +59,8 @@ def _check_path(home: Path) -> None:
     impossible = _IMPOSSIBLE.search(str(home))
     if impossible:
         raise StoreError(
-            f"The store cannot lie in {str(home)!r}: Delta tables cannot be read below a folder with "
+            f"The store cannot lie in {str(home)!r}: Delta tables cannot be read below a "
+            "folder with "
             f"{impossible[0]!r} in its name. {remedy}"
         )
     try:
@@ -68,7 +71,8 @@ def _check_path(home: Path) -> None:
         ) from error
     if length > LONGEST_HOME:
         raise StoreError(
-            f"The store cannot lie in {str(home)[:80]!r}…: the path has {length} bytes, and SQLite leaves room for "
+            f"The store cannot lie in {str(home)[:80]!r}…: the path has {length} bytes, "
+            "and SQLite leaves room for "
             f"{LONGEST_HOME}. {remedy}"
         )
 

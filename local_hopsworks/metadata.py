@@ -1,11 +1,12 @@
-"""The metadata of one store (SQLite through SQLAlchemy): what exists. The bytes lie in dataset storage
-and the Delta tables.
+"""The metadata of one store (SQLite through SQLAlchemy): what exists. The bytes lie in dataset
+storage and the Delta tables.
 
-Each service declares its tables in its module `tables.py`, with the helpers here; no list names them.
-Columns are what this server searches by; `document` is the rest of the object as the SDK sent it.
+Each service declares its tables in its module `tables.py`, with the helpers here; no list names
+them. Columns are what this server searches by; `document` is the rest of the object as the SDK sent
+it.
 
-One transaction per request: a reading one sees one state, a writing one takes SQLite's write lock at
-its start, so two processes that create the next version of something wait for each other.
+One transaction per request: a reading one sees one state, a writing one takes SQLite's write lock
+at its start, so two processes that create the next version of something wait for each other.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 afterwards.
 
 def test_my_pipeline(hopsworks_project):    # that is all: the plugin comes with the package
-    my_pipeline.main()                      # a plain hopsworks.login() in it goes to the test's Hopsworks
-    assert len(hopsworks_project.get_feature_store().get_feature_group("prices", 1).read()) == 24
+    my_pipeline.main()                      # a plain hopsworks.login() in it goes to the test's
+    Hopsworks assert len(hopsworks_project.get_feature_store().get_feature_group("prices",
+    1).read()) == 24
 """
 
 from __future__ import annotations

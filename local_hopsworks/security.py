@@ -64,7 +64,8 @@ class Security:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
                 raise StoreError(
-                    f"{folder} lacks {', '.join(missing)}; delete that folder and new keys are made."
+                    f"{folder} lacks {', '.join(missing)}; delete that folder and new keys "
+                    "are made."
                 )
             self.api_key = (folder / "api_key").read_text().strip()
             self._signing_key = (folder / "signing_key").read_bytes()
@@ -79,6 +80,7 @@ class Security:
         return self._certificates / name
 
     def read(self, name: str) -> bytes:
+        """The bytes of a file of keys or certificates."""
         return self.file(name).read_bytes()
 
     def is_api_key(self, candidate: str) -> bool:
@@ -118,12 +120,14 @@ class Security:
             return Fernet(self._secrets_key).decrypt(encrypted.encode()).decode()
         except InvalidToken as error:
             raise HopsworksError(
-                f"The secret was encrypted with another key than that in {self.folder / _SECRETS_KEY}; create it anew.",
+                "The secret was encrypted with another key than that in "
+                f"{self.folder / _SECRETS_KEY}; create it anew.",
                 SECRET_ENCRYPTION,
                 500,
             ) from error
 
     def sign(self, payload: str) -> str:
+        """The signature of a text with the store's own key."""
         return hmac.new(self._signing_key, payload.encode(), hashlib.sha256).hexdigest()
 
     def ticket(self, content: dict[str, Any]) -> str:

@@ -90,7 +90,16 @@ class Server:
             [each.on_login for each in self._services if each.on_login is not None],
             Clients(self._connections),
         )
-        config = uvicorn.Config(
+        self._http = _HttpServer(self._configuration())
+        self._thread = threading.Thread(
+            target=self._http.run,
+            kwargs={"sockets": [self._socket]},
+            name="hopsworks-rest",
+            daemon=True,
+        )
+
+    def _configuration(self) -> uvicorn.Config:
+        return uvicorn.Config(
             create_app(self._hopsworks, self._services),
             ssl_certfile=str(self._security.file("server.pem")),
             ssl_keyfile=str(self._security.file("server.key")),
@@ -100,13 +109,6 @@ class Server:
             log_level=logging.WARNING,
             access_log=False,
             lifespan="off",
-        )
-        self._http = _HttpServer(config)
-        self._thread = threading.Thread(
-            target=self._http.run,
-            kwargs={"sockets": [self._socket]},
-            name="hopsworks-rest",
-            daemon=True,
         )
 
     def _listen(self, port: int) -> socket.socket:
@@ -125,7 +127,10 @@ class Server:
                 listener.listen(128)  # only now is the port taken: two sockets may be bound to it
             except OSError as error:
                 listener.close()
-                problem = f"Port {candidate} of {self.host} cannot be used ({error.strerror}); choose another with --port."
+                problem = (
+                    f"Port {candidate} of {self.host} cannot be used ({error.strerror}); "
+                    "choose another with --port."
+                )
             else:
                 self.store.last_port = last or listener.getsockname()[1]
                 return listener

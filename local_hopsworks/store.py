@@ -4,15 +4,19 @@
   format                                 the version of this layout, a number
   metadata.db                            SQLite; see metadata.py
   port                                   the HTTPS port that its servers prefer
-  security/                              certificate authority, API key, signing key; see security.py
+  security/                              certificate authority, API key, signing key; see
+  security.py
   projects/{project}/                    dataset storage: Resources, Models, Deployments, Logs,
                                          {project}_Training_Datasets
-  featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see query/archive.py
+  featurestore/{project}/{name}_{version}_{id}/    one Delta table per feature group; see
+  query/archive.py
                                          (.cleared beside it: its rows until an overwrite has
                                          written the new ones)
   online/{project}.db                    online feature groups, SQLite; see online/store.py
-  servers/{id}/                          one running server: its lock, held as long as it lives, and its drafts
-  aside/                                 what was taken out of the way because it is in doubt; nothing deletes it
+  servers/{id}/                          one running server: its lock, held as long as it lives, and
+  its drafts
+  aside/                                 what was taken out of the way because it is in doubt;
+  nothing deletes it
 """
 
 from __future__ import annotations
@@ -51,7 +55,8 @@ def checked_name(name: object, what: str) -> str:
     HopsworksError if not."""
     if not isinstance(name, str) or not is_name(name):
         raise HopsworksError(
-            f"The name of the {what} must be 1 to 63 lower-case letters, digits and underscores, the first a letter, "
+            f"The name of the {what} must be 1 to 63 lower-case letters, digits and "
+            "underscores, the first a letter, "
             f"not {str(name)[:80]!r}.",
             ILLEGAL_NAME,
         )
@@ -100,8 +105,10 @@ class Store:
         text = self._format()
         if text is not None and text not in FORMATS:
             raise StoreError(
-                f"The store {self.home} has format {text[:20]!r}; this version of local_hopsworks reads format "
-                f"{FORMATS[-1]}. Use the version that wrote it, or name another store in LOCAL_HOPSWORKS_HOME."
+                f"The store {self.home} has format {text[:20]!r}; this version of "
+                "local_hopsworks reads format "
+                f"{FORMATS[-1]}. Use the version that wrote it, or name another store in "
+                "LOCAL_HOPSWORKS_HOME."
             )
 
     def _begin_use(self, alone: bool) -> Use:
@@ -134,16 +141,20 @@ class Store:
                 disk.close_to_others(path)
             except PermissionError as error:
                 raise StoreError(
-                    f"The store {self.home} is open to other users ({path} has mode {mode:04o}) and belongs to "
-                    "another user, so that cannot be changed. Name another store in LOCAL_HOPSWORKS_HOME."
+                    f"The store {self.home} is open to other users ({path} has mode "
+                    f"{mode:04o}) and belongs to "
+                    "another user, so that cannot be changed. Name another store in "
+                    "LOCAL_HOPSWORKS_HOME."
                 ) from error
 
     @property
     def metadata_file(self) -> Path:
+        """The SQLite database."""
         return self.home / "metadata.db"
 
     @property
     def security(self) -> Path:
+        """The folder of keys and certificates."""
         return self.home / "security"
 
     @property
@@ -160,6 +171,7 @@ class Store:
             self.replace_file(self.home / "port", f"{port}\n".encode())
 
     def project(self, project: str) -> Path:
+        """The folder of a project's dataset storage."""
         return self.home / "projects" / checked_project(project)
 
     def datasets(self, project: str) -> list[Path]:
@@ -169,6 +181,7 @@ class Store:
         return [self.project(project) / name for name in names]
 
     def create_project(self, project: str) -> None:
+        """Make the folders of a project's datasets, where they are missing."""
         for dataset in self.datasets(project):
             disk.make_folder(dataset)
 
@@ -217,7 +230,10 @@ class Store:
             checked_component(part)
         path = root.joinpath(*parts)
         if len(os.fsencode(path)) > LONGEST_PATH:
-            message = f"The path {name[:80]!r}… is longer than the {LONGEST_PATH} bytes that this machine allows."
+            message = (
+                f"The path {name[:80]!r}… is longer than the {LONGEST_PATH} bytes that this "
+                "machine allows."
+            )
             raise HopsworksError(message, DATASET_REQUEST_INVALID)
         real_root, real = root.resolve(), path.resolve()
         if real != real_root and real_root not in real.parents:
@@ -226,17 +242,6 @@ class Store:
                 DATASET_REQUEST_INVALID,
             )
         return path
-
-    def file(self, path: str) -> Path:
-        """The file or folder of dataset storage that `/Projects/{project}/…` means, of any project
-        of the store. Raises HopsworksError if there is none."""
-        parts = [part for part in path.split("/") if part not in ("", ".")]
-        if len(parts) > 1 and parts[0] == "Projects" and _PROJECT_NAME.fullmatch(parts[1]):
-            found = self.dataset(parts[1], "/".join(parts[2:]))
-            if found.exists():
-                return found
-        message = f"There is no {path[:200]!r} in dataset storage."
-        raise HopsworksError(message, DATASET_REQUEST_INVALID, 404)
 
     def register(self) -> Path:
         """This server's own folder. From now until its process ends the server counts as alive."""

@@ -6,7 +6,8 @@ server was killed (or whose client went away in the middle) is settled when the 
 or the next program logs in:
 
     remove       metadata gone, files still there          the files go too
-    install      a whole folder about to take its place    it takes it, unless the older one still has it
+    install      a whole folder about to take its place    it takes it, unless the older one still
+    has it
     overwrite    rows cleared, the new ones not written    the old ones come back
     replace      file removed, the new one not uploaded    the old one comes back
     model        files there, version not registered       the files are put aside
@@ -55,6 +56,7 @@ def begin(
 
 
 def change(db: sa.Connection, note: int, **facts: Any) -> None:
+    """Note other facts about a write."""
     db.execute(unfinished.update().where(unfinished.c.id == note).values(document=facts))
 
 
@@ -68,6 +70,7 @@ def end(db: sa.Connection, store: Store, action: str, path: Path) -> None:
 
 
 def end_one(db: sa.Connection, note: int) -> None:
+    """Take a note away."""
     db.execute(unfinished.delete().where(unfinished.c.id == note))
 
 
@@ -99,6 +102,7 @@ def broken(
 
 
 def of(db: sa.Connection, store: Store, action: str, path: Path) -> list[sa.Row[Any]]:
+    """The notes of an action on a path, of all servers."""
     same = unfinished.c.action == action, unfinished.c.path == _inside(store, path)
     return list(db.execute(unfinished.select().where(*same)))
 
@@ -119,6 +123,7 @@ def settle(store: Store, kept: Metadata, is_alive: Callable[[str], bool] | None 
 
 
 def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
+    """Finish or undo what a note tells of, and take the note away."""
     path = store.home / note.path
     if note.action == REMOVE:
         if inode(path) == note.document["inode"]:  # else it is something newer
@@ -140,6 +145,7 @@ def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
 
 
 def put_back_cleared_rows(store: Store, path: Path) -> None:
+    """Put back the rows that an overwrite cleared, unless the new ones are there."""
     earlier = cleared(path)
     if delta.has_commits(path):
         store.remove(earlier)

@@ -103,7 +103,8 @@ def delete(home: Path) -> None:
             use.end()
     except OSError as error:
         raise StoreError(
-            f"The store {home} cannot be deleted: {error.filename}: {error.strerror}. Mend that, and reset it again."
+            f"The store {home} cannot be deleted: {error.filename}: {error.strerror}. Mend "
+            "that, and reset it again."
         ) from error
 
 
@@ -111,7 +112,8 @@ def _check_deletable(home: Path) -> None:
     for folder, _, _ in os.walk(home):
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StoreError(
-                f"The store {home} cannot be deleted: {folder} cannot be written. Nothing was deleted."
+                f"The store {home} cannot be deleted: {folder} cannot be written. Nothing "
+                "was deleted."
             )
 
 

@@ -29,11 +29,11 @@ exec(
 _NOT_FOR_TESTS = ("HOPSWORKS_", "LOCAL_HOPSWORKS_", "HF_", "GRADIO_", "MAKE", "MFLAGS")
 _TOGGLES = (
     "BACKFILL",
+    "PASSENGERS",
     "SEED",
     "TITANIC_CSV",
-    "RETRAIN",
     "ASSETS_URL",
-    "HINDCAST",
+    "VERBOSE",
     "LOCAL",
     "SCHEDULE",
     "YES",
@@ -112,9 +112,13 @@ def run(environment: dict[str, str]) -> Run:
         if "input" not in options:
             options["stdin"] = subprocess.DEVNULL
         return subprocess.run(
-            [str(part) for part in command], env={**environment, **(env or {})}, timeout=timeout,
-            capture_output=True, text=True, **options,
-        )  # fmt: skip
+            [str(part) for part in command],
+            env={**environment, **(env or {})},
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            **options,
+        )
 
     return start
 
@@ -164,8 +168,12 @@ def serve(environment: dict[str, str]) -> Iterator[Any]:
     def start(*arguments: str | Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
         process = subprocess.Popen(
             [sys.executable, "-m", "local_hopsworks", "serve", *map(str, arguments)],
-            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
         processes.append(process)
         exported = {}
         for line in process.stdout or ():

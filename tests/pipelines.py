@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,28 +14,20 @@ from types import ModuleType
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PROGRAMS = REPOSITORY / "tests" / "programs"
 FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
 Done = subprocess.CompletedProcess[str]
 
 
-def load(name: str) -> ModuleType:
-    """The pipeline `name` (feature, training, batch_inference) as a module; importing it does
-    nothing."""
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / f"titanic_{name}_pipeline.py")
+def load(name: str, folder: Path = REPOSITORY) -> ModuleType:
+    """The pipeline `name` (feature, training, batch_inference) or a tool as a module."""
+    path = folder / f"titanic_{name}_pipeline.py"
+    if not path.exists():
+        path = folder / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def historical_encoding(feature_pipeline: ModuleType) -> dict[str, Any]:
-    """The encoding with the historical passengers counted, made of the CSV without a Hopsworks."""
-    passengers = feature_pipeline.read_passengers(feature_pipeline.TITANIC_CSV).fillna(
-        {"Age": 28.0}
-    )
-    encoding = feature_pipeline.make_encoding([7.9104, 14.4542, 31.0])
-    rows = feature_pipeline.encode(passengers, encoding)
-    counted = rows.groupby([*FEATURES, "survived"]).size().reset_index().to_numpy().tolist()
-    return {**encoding, "passengers": counted}
 
 
 class Scripts:
@@ -43,23 +36,33 @@ class Scripts:
     def __init__(self, run: Callable[..., Done], folder: Path) -> None:
         self._run, self.folder, self.store = run, folder, folder / "store"
 
-    def __call__(self, name: str, **toggles: str | Path) -> Done:
-        """Run the pipeline `name` with these toggles."""
-        return self._start(REPOSITORY / f"titanic_{name}_pipeline.py", self.folder, toggles)
+    @classmethod
+    def over_copy(cls, run: Callable[..., Done], stored: Path, folder: Path) -> Scripts:
+        """Runs programs over a copy of a store that another fixture made."""
+        shutil.copytree(stored, folder, dirs_exist_ok=True)
+        return cls(run, folder)
+
+    def __call__(self, name: str, *options: str, **toggles: str | Path) -> Done:
+        """Run the pipeline `name` with these options and environment variables."""
+        return self.start(REPOSITORY / f"titanic_{name}_pipeline.py", *options, **toggles)
 
     def together(self, *runs: tuple[str, dict[str, str]]) -> list[Done]:
+        """Run several pipelines at the same time."""
         with ThreadPoolExecutor(len(runs)) as pool:
             return list(pool.map(lambda one: self(one[0], **one[1]), runs))
 
-    def look(self, program: str, folder: Path | None = None) -> dict[str, Any]:
-        """What `program` has found out: the JSON it prints after STATE."""
-        done = self._start(program, folder or self.folder, {})
+    def start(self, program: Path, *options: str, **variables: str | Path) -> Done:
+        """Run any program of the repository over the store."""
+        env = {"LOCAL_HOPSWORKS_HOME": str(self.store)}
+        env |= {name: str(value) for name, value in variables.items()}
+        return self._run(sys.executable, program, *options, env=env, cwd=self.folder, timeout=600)
+
+    def look(self) -> dict[str, Any]:
+        """What is stored: rows of both feature groups, encoding, monitor and model versions."""
+        done = self.start(PROGRAMS / "show_stored.py")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.split("STATE")[1].splitlines()[0])
 
-    def _start(self, program: str | Path, folder: Path, toggles: dict[str, str | Path]) -> Done:
-        given = [program] if isinstance(program, Path) else ["-c", program]
-        env = {"LOCAL_HOPSWORKS_HOME": str(self.store)} | {
-            name: str(value) for name, value in toggles.items()
-        }
-        return self._run(sys.executable, *given, env=env, cwd=folder, timeout=600)
+    def file(self, path: str) -> Path:
+        """A file in dataset storage, as it lies on disk."""
+        return self.store / "projects" / "local" / path

@@ -3,10 +3,12 @@ has changed."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,6 @@ WORKFLOWS = {
 MAKEFILE = (REPOSITORY / "Makefile").read_text()
 
 
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / ".ci" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_every_step_is_an_action_or_a_command_of_this_repository(name):
     for job in WORKFLOWS[name]["jobs"].values():
@@ -38,6 +33,7 @@ def test_every_step_is_an_action_or_a_command_of_this_repository(name):
                 known
                 or command == ".ci/run"
                 or re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", ""))
+                or step.get("uses") == "pypa/gh-action-pypi-publish@release/v1"
             ), step
 
 
@@ -67,29 +63,45 @@ def test_secrets_reach_only_the_variables_of_their_names():
             assert "secrets." not in json.dumps(job["steps"])
 
 
-def test_a_day_without_change_is_told_by_what_has_not_changed():
-    find_problems = load("daily").find_problems
-    png = {
-        name: hashlib.sha256(name.encode()).hexdigest()
-        for name in ("df_recent.png", "accuracy_over_time.png")
+def test_action_starts_a_hopsworks_that_the_next_steps_log_in_to(environment, tmp_path):
+    """The action's own steps, run as GitHub runs them; then a program that knows nothing of it."""
+    action = yaml.safe_load((REPOSITORY / ".github/actions/local-hopsworks/action.yml").read_text())
+    install, start = (step["run"] for step in action["runs"]["steps"])
+    assert install == 'python -m pip install --quiet "${{ inputs.package }}"'
+    exported = tmp_path / "github_env"
+    variables = {
+        **environment,
+        "RUNNER_TEMP": str(tmp_path),
+        "GITHUB_ENV": str(exported),
+        "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
     }
-    images = {name: name.encode() for name in png} | {
-        "monitor.json": json.dumps({"pictures": png}).encode()
-    }
-    before = ({1, 2}, {1, 2}, {name: b"of yesterday" for name in images})
-    assert find_problems(before, ({1, 2, 3}, {1, 2, 3}, images)) == []
-    (unpredicted,) = find_problems(before, ({1, 2, 3}, {1, 2}, images))
-    assert unpredicted == "Passenger 3 is not in passenger_outcome_predictions."
-    torn = find_problems(
-        before, ({1, 2, 3}, {1, 2, 3}, images | {"df_recent.png": b"of another time"})
+    script = start.replace("${{ inputs.project }}", "ci")
+    started = subprocess.Popen(
+        ["bash", "-e", "-c", script + "\necho started; exec sleep 600"],
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    assert torn == ["Resources/images/df_recent.png is not the picture that monitor.json tells of."]
-    same = find_problems(before, (*before[:2], before[2] | {"monitor.json": b"{}"}))
-    assert same[0] == "No passenger was added to the feature group titanic." and len(same) == 3
-    assert len(find_problems((set(), set(), {}), (set(), set(), {}))) == 4
-
-
-def test_without_a_key_the_day_is_not_spent_on_a_hopsworks_of_its_own(monkeypatch):
-    monkeypatch.delenv("HOPSWORKS_API_KEY", raising=False)
-    with pytest.raises(SystemExit, match="HOPSWORKS_API_KEY is not set"):
-        load("daily").main()
+    try:
+        lines = []
+        for line in started.stdout:
+            lines.append(line.strip())
+            if line == "started\n":
+                break
+        given = dict(line.split("=", 1) for line in exported.read_text().splitlines())
+        assert f"::add-mask::{given['HOPSWORKS_API_KEY']}" in lines
+        program = "import hopsworks; print('project', hopsworks.login().name)"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**variables, **given},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+        )
+        assert "project ci" in done.stdout
+    finally:
+        os.killpg(started.pid, signal.SIGTERM)
+        started.wait()
+        started.stdout.close()

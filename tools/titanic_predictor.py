@@ -1,6 +1,6 @@
 """The predictor that tools/deploy_model.py deploys: a passenger's chance of survival, by id.
 
-Asked with {"instances": [{"passenger_id": 7}]}, it looks the features up in the online feature store.
+Asked with {"instances": [{"passenger_id": 7}]}, it looks the features up in the online store.
 """
 
 import os

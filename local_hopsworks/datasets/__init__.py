@@ -1,0 +1,1 @@
+"""Dataset storage: the files and folders of a project."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import json
@@ -28,6 +29,7 @@ PICTURES = {
 ROWS = 50  # of a table on a page
 TEXT_BYTES = 64 * 2**10  # on a page
 JSON_BYTES = 256 * 2**10  # that are laid out; longer JSON is shown as the text it is
+_TRIED = 8192  # bytes, to see whether a file is text
 _LINE = 2**20  # characters that are taken for one line at most
 
 
@@ -63,11 +65,12 @@ def preview(path: Path, query: Any) -> Preview:
 
 def _is_text(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(8192)
+        start = file.read(_TRIED)
     if b"\0" in start:
         return False
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        start[:-4].decode()  # the last character may be cut in two
+        decoder.decode(start, final=len(start) < _TRIED)  # else the last letter may be cut in two
     except UnicodeDecodeError:
         return False
     return True

@@ -82,6 +82,7 @@ def _document(call: Call, path: Path) -> dict[str, Any]:
 
 @routes.add("GET", PATH + "/download/with_auth/{path:path}", options=["type"])
 def download(call: Call) -> Answer:
+    """The bytes of a file, as a stream."""
     path = _existing(call, call.path["path"])
     if not path.is_file():
         raise HopsworksError(
@@ -125,6 +126,7 @@ def upload(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{path:path}", options=["action", "offset", "limit", "sort_by", "type"])
 def get(call: Call) -> Answer:
+    """The attributes of a file or folder, or a page of what a folder has."""
     path = _existing(call, call.path["path"])
     action = call.option("action")
     if action is None or action == "stat":
@@ -158,6 +160,7 @@ def get(call: Call) -> Answer:
     reads_only=True,
 )
 def change(call: Call) -> Answer:
+    """Make a folder; copy or move a file or folder. What lies there is never replaced."""
     name, action = call.path["path"], call.option("action")
     if action == "create":
         path = call.store.dataset(call.project.name, name)
@@ -237,6 +240,7 @@ def _model_version(call: Call, path: Path) -> Path | None:
 
 @routes.add("DELETE", PATH + "/{path:path}", options=["type"])
 def delete(call: Call) -> Answer:
+    """Remove a file, or a folder with all in it."""
     path = _existing(call, call.path["path"])
     if path == call.store.project(call.project.name):
         raise HopsworksError("The project's own folder cannot be deleted.", DATASET_REQUEST_INVALID)

@@ -1,0 +1,1 @@
+"""Expectation suites, and the reports of validations."""

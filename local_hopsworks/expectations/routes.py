@@ -62,6 +62,7 @@ def get(call: Call) -> Answer:
 
 @routes.add("POST", PATH, body=shapes.SUITE)
 def create(call: Call) -> Answer:
+    """Attach a suite to a feature group that has none."""
     group = groups.find(call, call.integer("id"))
     if suites.of_group(call, group.id) is not None:
         message = (
@@ -94,6 +95,7 @@ def update(call: Call) -> Answer:
 
 @routes.add("PUT", SUITE + "/metadata")
 def update_metadata(call: Call) -> Answer:
+    """Change a suite's name, policy and the like; its expectations stay."""
     suite = _suite(call)
     same = expectation_suites.c.id == suite.id
     call.db.execute(
@@ -111,27 +113,32 @@ def delete(call: Call) -> Answer:
 
 @routes.add("GET", SUITE + "/expectations")
 def get_expectations(call: Call) -> Answer:
+    """All expectations of a suite."""
     return items(suites.document(call, _suite(call))["expectations"])
 
 
 @routes.add("POST", SUITE + "/expectations", body=shapes.EXPECTATION)
 def add_expectation(call: Call) -> Answer:
+    """Add an expectation to a suite."""
     return suites.expectation_document(suites.add(call, _suite(call).id, call.document))
 
 
 @routes.add("GET", EXPECTATION)
 def get_expectation(call: Call) -> Answer:
+    """One expectation."""
     return suites.expectation_document(_row(call, _suite(call), call.integer("expectation")))
 
 
 @routes.add("PUT", EXPECTATION, body=shapes.EXPECTATION)
 def update_expectation(call: Call) -> Answer:
+    """Change an expectation's arguments or meta; its type and column stay."""
     suites.change(call, _row(call, _suite(call), call.integer("expectation")), call.document)
     return get_expectation(call)
 
 
 @routes.add("DELETE", EXPECTATION)
 def remove_expectation(call: Call) -> Answer:
+    """Remove an expectation from its suite; its results stay."""
     row = _row(call, _suite(call), call.integer("expectation"))
     call.db.execute(expectations.delete().where(expectations.c.id == row.id))
     return None

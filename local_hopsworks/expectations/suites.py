@@ -22,12 +22,14 @@ _POLICIES = ("ALWAYS", "STRICT")
 
 
 def of_group(call: Call, group: int) -> sa.Row[Any] | None:
+    """The suite of a feature group, by its id, if it has one."""
     return call.db.execute(
         expectation_suites.select().where(expectation_suites.c.parent_id == group)
     ).one_or_none()
 
 
 def document(call: Call, suite: sa.Row[Any]) -> dict[str, Any]:
+    """The document of a suite with its expectations."""
     project, group = call.project.id, suite.parent_id
     rows = call.db.execute(
         expectations.select()
@@ -73,6 +75,7 @@ def create_for(call: Call, group: int, body: dict[str, Any]) -> sa.Row[Any]:
 
 
 def kept(body: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a suite's document; raises HopsworksError if it is not right."""
     name = body.get("expectationSuiteName")
     policy = str(body.get("validationIngestionPolicy") or "ALWAYS").strip().upper()
     if not isinstance(name, str) or not name:
@@ -106,7 +109,8 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     kind = body.get("expectationType")
     if not isinstance(kind, str) or not kind.isidentifier():
         raise HopsworksError(
-            f"An expectation has a type like expect_column_min_to_be_between, not {str(kind)[:80]!r}."
+            "An expectation has a type like expect_column_min_to_be_between, not "
+            f"{str(kind)[:80]!r}."
         )
     meta = parsed(body.get("meta"), "meta")
     meta.pop("expectationId", None)  # it is ours to give
@@ -114,6 +118,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
+    """Add an expectation to the suite with this id."""
     inserted = (
         expectations.insert()
         .values(parent_id=suite, document=_checked(body))
@@ -123,6 +128,7 @@ def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
 
 
 def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
+    """Change an expectation; raises HopsworksError if that would make it another one."""
     changed = _checked(body)
     for name, old, new in (
         ("type", row.document["expectationType"], changed["expectationType"]),
@@ -130,7 +136,8 @@ def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
     ):
         if old != new:  # its history would mix two things
             raise HopsworksError(
-                f"The {name} of the expectation {row.id} stays {old!r}; remove it and add one with {new!r}.",
+                f"The {name} of the expectation {row.id} stays {old!r}; remove it and add "
+                f"one with {new!r}.",
                 ILLEGAL_EXPECTATION_UPDATE,
             )
     call.db.execute(

@@ -82,42 +82,42 @@ def save(call: Call) -> Answer:
         )
     if not isinstance(body.get("success"), bool) or not isinstance(body.get("results"), list):
         raise HopsworksError("A validation report says success and lists results.")
-    kept = {
+    texts = ("statistics", "evaluationParameters", "meta")
+    document = {
         "success": body["success"],
         "ingestionResult": ingestion,
         "validationTime": int(time.time() * 1000),
-        **{
-            key: json.dumps(parsed(body.get(key), key))
-            for key in ("statistics", "evaluationParameters", "meta")
-        },
+        **{key: json.dumps(parsed(body.get(key), key)) for key in texts},
     }
-    inserted = (
-        validation_reports.insert()
-        .values(parent_id=group.id, document=kept)
-        .returning(*validation_reports.c)
-    )
-    report = call.db.execute(inserted).one()
+    inserted = validation_reports.insert().values(parent_id=group.id, document=document)
+    report = call.db.execute(inserted.returning(*validation_reports.c)).one()
     for result in body["results"]:
-        config = parsed(result.get("expectationConfig"), "expectationConfig")
-        texts = ("exceptionInfo", "expectationConfig", "result", "meta")
-        document = {"success": bool(result.get("success"))} | {
-            key: json.dumps(parsed(result.get(key), key)) for key in texts
-        }
-        expectation = parsed(config.get("meta"), "meta").get("expectationId")
-        if not isinstance(expectation, int | None):
-            raise HopsworksError(
-                f"expectationId must be a whole number, not {str(expectation)[:80]!r}."
-            )
-        call.db.execute(
-            validation_results.insert().values(
-                parent_id=report.id, document=document, expectation_id=expectation
-            )
-        )
+        _save_result(call, report, result)
     return _document(call, report)
+
+
+def _save_result(call: Call, report: sa.Row[Any], result: dict[str, Any]) -> None:
+    config = parsed(result.get("expectationConfig"), "expectationConfig")
+    expectation = parsed(config.get("meta"), "meta").get("expectationId")
+    if not isinstance(expectation, int | None):
+        raise HopsworksError(
+            f"expectationId must be a whole number, not {str(expectation)[:80]!r}."
+        )
+    texts = ("exceptionInfo", "expectationConfig", "result", "meta")
+    document = {
+        "success": bool(result.get("success")),
+        **{key: json.dumps(parsed(result.get(key), key)) for key in texts},
+    }
+    call.db.execute(
+        validation_results.insert().values(
+            parent_id=report.id, document=document, expectation_id=expectation
+        )
+    )
 
 
 @routes.add("GET", PATH, options=["sort_by", "offset", "limit", "fields"])
 def get_all(call: Call) -> Answer:
+    """The reports of a feature group, newest first."""
     if call.option("sort_by") not in (None, _NEWEST_FIRST):
         raise NotEmbedded(f"validation reports sorted by {call.option('sort_by')!r}")
     found = documents(call, groups.find(call, call.integer("id")).id)
@@ -127,6 +127,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("DELETE", PATH + "/{report}")
 def delete(call: Call) -> Answer:
+    """Remove a report with its results."""
     group = groups.find(call, call.integer("id"))
     same = (
         validation_reports.c.id == call.integer("report"),

@@ -1,0 +1,1 @@
+"""The feature store: groups, views, training data and what is known about them."""

@@ -19,9 +19,16 @@ from local_hopsworks.offline.planner import NO_LIMIT
 
 routes = Routes()
 _BATCH_OPTIONS = (
-    "start_time", "end_time", "with_label", "with_primary_keys", "with_event_time", "inference_helper_columns",
-    "training_helper_columns", "is_hive_engine", "td_version",
-)  # fmt: skip
+    "start_time",
+    "end_time",
+    "with_label",
+    "with_primary_keys",
+    "with_event_time",
+    "inference_helper_columns",
+    "training_helper_columns",
+    "is_hive_engine",
+    "td_version",
+)
 
 
 @routes.add("GET", VERSION + "/query/batch", options=_BATCH_OPTIONS)
@@ -53,7 +60,8 @@ def batch_query(call: Call) -> Answer:
         stored = call.db.execute(training_datasets.select().where(*same)).one_or_none()
         if stored is None:
             raise NotFound(
-                f"Feature view {row.name} version {row.version} has no training dataset version {version}.",
+                f"Feature view {row.name} version {row.version} has no training dataset "
+                f"version {version}.",
                 TRAINING_DATASET_NOT_FOUND,
             )
         conditions.append(stored.document.get("extraFilter"))

@@ -41,8 +41,11 @@ def _feature_groups(store: Store, metadata: Metadata) -> Iterator[Fault]:
         name = f"Feature group {row.name} version {row.version}"
         if cleared(table) in folders and table not in claimed:
             what = f"{name} was being overwritten, and nobody goes on with it."
-            yield Fault(what, "its earlier rows come back, unless the new ones are complete.", partial(
-                unfinished.put_back_cleared_rows, store, table))  # fmt: skip
+            yield Fault(
+                what,
+                "its earlier rows come back, unless the new ones are complete.",
+                partial(unfinished.put_back_cleared_rows, store, table),
+            )
         elif table not in folders and cleared(table) not in folders and row.document.get("written"):
             yield Fault(
                 f"{name} has lost its table {table}.",

@@ -122,6 +122,7 @@ def _set_written(call: Call, row: sa.Row[Any], written: bool) -> None:
 
 @routes.add("GET", PATH + "/{id}/commits", options=["sort_by", "offset", "limit", "filter_by"])
 def commits(call: Call) -> Answer:
+    """The commits of a table, newest first, or those up to a time."""
     group = document(call, find(call, call.integer("id")))
     before = _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or "")
     until = times.meant(int(before[1])) if before else None

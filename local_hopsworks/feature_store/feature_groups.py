@@ -33,9 +33,15 @@ routes = Routes()
 PATH = "/project/{project}/featurestores/{feature_store}/featuregroups"
 _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
 _KEPT = (
-    "description", "eventTime", "transformationFunctions", "notificationTopicName", "topicName", "onlineConfig", "ttl",
+    "description",
+    "eventTime",
+    "transformationFunctions",
+    "notificationTopicName",
+    "topicName",
+    "onlineConfig",
+    "ttl",
     "ttlEnabled",
-)  # fmt: skip
+)
 _CHANGEABLE = ("topicName", "ttl", "ttlEnabled")
 _UPDATES = ("updateMetadata", "updateStatsConfig")
 
@@ -46,9 +52,14 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     location = table(call, row).as_uri()
     suite = expectation_suites.of_group(call, row.id)
     connector = {
-        "id": 1, "name": "local_disk", "description": "Files on this machine", "featurestoreId": row.parent_id,
-        "storageConnectorType": "S3", "type": "featurestoreS3ConnectorDTO", "bucket": "local",
-    }  # fmt: skip
+        "id": 1,
+        "name": "local_disk",
+        "description": "Files on this machine",
+        "featurestoreId": row.parent_id,
+        "storageConnectorType": "S3",
+        "type": "featurestoreS3ConnectorDTO",
+        "bucket": "local",
+    }
     group = {
         "type": _KINDS[0],  # of a group from before there was an online store, as the next
         "onlineEnabled": False,
@@ -73,6 +84,7 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
 
 
 def table(call: Call, row: sa.Row[Any]) -> Path:
+    """The folder of a feature group's Delta table."""
     return call.store.feature_group(call.project.name, row.name, row.version, row.id)
 
 
@@ -89,6 +101,7 @@ def find(call: Call, identifier: int) -> sa.Row[Any]:
 
 @routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
 def create(call: Call) -> Answer:
+    """Create a feature group, under the next version if none is asked for."""
     body, project = call.document, call.project
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
     kind = str(body.get("type"))
@@ -97,7 +110,10 @@ def create(call: Call) -> Answer:
     if body.get("embeddingIndex"):
         raise NotEmbedded(f"the embedding index of feature group {name}")
     if kind not in _KINDS:
-        message = f"A feature group of type {kind[:80]!r} cannot be stored here, only {' or '.join(_KINDS)}."
+        message = (
+            f"A feature group of type {kind[:80]!r} cannot be stored here, only "
+            f"{' or '.join(_KINDS)}."
+        )
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
     features = checks.feature_group(body)
     if version is not None:
@@ -151,6 +167,7 @@ def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
+    """All feature groups of a project."""
     query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
     return items(
         [
@@ -189,6 +206,7 @@ def get(call: Call) -> Answer:
     body=shapes.FEATURE_GROUP,
 )
 def update(call: Call) -> Answer:
+    """Change what the options name; features can only be appended."""
     row, body = find(call, call.integer("id")), call.document
     changed = dict(row.document)
     if call.flag("updateMetadata"):

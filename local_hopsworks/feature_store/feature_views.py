@@ -15,8 +15,9 @@ from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.feature_store import checks, on_demand, queries, shapes
 from local_hopsworks.feature_store.errors import FEATURE_VIEW_EXISTS, FEATURE_VIEW_NOT_FOUND
 from local_hopsworks.feature_store.feature_stores import feature_store_name
+from local_hopsworks.feature_store.serving_keys import ServingKey
 from local_hopsworks.feature_store.tables import feature_views
-from local_hopsworks.feature_store.view_schema import ROLES, schema
+from local_hopsworks.feature_store.view_schema import ROLES, ViewSchema, schema
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
@@ -45,6 +46,7 @@ def find(call: Call) -> sa.Row[Any]:
 
 
 def look_up(call: Call, name: str, version: int) -> sa.Row[Any] | None:
+    """The feature view of this name and version, if there is one."""
     same = (
         feature_views.c.parent_id == call.project.id,
         feature_views.c.name == name,
@@ -58,7 +60,27 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     deleted: the SDK turns exactly that into «the query defined is no longer valid»."""
     found = schema(call, row)
     functions = [found.on_demand_functions(table) for table in range(len(found.plan.tables))]
-    features = [
+    kept = ("description", "transformationFunctions", "loggingEnabled", "created")
+    store = f"/project/{row.parent_id}/featurestores/{row.parent_id}"
+    return {
+        **{key: row.document.get(key) for key in kept},
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "type": "featureViewDTO",
+        "featurestoreId": row.parent_id,
+        "featurestoreName": feature_store_name(call.project),
+        "creator": USER,
+        "query": queries.hydrate(row.document["query"], found.groups),
+        "features": _features(found, functions),
+        "onDemandTransformationFunctions": [each for some in functions for each in some],
+        "servingKeys": [_serving_key(found, key) for key in found.serving_keys],
+        "href": call.href(f"{store}/featureview/{row.name}/version/{row.version}"),
+    }
+
+
+def _features(found: ViewSchema, functions: list[list[on_demand.Function]]) -> list[dict[str, Any]]:
+    return [
         {
             "name": feature.name,
             "type": feature.column.type,
@@ -72,40 +94,22 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
         }
         for index, feature in enumerate(found.features)
     ]
+
+
+def _serving_key(found: ViewSchema, key: ServingKey) -> dict[str, Any]:
     return {
-        **{
-            key: row.document.get(key)
-            for key in ("description", "transformationFunctions", "loggingEnabled", "created")
-        },
-        "id": row.id,
-        "name": row.name,
-        "version": row.version,
-        "type": "featureViewDTO",
-        "featurestoreId": row.parent_id,
-        "featurestoreName": feature_store_name(call.project),
-        "creator": USER,
-        "query": queries.hydrate(row.document["query"], found.groups),
-        "features": features,
-        "onDemandTransformationFunctions": [each for some in functions for each in some],
-        "servingKeys": [
-            {
-                "featureName": key.name,
-                "joinIndex": key.table,
-                "joinOn": key.join_on,
-                "required": key.required,
-                "prefix": key.prefix,
-                "featureGroup": found.group(key.table),
-            }
-            for key in found.serving_keys
-        ],
-        "href": call.href(
-            f"/project/{row.parent_id}/featurestores/{row.parent_id}/featureview/{row.name}/version/{row.version}"
-        ),
+        "featureName": key.name,
+        "joinIndex": key.table,
+        "joinOn": key.join_on,
+        "required": key.required,
+        "prefix": key.prefix,
+        "featureGroup": found.group(key.table),
     }
 
 
 @routes.add("POST", PATH, body=shapes.FEATURE_VIEW)
 def create(call: Call) -> Answer:
+    """Create a feature view, under the next version if none is asked for."""
     body = call.document
     checks.feature_view(body)
     name, asked = body["name"], body.get("query") or {}
@@ -157,6 +161,7 @@ def _timeless(query: dict[str, Any]) -> dict[str, Any]:
 
 @routes.add("GET", PATH, options=["filter_by"])
 def get_all(call: Call) -> Answer:
+    """All feature views of a project."""
     query = (
         feature_views.select()
         .where(feature_views.c.parent_id == call.project.id)
@@ -167,6 +172,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{name}")
 def get_versions(call: Call) -> Answer:
+    """All versions of a feature view."""
     rows = versions(call)
     if not rows:
         raise NotFound(
@@ -185,11 +191,13 @@ def versions(call: Call) -> list[sa.Row[Any]]:
 
 @routes.add("GET", VERSION)
 def get(call: Call) -> Answer:
+    """One version of a feature view."""
     return document(call, find(call))
 
 
 @routes.add("PUT", VERSION, body={"description": str})
 def update(call: Call) -> Answer:
+    """Change the description; all else stays."""
     row = find(call)
     checks.description(call.document.get("description"), f"feature view {row.name}")
     changed = {**row.document, "description": call.document.get("description")}
@@ -201,6 +209,7 @@ def update(call: Call) -> Answer:
 
 @routes.add("GET", VERSION + "/transformation/functions")
 def attached_transformation_functions(call: Call) -> Answer:
+    """The transformation functions of a feature view."""
     return items(find(call).document["transformationFunctions"])
 
 

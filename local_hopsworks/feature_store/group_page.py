@@ -17,7 +17,7 @@ from local_hopsworks.offline import history
 from local_hopsworks.pages.labels import labels
 from local_hopsworks.pages.lineage import Box
 from local_hopsworks.pages.pages import Crumb, Listing, Page, Pages, Rooms, address
-from local_hopsworks.pages.paging import Window
+from local_hopsworks.pages.paging import Window, paged
 from local_hopsworks.search.documents import Document, Feature
 from local_hopsworks.tags.routes import owner
 
@@ -44,9 +44,8 @@ def groups(call: Call, window: Window) -> Listing:
     """The feature groups of a project, by name and version."""
     of_project = table.c.parent_id == call.project.id
     query = table.select().where(of_project).order_by(table.c.name, table.c.version)
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(table).where(of_project))
-    return Listing([_listed(call, row) for row in rows], total or 0)
+    rows, total = paged(call.db, query, window)
+    return Listing([_listed(call, row) for row in rows], total)
 
 
 def _listed(call: Call, row: sa.Row[Any]) -> dict[str, Any]:

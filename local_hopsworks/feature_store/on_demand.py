@@ -1,5 +1,5 @@
-"""The on-demand transformation functions of a feature view: those of its feature groups that compute
-features it has, and those that compute what they need."""
+"""The on-demand transformation functions of a feature view: those of its feature groups that
+compute features it has, and those that compute what they need."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ Function = dict[str, Any]  # the DTO
 
 
 def functions(group: dict[str, Any], selected: set[str], prefix: str) -> list[Function]:
-    """The functions behind the `selected` features of a group (its DTO), in the group's order, for a
-    view that has the group's features under `prefix`."""
+    """The functions behind the `selected` features of a group (its DTO), in the group's order, for
+    a view that has the group's features under `prefix`."""
     attached = group.get("transformationFunctions") or []
     needed = set(selected)
     chosen: set[int] = set()

@@ -119,6 +119,7 @@ def of_feature_view(call: Call) -> Answer:
 
 @routes.add("GET", registry.PATH + "/{id}/provenance/links", options=_OPTIONS)
 def of_model(call: Call) -> Answer:
+    """Up from a model: the training data or the view that it was trained on."""
     row = registry.find(call)
     if not row.document["featureView"]:
         return {"upstream": [], "downstream": []}

@@ -29,7 +29,8 @@ def plan(db: sa.Connection, store: Store, project: sa.Row[Any], query: dict[str,
         ).one_or_none()
         if row is None:
             raise NotFound(
-                f"The query reads the feature group with id {identifier}, which does not exist any more.",
+                f"The query reads the feature group with id {identifier}, which does not "
+                "exist any more.",
                 FEATURE_GROUP_NOT_FOUND,
             )
         location = store.feature_group(project.name, row.name, row.version, row.id).as_uri()

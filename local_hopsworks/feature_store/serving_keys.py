@@ -1,9 +1,9 @@
 """The keys that a feature vector is asked for with: those of every feature group of the view.
 
 As in Hopsworks (`FeatureViewController.getServingKeys`): a key that the view joins on a key of its
-first feature group need not be given, it is taken from there (`joinOn`). Any other is required, under
-the prefix of its join; a name that is taken already gets a number before it. A group of which the view
-has nothing but labels needs no key, unless another group's is taken from it.
+first feature group need not be given, it is taken from there (`joinOn`). Any other is required,
+under the prefix of its join; a name that is taken already gets a number before it. A group of which
+the view has nothing but labels needs no key, unless another group's is taken from it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from local_hopsworks.offline.plan import Column, Join, Plan
 
 @dataclass(frozen=True)
 class ServingKey:
+    """A key by which a feature vector is looked up."""
+
     table: int  # position in Plan.tables, which is also the number of the join
     name: str  # of the feature in its group
     prefix: str
@@ -37,8 +39,8 @@ def serving_keys(
     primary_keys: Sequence[Sequence[str]],
     only_labels: set[int],
 ) -> list[ServingKey]:
-    """The serving keys of a feature view, of whose tables `prefixes` and `primary_keys` are known by
-    position; `only_labels` are the tables that it has nothing but labels of."""
+    """The serving keys of a feature view, of whose tables `prefixes` and `primary_keys` are known
+    by position; `only_labels` are the tables that it has nothing but labels of."""
     joined_on = {join.table: join.on for join in all_joins(plan.joins)}
     taken: set[str] = set()
     keys = []

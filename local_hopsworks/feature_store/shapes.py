@@ -9,10 +9,18 @@ from local_hopsworks.tags.shapes import TAGS
 STATISTICS_CONFIG = {"enabled": bool, "columns": [str]}
 FEATURE = {"name!": str, "type": str, "primary": bool, "partition": bool}
 FEATURE_GROUP = {
-    "name": str, "version": int, "type": str, "features": [FEATURE], "eventTime": str, "description": str, "tags": TAGS,
-    "statisticsConfig": STATISTICS_CONFIG, "parents": [{"id!": int, "name!": str, "version!": int}],
-    "expectationSuite": SUITE, "notificationTopicName": str,
-}  # fmt: skip
+    "name": str,
+    "version": int,
+    "type": str,
+    "features": [FEATURE],
+    "eventTime": str,
+    "description": str,
+    "tags": TAGS,
+    "statisticsConfig": STATISTICS_CONFIG,
+    "parents": [{"id!": int, "name!": str, "version!": int}],
+    "expectationSuite": SUITE,
+    "notificationTopicName": str,
+}
 FILTER: dict[str, Shape] = {
     "feature": {"name": str, "featureGroupId": int},
     "condition": str,
@@ -28,16 +36,35 @@ QUERY["joins"] = [
     {"query!": QUERY, "on": NAMED, "leftOn": NAMED, "rightOn": NAMED, "type": str, "prefix": str}
 ]
 FEATURE_VIEW = {
-    "name": str, "version": int, "description": str, "query!": QUERY, "tags": TAGS, "transformationFunctions": list,
+    "name": str,
+    "version": int,
+    "description": str,
+    "query!": QUERY,
+    "tags": TAGS,
+    "transformationFunctions": list,
     "features": [{"name!": str, "featuregroup": {"id!": int}}],
-}  # fmt: skip
+}
 TRAINING_DATASET = {
-    "version": int, "trainingDatasetType": str, "dataFormat": str, "statisticsConfig": STATISTICS_CONFIG, "seed": int,
-    "dataSource": dict, "extraFilter": FILTER, "tags": TAGS, "description": str, "trainSplit": str,
-    "splits": [{"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}],
-}  # fmt: skip
+    "version": int,
+    "trainingDatasetType": str,
+    "dataFormat": str,
+    "statisticsConfig": STATISTICS_CONFIG,
+    "seed": int,
+    "dataSource": dict,
+    "extraFilter": FILTER,
+    "tags": TAGS,
+    "description": str,
+    "trainSplit": str,
+    "splits": [
+        {"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}
+    ],
+}
 STATISTICS = {
-    "computationTime": int, "rowPercentage": float, "beforeTransformation": bool, "windowStartCommitTime": int,
-    "windowEndCommitTime": int, "featureDescriptiveStatistics": [dict],
-}  # fmt: skip
+    "computationTime": int,
+    "rowPercentage": float,
+    "beforeTransformation": bool,
+    "windowStartCommitTime": int,
+    "windowEndCommitTime": int,
+    "featureDescriptiveStatistics": [dict],
+}
 TRANSFORMATION_FUNCTION = {"version": int, "hopsworksUdf!": {"name!": str}}

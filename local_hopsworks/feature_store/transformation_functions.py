@@ -34,6 +34,7 @@ def _document(row: sa.Row[Any]) -> dict[str, Any]:
 
 @routes.add("POST", PATH, body=shapes.TRANSFORMATION_FUNCTION)
 def create(call: Call) -> Answer:
+    """Keep a function, under the next version if none is asked for."""
     function = call.document.get("hopsworksUdf") or {}
     name, version = str(function.get("name") or ""), call.document.get("version")
     if not name:
@@ -100,6 +101,7 @@ def _built_in(feature_store: int) -> list[dict[str, Any]]:
 
 @routes.add("DELETE", PATH + "/{id}")
 def delete(call: Call) -> Answer:
+    """Remove a function; feature views that use it keep theirs."""
     table = transformation_functions
     call.db.execute(
         table.delete().where(table.c.id == call.integer("id"), table.c.parent_id == call.project.id)

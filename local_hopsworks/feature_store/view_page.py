@@ -19,7 +19,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.pages.labels import labels
 from local_hopsworks.pages.lineage import Box
 from local_hopsworks.pages.pages import Crumb, Listing, Page, Pages, address
-from local_hopsworks.pages.paging import Window
+from local_hopsworks.pages.paging import Window, paged
 from local_hopsworks.search.documents import Document, Feature
 from local_hopsworks.tags.routes import owner
 
@@ -75,9 +75,8 @@ def _crumb(call: Call) -> Crumb:
 
 def _listing(call: Call, window: Window, chosen: sa.ColumnElement[bool]) -> Listing:
     query = table.select().where(chosen).order_by(table.c.name, table.c.version)
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(table).where(chosen))
-    return Listing([_listed(call, row) for row in rows], total or 0)
+    rows, total = paged(call.db, query, window)
+    return Listing([_listed(call, row) for row in rows], total)
 
 
 def _listed(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
@@ -167,15 +166,14 @@ def _function(attached: dict[str, Any]) -> dict[str, Any]:
 def _datasets(call: Call, row: sa.Row[Any]) -> tuple[Window, Listing]:
     """The training datasets, newest first; the one that the address names is among them."""
     of_view = training_datasets.c.parent_id == row.id
-    count = sa.select(sa.func.count()).select_from(training_datasets).where(of_view)
     window = Window.asked(call.query, DATASETS, "datasets")
     asked = call.option("dataset") or ""
     if asked.isdigit() and len(asked) < 10:
-        newer = call.db.scalar(count.where(training_datasets.c.version > int(asked))) or 0
-        window = window.containing(newer)
+        newer = sa.select(sa.func.count()).where(of_view, training_datasets.c.version > int(asked))
+        window = window.containing(call.db.scalar(newer) or 0)
     query = training_datasets.select().where(of_view).order_by(training_datasets.c.version.desc())
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    return window, Listing([_dataset(call, each) for each in rows], call.db.scalar(count) or 0)
+    rows, total = paged(call.db, query, window)
+    return window, Listing([_dataset(call, each) for each in rows], total)
 
 
 def _dataset(call: Call, row: sa.Row[Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ ROLES = (LABEL, INFERENCE_HELPER, TRAINING_HELPER)
 
 @dataclass(frozen=True)
 class ViewFeature:
+    """A feature of a feature view, and where it comes from."""
+
     name: str  # in the view
     column: Column  # of its feature group
     roles: frozenset[str]  # some of ROLES; none for a plain feature

@@ -1,4 +1,5 @@
-"""What handlers answer with: the types, the user of this Hopsworks, and Hopsworks' list document."""
+"""What handlers answer with: the types, the user of this Hopsworks, and Hopsworks' list
+document."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ SDK 5.2.1:
         (_assert_upload_allowed), DELETE .../dataset/{path} (remove), then the chunks or the folder
     Model.save()                         hsml/engine/model_engine.py
         GET .../models/{name}_{version} in vain (_set_model_version), POST
-        .../dataset/Models/{name}/{version}?action=create, the files, PUT .../models/...; if anything
-        fails it removes the folder, even if it failed because the folder was another program's
+        .../dataset/Models/{name}/{version}?action=create, the files, PUT .../models/...; if
+        anything fails it removes the folder, even if it failed because the folder was another
+        program's
 
-Nothing here changes what an answer means: a file whose removal was answered is gone. It decides what
-is undone if the client ends in the middle.
+Nothing here changes what an answer means: a file whose removal was answered is gone. It decides
+what is undone if the client ends in the middle.
 """
 
 from __future__ import annotations

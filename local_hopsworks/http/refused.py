@@ -12,7 +12,7 @@ from local_hopsworks.http.services import ServiceDescription
 
 # Patterns of paths below /project/{id}; a call that none of them fits is named by its path.
 _NAMES = {
-    r"/kafka": "Kafka topics and schemas",
+    r"/kafka": "this with Kafka (access lists, sharing topics)",
     r"/storageconnectors": "storage connectors, data sources and external feature groups",
     r"/featuremonitoring": "feature and model monitoring",
     r"/alerts|/service/alerts|/alert": "alerts",

@@ -1,0 +1,1 @@
+"""Jobs: Python scripts in dataset storage, their executions and schedules."""

@@ -25,7 +25,8 @@ def trigger(expression: str) -> Any:
         return CronTrigger(**_translated(expression), timezone=_UTC)
     except (ValueError, IndexError) as error:
         raise HopsworksError(
-            f"{expression[:80]!r} is no cron expression of Quartz (second, minute, hour, day of month, month, day of "
+            f"{expression[:80]!r} is no cron expression of Quartz (second, minute, hour, "
+            "day of month, month, day of "
             f"week and, if you like, year): {error}.",
             JOB_SCHEDULE_NOT_UPDATED,
         ) from error
@@ -53,7 +54,8 @@ def _translated(expression: str) -> dict[str, str]:
     fields["day"] = fields["day"].replace("L", "last")
     if matched := re.fullmatch(r"([1-7]|[A-Z]{3})(?:#([1-5])|L)", fields["day_of_week"]):
         fields["day"] = (
-            f"{_ORDINALS[int(matched[2]) - 1] if matched[2] else 'last'} {_DAYS[_day(matched[1]) - 1]}"
+            f"{_ORDINALS[int(matched[2]) - 1] if matched[2] else 'last'} "
+            f"{_DAYS[_day(matched[1]) - 1]}"
         )
         fields["day_of_week"] = "*"
     elif fields["day_of_week"] != "*":

@@ -31,6 +31,7 @@ routes = Routes()
 PATH = jobs.PATH + "/{name}/executions"
 EXECUTION = PATH + "/{execution}"
 _SORTS = (None, "submissiontime:desc", "id:desc")
+_LOG_PATHS = ("stdoutPath", "stderrPath")  # in an execution's document
 
 
 def document(hopsworks: Hopsworks, row: sa.Row[Any]) -> dict[str, Any]:
@@ -53,6 +54,7 @@ def documents(call: Call, job: sa.Row[Any]) -> list[dict[str, Any]]:
 
 
 def is_under_way(row: sa.Row[Any]) -> bool:
+    """Whether an execution is starting or running, as far as its row tells."""
     return row.document["state"] in UNDER_WAY
 
 
@@ -72,12 +74,7 @@ def submit(
             f"running the job {job.name} again", "This server did its work when it was asked for."
         )
     arguments = config.get("defaultArgs") if arguments is None else arguments
-    try:
-        words = shlex.split(arguments or "")
-    except ValueError as error:
-        raise HopsworksError(
-            f"The arguments {str(arguments)[:200]!r} cannot be split into words: {error}."
-        ) from error
+    words = _words(arguments or "")
     files = [path.strip() for path in str(config.get("files") or "").split(",") if path.strip()]
     others = [_file(hopsworks, project, path) for path in files]
     if module := config.get(jobs.MODULE):
@@ -86,7 +83,39 @@ def submit(
     else:
         program = [str(_file(hopsworks, project, config["appPath"]))]
     hopsworks.part(Runner).register()
-    kept = {
+    row = _stored(hopsworks, db, project, job, arguments)
+    stdout, stderr = (hopsworks.store.dataset(project, row.document[path]) for path in _LOG_PATHS)
+    for log in (stdout, stderr):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    environment = {
+        **os.environ,
+        **hopsworks.environment(project),
+        "HOPSWORKS_JOB_NAME": job.name,
+        "HOPSWORKS_JOB_EXECUTION_ID": str(row.id),
+        "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
+        "PYTHONDONTWRITEBYTECODE": "1",  # nothing appears beside the script in dataset storage
+        **variables,
+    }
+    must_finish = jobs.MODULE in config
+    task = Task(row.id, [*program, *words], others, environment, stdout, stderr, must_finish)
+    return row, task
+
+
+def _words(arguments: str) -> list[str]:
+    try:
+        return shlex.split(arguments)
+    except ValueError as error:
+        raise HopsworksError(
+            f"The arguments {arguments[:200]!r} cannot be split into words: {error}."
+        ) from error
+
+
+def _stored(
+    hopsworks: Hopsworks, db: sa.Connection, project: str, job: sa.Row[Any], arguments: str | None
+) -> sa.Row[Any]:
+    """A new execution's row."""
+    document = {
         "state": "INITIALIZING",
         "finalStatus": "UNDEFINED",
         "submissionTime": now(),
@@ -94,38 +123,14 @@ def submit(
         "progress": 0.0,
     }
     inserted = executions.insert().values(
-        parent_id=job.id, document=kept, runner=hopsworks.store.id
+        parent_id=job.id, document=document, runner=hopsworks.store.id
     )
     identifier = db.execute(inserted.returning(executions.c.id)).scalar_one()
-    paths = {
-        stream: f"/Projects/{project}/Logs/Python/{job.name}/{identifier}/{stream}.log"
-        for stream in ("stdout", "stderr")
-    }
-    logs = {stream: hopsworks.store.dataset(project, path) for stream, path in paths.items()}
-    for log in logs.values():
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
-    kept |= {"stdoutPath": paths["stdout"], "stderrPath": paths["stderr"]}
+    folder = f"/Projects/{project}/Logs/Python/{job.name}/{identifier}"
+    document |= {path: f"{folder}/{path.removesuffix('Path')}.log" for path in _LOG_PATHS}
     same = executions.c.id == identifier
-    db.execute(executions.update().where(same).values(document=kept))
-    environment = {
-        **os.environ,
-        **hopsworks.environment(project),
-        "HOPSWORKS_JOB_NAME": job.name,
-        "HOPSWORKS_JOB_EXECUTION_ID": str(identifier),
-        "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
-        "PYTHONDONTWRITEBYTECODE": "1",  # nothing appears beside the script in dataset storage
-        **variables,
-    }
-    return db.execute(executions.select().where(same)).one(), Task(
-        identifier,
-        [*program, *words],
-        others,
-        environment,
-        logs["stdout"],
-        logs["stderr"],
-        must_finish=jobs.MODULE in config,
-    )
+    db.execute(executions.update().where(same).values(document=document))
+    return db.execute(executions.select().where(same)).one()
 
 
 def _of_server(hopsworks: Hopsworks) -> dict[str, str]:
@@ -196,6 +201,7 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", EXECUTION)
 def get(call: Call) -> Answer:
+    """One execution of a job."""
     return document(call.hopsworks, _find(call))
 
 
@@ -221,6 +227,7 @@ def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
 
 @routes.add("DELETE", EXECUTION)
 def delete(call: Call) -> Answer:
+    """Remove an execution and its logs; one under way is stopped."""
     row = _find(call)
     if is_under_way(row) and call.hopsworks.store.is_alive(row.runner):
         raise HopsworksError(

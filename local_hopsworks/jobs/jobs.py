@@ -101,6 +101,7 @@ def document(call: Call, name: str) -> dict[str, Any]:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
+    """All jobs of a project."""
     names = call.db.scalars(
         jobs.select()
         .with_only_columns(jobs.c.name)
@@ -112,11 +113,13 @@ def get_all(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{name}")
 def get(call: Call) -> Answer:
+    """One job."""
     return document(call, call.path["name"])
 
 
 @routes.add("GET", PATH + "/{kind}/configuration")
 def configuration(call: Call) -> Answer:
+    """The configuration that a new job of a type begins with."""
     kind = call.path["kind"].upper()
     if kind != "PYTHON":
         raise NotEmbedded(f"a job of type {kind[:40]}", "Jobs of type PYTHON run here.")
@@ -143,7 +146,8 @@ def save(call: Call) -> Answer:
         )
     if not str(config.get("appPath") or "").endswith(".py"):
         raise HopsworksError(
-            f"appPath must be a Python script (.py) in dataset storage, not {str(config.get('appPath'))[:200]!r}.",
+            "appPath must be a Python script (.py) in dataset storage, not "
+            f"{str(config.get('appPath'))[:200]!r}.",
             JOB_NOT_CREATED,
         )
     kept = {

@@ -17,7 +17,7 @@ from local_hopsworks.jobs.tables import executions, job_schedules
 from local_hopsworks.jobs.tables import jobs as table
 from local_hopsworks.pages.labels import labels
 from local_hopsworks.pages.pages import Crumb, Listing, Page, Pages, address
-from local_hopsworks.pages.paging import Window
+from local_hopsworks.pages.paging import Window, paged
 from local_hopsworks.search.documents import Document
 from local_hopsworks.tags.routes import owner
 
@@ -43,13 +43,12 @@ def jobs(call: Call, window: Window) -> Listing:
     """The jobs of a project, the latest first."""
     of_project = table.c.parent_id == call.project.id
     query = table.select().where(of_project).order_by(table.c.id.desc())
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(table).where(of_project))
-    return Listing([_listed(call, row) for row in rows], total or 0)
+    rows, total = paged(call.db, query, window)
+    return Listing([_listed(call, row) for row in rows], total)
 
 
 def _listed(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
-    latest = _executions(call, row, Window.asked({}, 1))
+    latest, _ = _executions(call, row, Window.asked({}, 1))
     return {
         "name": row.name,
         "address": job_address(row.parent_id, row.name),
@@ -72,12 +71,12 @@ def _schedule(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     return {**found.document, "due": found.due} if found else {}
 
 
-def _executions(call: Call, row: sa.Row[Any], window: Window) -> list[dict[str, Any]]:
-    """Runs of a job, newest first."""
+def _executions(call: Call, row: sa.Row[Any], window: Window) -> tuple[list[dict[str, Any]], int]:
+    """Runs of a job, newest first, and how many there are."""
     query = executions.select().where(executions.c.parent_id == row.id)
-    newest = query.order_by(executions.c.id.desc()).offset(window.start).limit(window.size)
-    found = [runs.document(call.hopsworks, each) for each in call.db.execute(newest)]
-    return [{**each, "logs": _logs(call, each)} for each in found]
+    rows, total = paged(call.db, query.order_by(executions.c.id.desc()), window)
+    found = [runs.document(call.hopsworks, each) for each in rows]
+    return [{**each, "logs": _logs(call, each)} for each in found], total
 
 
 def _logs(call: Call, execution: dict[str, Any]) -> list[dict[str, Any]]:
@@ -107,9 +106,7 @@ def job(call: Call) -> Page:
     """A job."""
     row = job_routes.find(call, call.path["name"])
     window = Window.asked(call.query, RUNS)
-    of_job = executions.c.parent_id == row.id
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(executions).where(of_job))
-    found = _executions(call, row, window)
+    found, total = _executions(call, row, window)
     config = row.document.get("config") or {}
     context = {
         "job": row.document,
@@ -120,7 +117,7 @@ def job(call: Call) -> Page:
         "schedule": _schedule(call, row),
         "runs": found,
         "window": window,
-        "total": total or 0,
+        "total": total,
         "latest_logs": _ends(found) if not window.start else [],
     }
     crumbs = (Crumb("Jobs", address(call.project.id, "jobs")),)

@@ -25,9 +25,15 @@ from local_hopsworks.projects.tables import projects
 routes = Routes()
 PATH = jobs.PATH + "/{name}/schedule/v2"
 _KEPT = (
-    "startDateTime", "endDateTime", "cronExpression", "enabled", "catchup", "maxActiveRuns", "startTimeOffsetSeconds",
+    "startDateTime",
+    "endDateTime",
+    "cronExpression",
+    "enabled",
+    "catchup",
+    "maxActiveRuns",
+    "startTimeOffsetSeconds",
     "endTimeOffsetSeconds",
-)  # fmt: skip
+)
 _BOUNDS = {  # times in ms since 1970, offsets in seconds
     "startDateTime": (0, LATEST), "endDateTime": (0, LATEST),
     "startTimeOffsetSeconds": (-(10**9), 10**9), "endTimeOffsetSeconds": (-(10**9), 10**9),
@@ -36,6 +42,7 @@ _BOUNDS = {  # times in ms since 1970, offsets in seconds
 
 @routes.add("GET", PATH)
 def get(call: Call) -> Answer:
+    """The schedule of a job."""
     row = stored_schedules.find(call.db, jobs.find(call, call.path["name"]))
     if row is None:
         raise NotFound(f"The job {call.path['name']} has no schedule.", JOB_SCHEDULE_NOT_FOUND)
@@ -44,6 +51,7 @@ def get(call: Call) -> Answer:
 
 @routes.add("POST", PATH, body=shapes.SCHEDULE)
 def save(call: Call) -> Answer:
+    """Schedule a job, in place of its earlier schedule."""
     job, body = jobs.find(call, call.path["name"]), call.document
     for unsupported in ("skipToDate", "maxCatchupRuns"):
         if body.get(unsupported) is not None:
@@ -82,6 +90,7 @@ routes.add("PUT", PATH, body=shapes.SCHEDULE)(save)
 
 @routes.add("DELETE", PATH)
 def delete(call: Call) -> Answer:
+    """Remove the schedule of a job, if it has one."""
     job = jobs.find(call, call.path["name"])
     call.db.execute(job_schedules.delete().where(job_schedules.c.parent_id == job.id))
     return None

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 JOB = {"type!": str, "appPath": str, "files": str, "defaultArgs": str}
 SCHEDULE = {
-    "startDateTime!": int, "endDateTime": int, "cronExpression!": str, "enabled": bool, "catchup": bool,
-    "maxActiveRuns": int, "startTimeOffsetSeconds": int, "endTimeOffsetSeconds": int,
-}  # fmt: skip
+    "startDateTime!": int,
+    "endDateTime": int,
+    "cronExpression!": str,
+    "enabled": bool,
+    "catchup": bool,
+    "maxActiveRuns": int,
+    "startTimeOffsetSeconds": int,
+    "endTimeOffsetSeconds": int,
+}

@@ -1,0 +1,1 @@
+"""Keywords: words by which feature groups, views and training data are found."""

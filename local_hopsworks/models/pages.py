@@ -22,7 +22,7 @@ from local_hopsworks.models.tables import models as table
 from local_hopsworks.pages.labels import labels
 from local_hopsworks.pages.lineage import Box
 from local_hopsworks.pages.pages import Crumb, Listing, Page, Pages, address
-from local_hopsworks.pages.paging import Window
+from local_hopsworks.pages.paging import Window, paged
 from local_hopsworks.search.documents import Document
 from local_hopsworks.tags.routes import owner
 
@@ -56,9 +56,8 @@ def models(call: Call, window: Window) -> Listing:
     )
     same = sa.and_(table.c.name == newest.c.name, table.c.version == newest.c.version)
     query = sa.select(table).join(newest, same).where(of_project).order_by(table.c.name)
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(newest))
-    return Listing([_listed(row) for row in rows], total or 0)
+    rows, total = paged(call.db, query, window)
+    return Listing([_listed(row) for row in rows], total)
 
 
 def _listed(row: sa.Row[Any]) -> dict[str, Any]:
@@ -99,9 +98,7 @@ def _versions(call: Call, name: str) -> tuple[Window, list[sa.Row[Any]], int]:
     same = sa.and_(table.c.parent_id == call.project.id, table.c.name == name)
     window = Window.asked(call.query, VERSIONS)
     query = table.select().where(same).order_by(table.c.version.desc())
-    rows = call.db.execute(query.offset(window.start).limit(window.size)).all()
-    total = call.db.scalar(sa.select(sa.func.count()).select_from(table).where(same))
-    return window, list(rows), total or 0
+    return window, *paged(call.db, query, window)
 
 
 @pages.add(_SECTION + "/{name}/{version}")

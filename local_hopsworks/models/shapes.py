@@ -5,6 +5,12 @@ from __future__ import annotations
 from local_hopsworks.tags.shapes import TAGS
 
 MODEL = {
-    "name!": str, "version!": int, "description": str, "framework": str, "metrics": dict, "tags": TAGS,
-    "featureView": {"name!": str, "version!": int}, "trainingDatasetVersion": int,
-}  # fmt: skip
+    "name!": str,
+    "version!": int,
+    "description": str,
+    "framework": str,
+    "metrics": dict,
+    "tags": TAGS,
+    "featureView": {"name!": str, "version!": int},
+    "trainingDatasetVersion": int,
+}

@@ -21,8 +21,15 @@ from local_hopsworks.offline.errors import ILLEGAL_QUERY
 from local_hopsworks.offline.plan import EPOCH, Column, Filter, Value
 
 CONDITIONS = (
-    "EQUALS", "NOT_EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "IN", "LIKE",
-)  # fmt: skip
+    "EQUALS",
+    "NOT_EQUALS",
+    "LESS_THAN",
+    "LESS_THAN_OR_EQUAL",
+    "GREATER_THAN",
+    "GREATER_THAN_OR_EQUAL",
+    "IN",
+    "LIKE",
+)
 INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 _INTEGERS_OF_64_BITS = range(-(2**63), 2**63)
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
@@ -113,7 +120,7 @@ def _with_list(column: Column, text: Any) -> Filter:
     return Filter(column, "IN", tuple(values))
 
 
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Numbers
 
 
@@ -193,7 +200,7 @@ def _with_number(column: Column, condition: str, number: decimal.Decimal, grid: 
     return Filter(column, condition, grid.value(grid.rounded(number, rounding)))
 
 
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # Values of all types
 
 

@@ -25,6 +25,8 @@ _OTHERS = re.compile(
 
 @dataclass(frozen=True)
 class Problem:
+    """What is wrong with a table, and what can be done about it."""
+
     what: str
     remedy: str
     aside: Path | None = None  # what to put aside
@@ -144,7 +146,10 @@ def _missing_files(table: Path) -> Iterator[Problem]:
             yield Problem(what, "Put back a copy of that file.")
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        remedy = "the log forgets them, so that the other rows can be read; put back a copy first if you have one."
+        remedy = (
+            "the log forgets them, so that the other rows can be read; put back a copy first "
+            "if you have one."
+        )
         yield Problem(
             f"files that its log names are missing: {missing[0]}{others}.", remedy, forget=True
         )

@@ -120,7 +120,10 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
         max(versions),
     ):  # Delta itself would count all rows of a rewritten file as changed
         if type(opened)(opened.table_uri, version).metadata().configuration.get(_FEED) != "true":
-            problem = f"No commits found for featuregroup {table.name} that say what changed: its {_FEED} is off."
+            problem = (
+                f"No commits found for featuregroup {table.name} that say what changed: its "
+                f"{_FEED} is off."
+            )
             raise HopsworksError(problem, NO_DATA_AT_COMMIT_TIME)
     changes = pa.table(
         opened.load_cdf(starting_version=min(versions), ending_version=max(versions))

@@ -20,7 +20,8 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # milliseconds.
 MOST_SECONDS = 9_999_999_999
 _BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")
-_BOUNDED = {  # types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+# types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
+_BOUNDED = {
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), int),
     "timestamp": datetime.datetime,
     "date": datetime.date,
@@ -29,6 +30,8 @@ _BOUNDED = {  # types whose order is the same everywhere, unlike that of text, o
 
 @dataclass(frozen=True)
 class Column:
+    """A column of one of a plan's tables."""
+
     table: int  # position in Plan.tables
     name: str
     type: str
@@ -37,6 +40,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Filter:
+    """A comparison that rows must meet."""
+
     column: Column
     condition: str  # one that planner.py knows
     value: Value | tuple[Value, ...] | Column  # a column is another feature to compare with
@@ -44,6 +49,8 @@ class Filter:
 
 @dataclass(frozen=True)
 class Logic:
+    """Two conditions joined by AND or OR."""
+
     operator: str  # AND or OR
     parts: tuple[Filter | Logic, ...]
 
@@ -53,6 +60,8 @@ Condition = Filter | Logic
 
 @dataclass(frozen=True)
 class Table:
+    """A table that a plan reads, now or as of a time."""
+
     group: int  # id of the feature group
     name: str
     location: str
@@ -63,11 +72,14 @@ class Table:
 
     @property
     def is_past(self) -> bool:
+        """Whether it is read as of a time, or for what changed in a time."""
         return self.as_of is not None or bool(self.since)
 
 
 @dataclass(frozen=True)
 class Join:
+    """A table that is joined to the ones before it."""
+
     table: int
     type: str  # inner, left, right, full or cross
     on: tuple[tuple[Column, Column], ...]  # left = right
@@ -82,6 +94,8 @@ class Join:
 
 @dataclass
 class Plan:
+    """A query, with every name and value checked."""
+
     tables: list[Table] = field(default_factory=list)
     columns: list[tuple[Column, str]] = field(
         default_factory=list

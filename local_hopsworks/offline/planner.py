@@ -76,7 +76,8 @@ class _Planner:
         names = [name for _, name in self._result.columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise HopsworksError(
-                f"Two features of the query are called {twice[0]!r}; give a join a prefix: join(..., prefix='right_').",
+                f"Two features of the query are called {twice[0]!r}; give a join a prefix: "
+                "join(..., prefix='right_').",
                 AMBIGUOUS_FEATURE,
             )
         if not names:
@@ -143,23 +144,21 @@ class _Planner:
         kind = _JOIN_TYPES.get(str(join.get("type") or "INNER").upper())
         if kind is None:
             raise HopsworksError(
-                f"There is no join of type {str(join.get('type'))[:40]!r}; use {', '.join(sorted(_JOIN_TYPES))}.",
+                f"There is no join of type {str(join.get('type'))[:40]!r}; use "
+                f"{', '.join(sorted(_JOIN_TYPES))}.",
                 ILLEGAL_QUERY,
             )
         if join["query"].get("limit") is not None:
             raise HopsworksError(
                 "Only a whole query can have a limit, not one side of a join.", ILLEGAL_QUERY
             )
-        before = len(self._result.columns)
+        before = self._result.columns.copy()
         outer, self._result.condition = self._result.condition, None
         siblings, self._result.joins = self._result.joins, []
         right = self._add(join["query"], join.get("prefix") or "")
         nested, self._result.joins = self._result.joins, siblings
         on = self._join_keys(left, right, join) if kind != "cross" else ()
-        left_event_time, right_event_time = self._event_time(left), self._event_time(right)
-        event_times = None
-        if kind in ("inner", "left") and left_event_time and right_event_time:
-            event_times = (left_event_time, right_event_time)
+        event_times = self._event_times(left, right) if kind in ("inner", "left") else None
         # Like Hopsworks, a filter on the right side holds in the result, and also chooses among the
         # right side's rows before the latest of them is taken (unless the right side has joins of
         # its own and so is more than a table).
@@ -167,27 +166,39 @@ class _Planner:
         choice = _about(right, inner) if event_times and not nested else None
         self._result.joins.append(Join(right, kind, on, event_times, choice, tuple(nested)))
         self._result.condition = both(outer, inner)
-        # Both sides have the keys they are joined on, and the event time; like Hopsworks, return
-        # the left side's.
-        names = {name for _, name in self._result.columns[:before]}
-        shared = {b.name for a, b in on if a.name == b.name} | (
-            {event_times[1].name} if event_times else set()
-        )
-        added = [
+        added = self._result.columns[len(before) :]
+        shared = {theirs.name for ours, theirs in on if ours.name == theirs.name}
+        if event_times:
+            shared.add(event_times[1].name)
+        names = {name for _, name in before}
+        self._result.columns = before + self._named(right, added, names, shared, join.get("prefix"))
+
+    def _event_times(self, left: int, right: int) -> tuple[Column, Column] | None:
+        """The event times of two tables, if both have one."""
+        ours, theirs = self._event_time(left), self._event_time(right)
+        return (ours, theirs) if ours and theirs else None
+
+    def _named(
+        self,
+        right: int,
+        added: list[tuple[Column, str]],
+        names: set[str],
+        shared: set[str],
+        prefix: str | None,
+    ) -> list[tuple[Column, str]]:
+        """The columns that a join adds to those with these `names`. Both sides have the `shared`
+        keys they are joined on, and the event time; like Hopsworks, return the left side's."""
+        kept = [
             (column, name)
-            for column, name in self._result.columns[before:]
+            for column, name in added
             if not (column.table == right and column.name in shared and name in names)
         ]
-        # What else is called the same gets the prefix that the SDK's warning about ambiguous
-        # features announces
-        if not join.get("prefix") and any(
-            column.table == right and name in names for column, name in added
-        ):
-            prefix = f"{self._groups[right]['name']}_"
-            added = [
-                (column, prefix + name if column.table == right else name) for column, name in added
-            ]
-        self._result.columns[before:] = added
+        are_ambiguous = any(column.table == right and name in names for column, name in kept)
+        if prefix or not are_ambiguous:
+            return kept
+        # the prefix that the SDK's warning about ambiguous features announces
+        own = f"{self._groups[right]['name']}_"
+        return [(column, own + name if column.table == right else name) for column, name in kept]
 
     def _join_keys(
         self, left: int, right: int, join: dict[str, Any]
@@ -208,7 +219,8 @@ class _Planner:
         if not left_names or len(left_names) != len(right_names):
             groups = f"{self._groups[left]['name']} and {self._groups[right]['name']}"
             raise HopsworksError(
-                f"{groups} share no primary key to join on; use on=, or left_on= and right_on= of equal length.",
+                f"{groups} share no primary key to join on; use on=, or left_on= and "
+                "right_on= of equal length.",
                 NO_JOINING_KEYS,
             )
         return tuple(
@@ -241,7 +253,8 @@ class _Planner:
                 )
         known = ", ".join(feature["name"] for feature in group["features"])
         raise HopsworksError(
-            f"Feature group {group['name']} version {group['version']} has no feature {str(name)[:80]!r}, but {known}.",
+            f"Feature group {group['name']} version {group['version']} has no feature "
+            f"{str(name)[:80]!r}, but {known}.",
             FEATURE_DOES_NOT_EXIST,
         )
 
@@ -275,7 +288,8 @@ class _Planner:
         column = self._filter_column(feature, table)
         if condition not in comparisons.CONDITIONS:
             raise HopsworksError(
-                f"There is no condition {str(condition)[:40]!r}; use {', '.join(comparisons.CONDITIONS)}.",
+                f"There is no condition {str(condition)[:40]!r}; use "
+                f"{', '.join(comparisons.CONDITIONS)}.",
                 ILLEGAL_QUERY,
             )
         other = _feature_in(value)
@@ -294,7 +308,8 @@ class _Planner:
                 return self._column(position, name)
         if group_id is not None and all(group["id"] != group_id for group in self._groups):
             raise HopsworksError(
-                f"The filter is about {str(name)[:80]!r} of a feature group that the query does not read.",
+                f"The filter is about {str(name)[:80]!r} of a feature group that the query "
+                "does not read.",
                 FEATURE_DOES_NOT_EXIST,
             )
         return self._column(table, name)  # raises, naming what there is

@@ -92,9 +92,11 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
             super().__init__("none://")
 
     def list_actions(self, context: Any) -> list[tuple[str, str]]:
+        """What the SDK may ask for beside rows."""
         return [(action, "") for action in _ACTIONS]
 
     def do_action(self, context: Any, action: flight.Action) -> Iterator[flight.Result]:
+        """Answer that all is well, or write a training dataset."""
         if action.type not in _ACTIONS:
             raise flight.FlightServerError(f"There is no action {action.type[:80]!r}.")
         if action.type == "create-training-dataset":
@@ -124,6 +126,7 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         )
 
     def do_get(self, context: Any, ticket: flight.Ticket) -> flight.GeneratorStream:
+        """The rows of a question, as a stream."""
         with _Answering("a read") as read:
             question = json.loads(ticket.ticket)
             if "path" in question:

@@ -131,7 +131,10 @@ class _Joined(sa.Join):
 @compiles(_Joined)
 def _compile_joined(joined: _Joined, compiler: SQLCompiler, **options: Any) -> str:
     options |= {"asfrom": True, "from_linter": None}
-    text = f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN {compiler.process(joined.right, **options)}"
+    text = (
+        f"{compiler.process(joined.left, **options)} {joined.keyword} JOIN "
+        f"{compiler.process(joined.right, **options)}"
+    )
     return (
         text
         if joined.onclause is None
@@ -151,7 +154,8 @@ class _Reference(sa.ColumnElement[Any]):
 
 @compiles(_Reference)
 def _compile_reference(reference: _Reference, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{alias(reference.column.table)}.{compiler.preparer.quote_identifier(reference.column.name)}"
+    name = compiler.preparer.quote_identifier(reference.column.name)
+    return f"{alias(reference.column.table)}.{name}"
 
 
 def _expression(column: Column) -> _Expression:

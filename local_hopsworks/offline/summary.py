@@ -191,6 +191,7 @@ class Summaries:
     """Summaries of tables as they are now, kept until the next commit."""
 
     def __init__(self, hopsworks: Hopsworks) -> None:
+        """None is kept yet."""
         self._kept: dict[tuple[object, ...], list[Summary]] = {}
 
     def of(self, plan: Plan, commit: int) -> list[Summary]:

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from local_hopsworks.online import topics, wire
 from local_hopsworks.online.brokered import Brokered
+from local_hopsworks.online.coordinator import Coordinator
 from local_hopsworks.online.ingest import Produced
 from local_hopsworks.online.wire import Reader, WireError, array, int16, int32, int64, string
 
@@ -30,14 +31,20 @@ REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
 BUSY_PAUSE_SECONDS = 0.2
 NODE = 1  # the broker's number; it is the only one
 CLUSTER = "local_hopsworks"
-# The versions that are offered. Fetch has to be named even where nobody fetches: librdkafka writes
-# record batches of version 2 only to brokers that have it.
+# The versions that are offered. librdkafka writes record batches of version 2 only to a broker that
+# has this version of Fetch.
 VERSIONS = {
     wire.PRODUCE: (8, 8),
     wire.FETCH: (4, 4),
     wire.LIST_OFFSETS: (2, 2),
     wire.METADATA: (7, 7),
+    wire.OFFSET_COMMIT: (2, 2),
+    wire.OFFSET_FETCH: (1, 1),
     wire.FIND_COORDINATOR: (1, 1),
+    wire.JOIN_GROUP: (0, 0),
+    wire.HEARTBEAT: (0, 0),
+    wire.LEAVE_GROUP: (0, 0),
+    wire.SYNC_GROUP: (0, 0),
     wire.API_VERSIONS: (0, 3),
     wire.INIT_PRODUCER_ID: (1, 1),
 }
@@ -62,6 +69,7 @@ class Broker:
             wire.METADATA: self._metadata,
             wire.FIND_COORDINATOR: self._find_coordinator,
             wire.INIT_PRODUCER_ID: self._init_producer_id,
+            **Coordinator(stores, self._in_worker).calls,
         }
 
     async def listen(self) -> asyncio.Server:
@@ -167,9 +175,13 @@ class Broker:
         return int32(0) + array(told)
 
     async def _find_coordinator(self, reader: Reader) -> bytes:
-        """A consumer asks for one when it starts, even if it joins no group."""
-        error = int16(wire.COORDINATOR_NOT_AVAILABLE) + string(None)
-        return int32(0) + error + int32(-1) + string("") + int32(-1)
+        """Of every group it is this broker; transactions have none."""
+        reader.string()
+        if reader.int8() != 0:
+            error = int16(wire.COORDINATOR_NOT_AVAILABLE) + string(None)
+            return int32(0) + error + int32(-1) + string("") + int32(-1)
+        here = int32(NODE) + string(self.host) + int32(self.port)
+        return int32(0) + int16(wire.NONE) + string(None) + here
 
     async def _init_producer_id(self, reader: Reader) -> bytes:
         if reader.nullable_string() is not None:

@@ -5,15 +5,25 @@ Every project has a database of its own, and topics have names that differ over 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from local_hopsworks.online import topics
+from local_hopsworks.online import record_batch, topics
 from local_hopsworks.online.ingest import Appended, Ingest, Produced
 from local_hopsworks.online.store import OnlineStore
 from local_hopsworks.online.topics import Topic
-from local_hopsworks.online.wire import UNKNOWN_TOPIC_OR_PARTITION
+from local_hopsworks.online.wire import NONE, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION
 
 _LATEST, _EARLIEST = -1, -2  # Kafka's times for the end and the beginning of a partition
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Records of a partition from some offset on, as they came."""
+
+    error: int
+    end: int = -1  # the offset of the next record that comes
+    records: bytes = b""
 
 
 class Brokered:
@@ -62,6 +72,39 @@ class Brokered:
             if moment == _EARLIEST:
                 return topics.first_offset(db, name, part)
             return topics.offset_at(db, name, part, moment)
+
+    def fetch(self, name: str, part: int, offset: int, own_most: int, most: int) -> Fetched:
+        """The batches of a partition from `offset` on: one, and more while they are small."""
+        file = self._file_of(name)
+        if file is None:
+            return Fetched(UNKNOWN_TOPIC_OR_PARTITION)
+        with self._stores[file].transaction(write=False) as db:
+            topic = topics.find(db, name)
+            if topic is None or not 0 <= part < topic.partitions:
+                return Fetched(UNKNOWN_TOPIC_OR_PARTITION)
+            end = topics.next_offset(db, name, part)
+            if not topics.first_offset(db, name, part) <= offset <= end:
+                return Fetched(OFFSET_OUT_OF_RANGE, end)
+            found = topics.kept(db, name, part, offset, min(own_most, most))
+        records = b"".join(record_batch.at_offset(each.data, each.first) for each in found)
+        return Fetched(NONE, end, records)
+
+    def commit(self, group: str, name: str, part: int, offset: int) -> bool:
+        """Keep how far a consumer group has read; whether there is such a topic."""
+        file = self._file_of(name)
+        if file is None:
+            return False
+        with self._stores[file].transaction(write=True) as db:
+            topics.commit(db, group, name, part, offset)
+        return True
+
+    def committed(self, group: str, name: str, part: int) -> int:
+        """How far a consumer group has read a partition; -1 if it has not said so."""
+        file = self._file_of(name)
+        if file is None:
+            return -1
+        with self._stores[file].transaction(write=False) as db:
+            return topics.committed(db, group, name, part)
 
     def _opened(self) -> dict[Path, OnlineStore]:
         for file in sorted(self._folder.glob("*.db")):

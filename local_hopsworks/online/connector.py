@@ -21,7 +21,8 @@ def online_connector(call: Call) -> Answer:
     """The JDBC connector, with the user and the password of the SQL endpoint, which starts now."""
     if call.is_remote:
         raise HopsworksError(
-            "SQL reads the online store from the machine of this Hopsworks alone. Read it through REST: "
+            "SQL reads the online store from the machine of this Hopsworks alone. Read it "
+            "through REST: "
             "feature_view.init_serving(init_rest_client=True, init_sql_client=False).",
             MYSQL_NOT_REACHABLE,
         )
@@ -49,6 +50,6 @@ def sql_host(hopsworks: Hopsworks, client: str) -> str:
 
 
 def feature_server(hopsworks: Hopsworks, client: str) -> str:
-    """Where the REST feature server is. The SDK appends ":4406"; after a slash that is a path, so the
-    port before it counts."""
+    """Where the REST feature server is. The SDK appends ":4406"; after a slash that is a path, so
+    the port before it counts."""
     return f"{hopsworks.host}:{hopsworks.port}/"

@@ -1,5 +1,5 @@
-"""A statement that this server handed out, as SQLite runs it: real tables, bound values, and what each
-column of the result is."""
+"""A statement that this server handed out, as SQLite runs it: real tables, bound values, and what
+each column of the result is."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The REST feature server: feature vectors of a feature view by key, one or many in a request.
 
-The protocol is that of RonDB's REST server (docs.hopsworks.ai: Feature Store REST API Server), on this
-server's own HTTPS port. It asks for the API key in a header of its own, and has error codes of its own.
+The protocol is that of RonDB's REST server (docs.hopsworks.ai: Feature Store REST API Server), on
+this server's own HTTPS port. It asks for the API key in a header of its own, and has error codes of
+its own.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Values of the online store as the REST feature server writes them: what JSON has as it is, bytes in
-base64, times as MySQL writes them, arrays, structs and maps decoded."""
+"""Values of the online store as the REST feature server writes them: what JSON has as it is, bytes
+in base64, times as MySQL writes them, arrays, structs and maps decoded."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""MySQL's wire protocol, as much of it as the SDK's drivers (aiomysql and PyMySQL) speak: a login, then
-one query at a time, its rows as text.
+"""MySQL's wire protocol, as much of it as the SDK's drivers (aiomysql and PyMySQL) speak: a login,
+then one query at a time, its rows as text.
 
-Names and numbers are those of MySQL's own description of its client/server protocol. It is written by
-hand because of strangers: nothing is read from them without a limit and a deadline. The library
+Names and numbers are those of MySQL's own description of its client/server protocol. It is written
+by hand because of strangers: nothing is read from them without a limit and a deadline. The library
 mysql-mimic, tried first, keeps 192 MB of what a stranger sends and waits for a silent one for ever.
 """
 
@@ -121,7 +121,8 @@ def twice_hashed(password: str) -> bytes:
 
 
 def login(connection: Connection, user: bytes, password: bytes) -> None:
-    """Greet the client and check who it is; `password` is `twice_hashed`. Raises Refusal or Gone."""
+    """Greet the client and check who it is; `password` is `twice_hashed`. Raises Refusal or
+    Gone."""
     deadline = time.monotonic() + LOGIN_SECONDS
     nonce = "".join(secrets.choice(_LETTERS) for _ in range(20)).encode()
     connection.write(_greeting(nonce))

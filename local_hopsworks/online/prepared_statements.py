@@ -1,6 +1,6 @@
-"""The prepared statements of a feature view: for each of its feature groups one that looks up a key, or
-many at once. The SDK fills in the question marks, sends them to the SQL endpoint (sql_endpoint.py) and
-puts the rows of all groups together."""
+"""The prepared statements of a feature view: for each of its feature groups one that looks up a
+key, or many at once. The SDK fills in the question marks, sends them to the SQL endpoint
+(sql_endpoint.py) and puts the rows of all groups together."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The statement of `read(online=True)` and `show(online=True)`: a query's plan in MySQL's words.
 
-The online store has the latest row of each key, so a join is one of keys and nothing else; the event
-times of a query are for the offline store.
+The online store has the latest row of each key, so a join is one of keys and nothing else; the
+event times of a query are for the offline store.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Rows of the online store as MySQL sends them: each value as text, after what kind of column it is."""
+"""Rows of the online store as MySQL sends them: each value as text, after what kind of column it
+is."""
 
 from __future__ import annotations
 

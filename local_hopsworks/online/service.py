@@ -7,14 +7,21 @@ from local_hopsworks.online import (
     check,
     connector,
     feature_server,
+    kafka_routes,
+    pages,
     prepared_statements,
     recovery,
     routes,
 )
 
 SERVICE = ServiceDescription(
-    routes=[*routes.routes, *connector.routes, *prepared_statements.routes],
-    pages=feature_server.routes,
+    routes=[
+        *routes.routes,
+        *connector.routes,
+        *prepared_statements.routes,
+        *kafka_routes.routes,
+    ],
+    pages=pages.pages.with_routes(feature_server.routes),
     variables={
         "loadbalancer_external_domain_mysqld": connector.sql_host,
         "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,

@@ -1,8 +1,10 @@
-"""The online store over MySQL's protocol, which is how the SDK reads it unless it is told otherwise.
+"""The online store over MySQL's protocol, which is how the SDK reads it unless it is told
+otherwise.
 
-The SDK insists on port 3306 and speaks without TLS (of the password it sends only a scramble), so this
-listens on loopback and nowhere else. On Linux every address in 127/8 is loopback, and each server has
-one of its own; elsewhere there is 127.0.0.1 alone, and who comes second reads through REST.
+The SDK insists on port 3306 and speaks without TLS (of the password it sends only a scramble), so
+this listens on loopback and nowhere else. On Linux every address in 127/8 is loopback, and each
+server has one of its own; elsewhere there is 127.0.0.1 alone, and who comes second reads through
+REST.
 """
 
 from __future__ import annotations
@@ -141,7 +143,8 @@ class SqlEndpoint:
             connection.write(mysql_wire.OK)
         else:
             message = (
-                "Only the statements that this Hopsworks handed out are answered: those of feature views "
+                "Only the statements that this Hopsworks handed out are answered: those of "
+                "feature views "
                 "and of read(online=True), both of online enabled feature groups."
             )
             raise Refusal(message, 1235, "42000")
@@ -204,7 +207,8 @@ def _listening(endpoint: SqlEndpoint, hopsworks: Hopsworks) -> _Server:
         except OSError as error:
             problem = f"Port {PORT} of {host} cannot be used ({error.strerror})"
     raise HopsworksError(
-        f"{problem}, and the SDK reads the online store with SQL through no other. Read it through REST: "
+        f"{problem}, and the SDK reads the online store with SQL through no other. Read it "
+        "through REST: "
         "feature_view.init_serving(init_rest_client=True, init_sql_client=False).",
         MYSQL_NOT_REACHABLE,
         500,

@@ -1,10 +1,11 @@
-"""SQL that this server hands out for the SDK to send back: the prepared statements of feature views, and
-the queries of `read(online=True)`.
+"""SQL that this server hands out for the SDK to send back: the prepared statements of feature
+views, and the queries of `read(online=True)`.
 
-They are in MySQL's words, as Hopsworks has them, and end in a comment with a signature of their shape,
-which is the text with a question mark for every literal. Only a statement whose shape carries this
-store's signature is answered, so whoever knows the password can change the values in it and nothing
-else; and no statement has to be remembered, for a program may live longer than this server.
+They are in MySQL's words, as Hopsworks has them, and end in a comment with a signature of their
+shape, which is the text with a question mark for every literal. Only a statement whose shape
+carries this store's signature is answered, so whoever knows the password can change the values in
+it and nothing else; and no statement has to be remembered, for a program may live longer than this
+server.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from local_hopsworks.http.hopsworks import Hopsworks
 
 BUSY_SECONDS = 30
+_SCHEMA_VERSION = 1  # as SQLite's user_version has it
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS feature_groups (
         id INTEGER PRIMARY KEY,  -- as in the metadata
@@ -93,6 +94,13 @@ _SCHEMA = (
         data BLOB NOT NULL,
         PRIMARY KEY (topic, part, first)
     )""",
+    """CREATE TABLE IF NOT EXISTS committed (
+        consumers TEXT,  -- the name of their group
+        topic TEXT,
+        part INTEGER,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (consumers, topic, part)
+    )""",
     # Up to which offset the offline table of a stream group has its rows; see materialise.py
     """CREATE TABLE IF NOT EXISTS materialised (
         group_id INTEGER PRIMARY KEY,
@@ -143,11 +151,12 @@ class OnlineStore:
             disk.make_folder(file.parent)
             disk.make_file(file)  # SQLite would leave its mode to the umask
             with self.transaction(write=False) as db:
-                is_new = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if is_new:
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version != _SCHEMA_VERSION:
                 with self.transaction(write=True) as db:
                     for statement in _SCHEMA:
                         db.execute(statement)
+                    db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"The online store in {file} cannot be used: {error}.") from error
 

@@ -67,7 +67,7 @@ def all_topics(db: sqlite3.Connection) -> list[Topic]:
 
 def delete(db: sqlite3.Connection, name: str) -> None:
     """Remove a topic and what it keeps."""
-    for table in ("batches", "offsets", "producers"):
+    for table in ("batches", "offsets", "producers", "committed"):
         db.execute(f"DELETE FROM {table} WHERE topic = ?", (name,))
     db.execute("DELETE FROM topics WHERE name = ?", (name,))
 
@@ -133,6 +133,23 @@ def kept(db: sqlite3.Connection, name: str, part: int, offset: int, most: int) -
             break
         found.append(batch)
     return found
+
+
+# -------------------------------------------------------------------------------------------------
+# consumer groups
+
+
+def commit(db: sqlite3.Connection, group: str, name: str, part: int, offset: int) -> None:
+    """Keep how far a consumer group has read a partition."""
+    statement = "INSERT OR REPLACE INTO committed VALUES (?, ?, ?, ?)"
+    db.execute(statement, (group, name, part, offset))
+
+
+def committed(db: sqlite3.Connection, group: str, name: str, part: int) -> int:
+    """How far a consumer group has read a partition; -1 if it has not said so."""
+    query = "SELECT offset FROM committed WHERE consumers = ? AND topic = ? AND part = ?"
+    found = db.execute(query, (group, name, part)).fetchone()
+    return int(found[0]) if found else -1
 
 
 # -------------------------------------------------------------------------------------------------

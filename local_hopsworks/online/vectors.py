@@ -1,4 +1,5 @@
-"""Feature vectors of a view: the rows of its feature groups by key, in the order of its features."""
+"""Feature vectors of a view: the rows of its feature groups by key, in the order of its
+features."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _TEXTS = ("string", "date", "binary")
 
 
 class Refused(HopsworksError):
-    """An error as RonDB's REST server has it: a code, the reason that goes with it, and a sentence."""
+    """An error as RonDB's REST server has it: a code, the reason that goes with it, and a
+    sentence."""
 
     def __init__(self, message: str, code: int, reason: str, status: int = 400) -> None:
         super().__init__(message, code, status)

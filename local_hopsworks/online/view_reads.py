@@ -1,5 +1,5 @@
-"""What the feature server reads for a feature view: which keys of which groups, and where in the vector
-their features go."""
+"""What the feature server reads for a feature view: which keys of which groups, and where in the
+vector their features go."""
 
 from __future__ import annotations
 

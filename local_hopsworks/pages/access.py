@@ -47,7 +47,7 @@ def entered(request: Request) -> Response | None:
 async def sign_in(request: Request) -> Response:
     """The form was sent: from the page that asked for the key, and back to it."""
     hopsworks: Hopsworks = request.app.state.hopsworks
-    form = await request.form(max_files=0, max_fields=1)
+    form = await request.form(max_files=0, max_fields=2)
     if hopsworks.security.is_api_key(str(form.get("key", "")).strip()):
         return _welcome(request)
     return await run_in_threadpool(_ask, request, "This is not the key of this Hopsworks.")

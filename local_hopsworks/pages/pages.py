@@ -109,10 +109,16 @@ class Pages(list[Route]):
     """The pages of one service."""
 
     def __init__(self, *parts: Pages) -> None:
+        """The pages of these parts, such as modules of one service; others may be added."""
         super().__init__(route for part in parts for route in part)
         self.sections: list[Section] = [section for part in parts for section in part.sections]
         self.boxes: list[Boxes] = [boxes for part in parts for boxes in part.boxes]
         self.documents: list[Documents] = [each for part in parts for each in part.documents]
+
+    def with_routes(self, routes: Iterable[Route]) -> Pages:
+        """The same, with routes that are no pages and let nobody in without the key either."""
+        self.extend(routes)
+        return self
 
     def add(self, *paths: str) -> Callable[[Handler], Handler]:
         """Declare that the decorated handler answers GET on these paths."""
@@ -154,6 +160,7 @@ class Rooms:
     """The pages of all services of a server."""
 
     def __init__(self, hopsworks: Hopsworks) -> None:
+        """Those of the services that are found in this package."""
         # all services are known by now, and this module may not know them: they import it
         from local_hopsworks.http.services import discovered
 

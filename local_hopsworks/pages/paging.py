@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+import sqlalchemy as sa
 
 _LAST = 10**12  # no list is longer
 _Thing = TypeVar("_Thing")
@@ -52,3 +54,12 @@ class Window:
 
     def _at(self, start: int) -> str:
         return "?" + urlencode([*self.others, (self.name, str(start))])
+
+
+def paged(
+    db: sa.Connection, query: sa.Select[Any], window: Window
+) -> tuple[list[sa.Row[Any]], int]:
+    """The rows of a query that are in a window, and how many it has altogether."""
+    rows = db.execute(query.offset(window.start).limit(window.size)).all()
+    total = db.scalar(sa.select(sa.func.count()).select_from(query.order_by(None).subquery()))
+    return list(rows), total or 0

@@ -18,6 +18,7 @@ class Templates:
     """The templates of one server, each read when it is first needed."""
 
     def __init__(self, hopsworks: Hopsworks) -> None:
+        """No template is read yet."""
         import jinja2  # only pages need it
 
         self._environment = jinja2.Environment(

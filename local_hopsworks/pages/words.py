@@ -89,7 +89,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def number(value: Any) -> str:
-    """A number in at most five significant digits, or any other value as text."""
+    """A number in four significant digits if it is no whole one, or any other value as text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     try:
         found = float(value)
     except (TypeError, ValueError):

@@ -19,5 +19,8 @@ def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
         names = db.scalars(sa.select(projects.c.name)).all()
     for name in names:
         if missing := [folder.name for folder in store.datasets(name) if not folder.is_dir()]:
-            what = f"The project {name} lacks its folders {', '.join(missing)} in {store.project(name)}."
+            what = (
+                f"The project {name} lacks its folders {', '.join(missing)} in "
+                f"{store.project(name)}."
+            )
             yield Fault(what, "they are made anew, empty.", partial(store.create_project, name))

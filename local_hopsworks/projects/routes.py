@@ -33,6 +33,7 @@ def create_project(db: sa.Connection, store: Store, name: str) -> None:
 
 @routes.add("GET", "/project/getProjectInfo/{name}")
 def project_info(call: Call) -> Answer:
+    """A project, by its name."""
     row = call.db.execute(
         projects.select().where(projects.c.name == call.path["name"])
     ).one_or_none()
@@ -52,6 +53,7 @@ def project_info(call: Call) -> Answer:
 
 @routes.add("GET", "/project")
 def all_projects(call: Call) -> Answer:
+    """All projects; the SDK asks for them when a program logs in."""
     # The SDK keeps its certificates in a folder named after the user, and deletes them there when
     # it exits: with one name for all, the first process to end would take the certificates of the
     # others away.
@@ -73,11 +75,13 @@ def all_projects(call: Call) -> Answer:
 
 @routes.add("GET", "/project/{project}/credentials")
 def credentials(call: Call) -> Answer:
+    """The certificates with which the query service lets the client in."""
     return {**call.hopsworks.security.credentials(), "projectName": call.project.name}
 
 
 @routes.add("GET", "/variables/versions")
 def versions(call: Call) -> Answer:
+    """The version of Hopsworks, which the SDK compares with its own."""
     return [{"software": "hopsworks", "version": SPOKEN_VERSION}]
 
 

@@ -1,0 +1,1 @@
+"""The search over names, descriptions, features, tags and keywords."""

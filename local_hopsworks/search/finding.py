@@ -1,7 +1,8 @@
 """The search: which documents have a term in their names, descriptions, features, tags or keywords.
 
-Hopsworks asks OpenSearch for names and descriptions that contain the term (its OpenSearchController,
-wildcard *term*), whatever the case. So does this; OpenSearch's guesses at misspelt words it lacks.
+Hopsworks asks OpenSearch for names and descriptions that contain the term (its
+OpenSearchController, wildcard *term*), whatever the case. So does this; OpenSearch's guesses at
+misspelt words it lacks.
 """
 
 from __future__ import annotations

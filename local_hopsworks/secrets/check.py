@@ -22,7 +22,10 @@ def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
             try:
                 security.decrypt(row.value)
             except HopsworksError:
-                what = f"The secret {row.name!r} was encrypted with another key than that in {store.security}."
+                what = (
+                    f"The secret {row.name!r} was encrypted with another key than that in "
+                    f"{store.security}."
+                )
                 yield Fault(
                     what, "Put back the file secrets_key, or delete the secret and create it anew."
                 )

@@ -44,6 +44,7 @@ def _with_value(call: Call, row: sa.Row[Any]) -> Answer:
 
 @routes.add("POST", PATH)
 def create(call: Call) -> Answer:
+    """Keep a secret, encrypted."""
     body = call.document
     name, value, visibility = (
         body.get("name"),
@@ -79,6 +80,7 @@ def create(call: Call) -> Answer:
 
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
+    """All secrets without their values."""
     return items(documents(call))
 
 
@@ -94,10 +96,12 @@ def get_shared(call: Call) -> Answer:
 
 @routes.add("GET", PATH + "/{name}")
 def get(call: Call) -> Answer:
+    """One secret with its value."""
     return _with_value(call, _find(call, call.path["name"]))
 
 
 @routes.add("DELETE", PATH + "/{name}")
 def delete(call: Call) -> Answer:
+    """Remove a secret."""
     call.db.execute(secrets.delete().where(secrets.c.id == _find(call, call.path["name"]).id))
     return None

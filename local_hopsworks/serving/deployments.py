@@ -1,4 +1,5 @@
-"""Deployments: what is to be served, and how each is doing. The processes are instances.py's affair."""
+"""Deployments: what is to be served, and how each is doing. The processes are instances.py's
+affair."""
 
 from __future__ import annotations
 
@@ -26,7 +27,13 @@ PATH = "/project/{project}/serving"
 DEPLOYMENT = PATH + "/{deployment}"
 _VERSION = 1  # deployments have no versions here
 _SCRIPTS = {"predictor": "predictor", "transformer": "transformer", "configFile": "configfile"}
-_NOT_KEPT = ("id", "name", "version", "created", "creator", "projectNamespace", "tags")
+# What a document has from elsewhere: the columns, the tags, and the state
+_NOT_KEPT = {
+    *("id", "name", "version", "created", "creator", "projectNamespace", "tags", "status"),
+    *("availableInstances", "availableTransformerInstances", "condition", "deployed", "revision"),
+    *("hopsworksInferencePath", "modelServerInferencePath"),
+}
+_DEFAULTS = {"apiProtocol": "REST", "inferenceLogging": "NONE"}
 # The SDK's progress bar counts on these types; reasons are for people
 _CONDITIONS = {
     instances.CREATED: ("STOPPED", True, "The deployment is created"),
@@ -56,11 +63,10 @@ def find(call: Call) -> sa.Row[Any]:
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO, with the state in it."""
-    found = {key: value for key, value in row.document.items() if value is not None}
+    found = dict(row.document)
     if "transformer" in found:  # Hopsworks fills it in, and the SDK expects it
         found.setdefault("transformerScalingConfig", {"minInstances": 1})
     return {
-        "apiProtocol": "REST",
         **found,
         "id": row.id,
         "name": row.name,
@@ -125,7 +131,8 @@ def save(call: Call) -> Answer:
     body = call.document
     refused.check(body)
     row = None if body.get("id") is None else _changed(call, body)
-    kept = {key: value for key, value in body.items() if key not in _NOT_KEPT}
+    kept = {**_DEFAULTS, **{key: value for key, value in body.items() if value is not None}}
+    kept = {key: value for key, value in kept.items() if key not in _NOT_KEPT}
     kept["created"] = now() if row is None else row.document["created"]
     kept |= {key: PurePosixPath(kept[key]).name for key in _SCRIPTS if kept.get(key)}
     _check_model(call, body)
@@ -224,8 +231,8 @@ def _script(call: Call, path: str, key: str) -> Path:
 
 @routes.add("POST", DEPLOYMENT, options=["action"])
 def act(call: Call) -> Answer:
-    """Start or stop; the SDK asks for the state until it is so. Nothing happens if it is so already:
-    a program whose start is refused would stop what another has started."""
+    """Start or stop; the SDK asks for the state until it is so. Nothing happens if it is so
+    already: a program whose start is refused would stop what another has started."""
     row, action = find(call), call.option("action")
     if action is None:
         raise HopsworksError(

@@ -1,6 +1,7 @@
 """Where the files of a deployment lie in dataset storage, as on Hopsworks.
 
-Deployments/{name}/resources/            what the SDK uploads: scripts, configuration, request schemas
+Deployments/{name}/resources/            what the SDK uploads: scripts, configuration, request
+schemas
 Deployments/{name}/{version}/            what a version runs: {role}-{file}, copied when it is saved
 Logs/Serving/{name}/                     see logs.py
 """

@@ -1,7 +1,7 @@
 """The output of deployments' processes, line by line with its time, in files of bounded size.
 
-They lie where Hopsworks archives such logs, Logs/Serving/{deployment}/ in dataset storage: the SDK's
-`download_logs` finds them there.
+They lie where Hopsworks archives such logs, Logs/Serving/{deployment}/ in dataset storage: the
+SDK's `download_logs` finds them there.
 """
 
 from __future__ import annotations

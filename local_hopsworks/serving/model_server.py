@@ -2,14 +2,14 @@
 
     python model_server.py FOLDER
 
-FOLDER has `settings.json` (see `Settings`). Once it listens, the program writes its port to the file
-`port` there; if it cannot load the model, one sentence to the file `failure`, and its traceback to the
-standard error. It listens on loopback, for callers with the token of its settings only, and ends with
-the process that has started it.
+FOLDER has `settings.json` (see `Settings`). Once it listens, the program writes its port to the
+file `port` there; if it cannot load the model, one sentence to the file `failure`, and its
+traceback to the standard error. It listens on loopback, for callers with the token of its settings
+only, and ends with the process that has started it.
 
-Scripts are as on Hopsworks: a predictor is a class `Predict` with `predict(inputs)`, a transformer a
-class `Transformer` with `preprocess(inputs)` and `postprocess(outputs)`, each plain or async. They run
-one request at a time, in the main thread, as they do in Hopsworks' model server.
+Scripts are as on Hopsworks: a predictor is a class `Predict` with `predict(inputs)`, a transformer
+a class `Transformer` with `preprocess(inputs)` and `postprocess(outputs)`, each plain or async.
+They run one request at a time, in the main thread, as they do in Hopsworks' model server.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Tags: names with JSON values."""

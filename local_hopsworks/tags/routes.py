@@ -19,10 +19,12 @@ routes = Routes()
 
 
 def owner(table: sa.Table, identifier: int) -> str:
+    """How a row of a table is named in the tables of what hangs on it, such as feature_groups/3."""
     return f"{table.name}/{identifier}"
 
 
 def put(call: Call, on: str, name: str, value: Any) -> None:
+    """Set a tag; `on` names its owner."""
     if not name or len(name) > 255:
         raise HopsworksError(f"A tag's name is 1 to 255 characters long, not {name[:80]!r}.")
     call.db.execute(table.delete().where(table.c.owner == on, table.c.name == name))

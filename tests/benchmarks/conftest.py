@@ -3,10 +3,14 @@ ends with."""
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +19,7 @@ import pytest
 from tests.benchmarks.figure import PICTURE, draw
 
 SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
+PEERS = Path(__file__).with_name("peers.py")
 ROWS = pytest.StashKey[list[tuple[Any, ...]]]()
 
 
@@ -25,6 +30,33 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size:.0e}".replace("e+0", "e"), scope="module")
 def size(request: Any) -> int:
     return request.param
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory):
+    """Run peers.py with these arguments and return what it measured."""
+    folder = tmp_path_factory.mktemp("peers")
+    uv = Path(sys.prefix, "bin", "uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python = folder / "bin" / "python"
+    packages = ["feast[duckdb]>=0.60,<1", "mlflow>=3.5,<4", "scikit-learn"]
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+
+    def run(*arguments):
+        # With this process's own environment: both would like to report home, and need not
+        env = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "FEAST_USAGE": "False",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        done = subprocess.run(
+            [python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.split("MEASURED")[1])
+
+    return run
 
 
 @pytest.fixture
@@ -82,9 +114,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for work, number, ours, name, other, *unit in rows:
         size = "" if number is None else f"{number:,}"
         of = (unit or ["s"])[0]
-        write(
-            f"{work:66} {size:>10} {ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}  of {name}"
-        )
+        figures = f"{ours:9.3f} {of:3} {other:9.3f} {of:3} {ours / other:6.2f}"
+        write(f"{work:66} {size:>10} {figures}  of {name}")
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")

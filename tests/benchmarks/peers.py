@@ -2,6 +2,7 @@
 Prints seconds as JSON.
 
 python peers.py feast FOLDER ROWS      python peers.py mlflow FOLDER MODEL
+python peers.py taxi FOLDER ROWS
 """
 
 import json
@@ -37,15 +38,22 @@ def feast(folder, rows):
     names = [name for name in data if name.startswith("x")]
     entity = Entity(name="id", join_keys=["id"])
     view = FeatureView(
-        name="rows", entities=[entity], source=source, online=False,
+        name="rows",
+        entities=[entity],
+        source=source,
+        online=False,
         schema=[Field(name=name, dtype=Int64) for name in ["id", *names]],
-    )  # fmt: skip
+    )
     store = FeatureStore(
         config=RepoConfig(
-            project="bench", provider="local", registry=str(folder / "registry.db"), offline_store={"type": "duckdb"},
-            online_store={"type": "sqlite", "path": str(folder / "online.db")}, entity_key_serialization_version=3,
+            project="bench",
+            provider="local",
+            registry=str(folder / "registry.db"),
+            offline_store={"type": "duckdb"},
+            online_store={"type": "sqlite", "path": str(folder / "online.db")},
+            entity_key_serialization_version=3,
         )
-    )  # fmt: skip
+    )
     store.apply([entity, view])
     labels = data[["id", "event_time"]].assign(
         event_time=data["event_time"] + pd.Timedelta(hours=1), label=1
@@ -78,6 +86,62 @@ def feast(folder, rows):
     }
 
 
+def taxi(folder, rows):
+    """The taxi rows of taxi.py: read the trips, and join both kinds of what was known of their zones
+    to them in time."""
+    import pandas as pd
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
+    from feast.types import Float64, Int64, String
+
+    store = FeatureStore(
+        config=RepoConfig(
+            project="taxi", provider="local", registry=str(folder / "registry.db"), offline_store={"type": "duckdb"},
+            online_store={"type": "sqlite", "path": str(folder / "online.db")}, entity_key_serialization_version=3,
+        )
+    )  # fmt: skip
+
+    def view(name, key, times, fields):
+        frame = pd.read_parquet(folder / f"{name}.parquet").rename(columns={"location_id": key})
+        frame[times] = frame[times].dt.tz_localize("UTC")
+        frame.to_parquet(folder / f"{name}_utc.parquet")
+        source = FileSource(path=str(folder / f"{name}_utc.parquet"), timestamp_field=times)
+        entity = Entity(name=key, join_keys=[key])
+        schema = [Field(name=key, dtype=Int64)]
+        schema += [Field(name=field, dtype=kind) for field, kind in fields.items()]
+        made = FeatureView(name=name, entities=[entity], source=source, online=False, schema=schema)
+        store.apply([entity, made])
+        return frame, source
+
+    known = {"borough": String, "count_trips": Int64}
+    view("pickups", "pu_location_id", "ts", {**known, "mean_fare": Float64})
+    view("dropoffs", "do_location_id", "ts", known)
+    kept = {
+        "trip_distance": Float64,
+        "fare_amount": Float64,
+        "pu_location_id": Int64,
+        "do_location_id": Int64,
+    }
+    kept |= {"pu_borough": String, "do_borough": String}
+    times = "tpep_pickup_datetime"
+    trips, source = view("trips", "row_id", times, kept)
+    entities = trips.rename(columns={times: "event_timestamp"})
+    features = ["pickups:borough", "pickups:count_trips", "pickups:mean_fare"]
+    features += ["dropoffs:borough", "dropoffs:count_trips"]
+
+    def read():
+        span = trips[times].min().to_pydatetime(), trips[times].max().to_pydatetime()
+        job = store._get_provider().offline_store.pull_all_from_table_or_query(
+            store.config, source, ["row_id"], list(kept), times, None, *span
+        )
+        assert len(job.to_df()) == rows
+
+    def join():
+        found = store.get_historical_features(entities, features, full_feature_names=True).to_df()
+        assert len(found) == rows
+
+    return {"read": median_of(read), "join": median_of(join)}
+
+
 def mlflow(folder, model):
     """SQLite and files: log and register a model, load it again."""
     import mlflow
@@ -108,9 +172,9 @@ def mlflow(folder, model):
 
 if __name__ == "__main__":
     what, where, size_or_model = sys.argv[1:]
-    measured = (
-        feast(Path(where), int(size_or_model))
-        if what == "feast"
-        else mlflow(Path(where), size_or_model)
-    )
+    folder = Path(where)
+    if what == "mlflow":
+        measured = mlflow(folder, size_or_model)
+    else:
+        measured = {"feast": feast, "taxi": taxi}[what](folder, int(size_or_model))
     print("MEASURED" + json.dumps(measured))

@@ -2,10 +2,7 @@
 does in an environment of its own: theirs, then ours, each in a program that has done its
 imports."""
 
-import json
 import pickle
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +13,6 @@ from sklearn.ensemble import GradientBoostingClassifier
 from tests.benchmarks.conftest import SIZES
 from tests.benchmarks.work import COLUMNS, frame, median_of, through_the_sdk
 
-PEERS = Path(__file__).with_name("peers.py")
 SIZE = min(max(SIZES), 1_000_000)
 WORK = {  # what peers.py measures of Feast
     "write": "write features",
@@ -24,33 +20,6 @@ WORK = {  # what peers.py measures of Feast
     "read": "read all features",
     "add": "add 1,000 rows to those features",
 }
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory):
-    """Run peers.py with these arguments and return what it measured."""
-    folder = tmp_path_factory.mktemp("peers")
-    uv = Path(sys.prefix, "bin", "uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    python = folder / "bin" / "python"
-    packages = ["feast[duckdb]>=0.60,<1", "mlflow>=3.5,<4", "scikit-learn"]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
-
-    def run(*arguments):
-        # With this process's own environment: both would like to report home, and need not
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "FEAST_USAGE": "False",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        done = subprocess.run(
-            [python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.split("MEASURED")[1])
-
-    return run
 
 
 @pytest.mark.timeout(1200)
@@ -119,6 +88,9 @@ def test_mlflow(project, peer, report, tmp_path, awake):
     report("save a model, without that", None, median_of(save), "MLflow", theirs["save"])
     report("load a model, again", None, median_of(load), "MLflow", theirs["load"])
     report(
-        "load a model, for the first time", None,
-        median_of(lambda: load(str(tmp_path / f"loaded{time.monotonic_ns()}"))), "MLflow", theirs["load"],
-    )  # fmt: skip
+        "load a model, for the first time",
+        None,
+        median_of(lambda: load(str(tmp_path / f"loaded{time.monotonic_ns()}"))),
+        "MLflow",
+        theirs["load"],
+    )

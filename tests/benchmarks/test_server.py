@@ -61,9 +61,10 @@ def test_rest_calls_as_the_store_grows(server, feature_store, api, report):
     group = feature_store.get_or_create_feature_group("bench_calls", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [0]}))
     store = "/project/1/featurestores/1"
+    one = f"{store}/featuregroups/{group.id}"
     paths = {
-        "one feature group": f"{store}/featuregroups/{group.id}",
-        "statistics of its last commit": f"{store}/featuregroups/{group.id}/statistics?fields=content",
+        "one feature group": one,
+        "statistics of its last commit": f"{one}/statistics?fields=content",
         "a file's metadata": "/project/1/dataset/Resources?action=stat",
     }
 

@@ -39,12 +39,14 @@ for number in range(inserts):
     group.insert(rows)
     inserted.append((time.perf_counter() - wall, time.process_time() - cpu))
     wall = time.perf_counter()
-    with group.select_all().read_batches() as batches:  # read() would show its animation for half a second
+    # read() would show its animation for half a second
+    with group.select_all().read_batches() as batches:
         assert sum(batch.num_rows for batch in batches) == number * 10 + 10
     reads.append(time.perf_counter() - wall)
     if number % step == step - 1:
         wall, cpu = (statistics.median(column) for column in zip(*inserted))
-        memory = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        pages = int(open("/proc/self/statm").read().split()[1])
+        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
         files = len(os.listdir("/proc/self/fd"))
         told = statistics.median(history[-step:])
         measured.append([number + 1, wall, cpu, told, statistics.median(reads), files, memory])
@@ -64,14 +66,17 @@ def test_two_thousand_small_inserts(environment, tmp_path, capsys):
     measured = json.loads(done.stdout.split("MEASURED")[1])
     with capsys.disabled():
         print(
-            "\ninserts | an insert, s | its CPU, s | of that the SDK's look at the history | a read, s | files | MiB"
+            "\ninserts | an insert, s | its CPU, s | of that the SDK's look at the history "
+            "| a read, s | files | MiB"
         )
         for number, wall, cpu, told, read, files, memory in measured:
             print(
-                f"{number:7} | {wall:12.3f} | {cpu:10.3f} | {told:37.3f} | {read:9.3f} | {files:5} | {memory:.0f}"
+                f"{number:7} | {wall:12.3f} | {cpu:10.3f} | {told:37.3f} "
+                f"| {read:9.3f} | {files:5} | {memory:.0f}"
             )
         wall, cpu = (measured[-1][column] / measured[0][column] for column in (1, 2))
         rest = (measured[-1][2] - measured[-1][3]) / (measured[0][2] - measured[0][3])
         print(
-            f"last to first: {wall:.2f} times the time, {cpu:.2f} times the CPU, {rest:.2f} without the SDK's look"
+            f"last to first: {wall:.2f} times the time, {cpu:.2f} times the CPU, "
+            f"{rest:.2f} without the SDK's look"
         )

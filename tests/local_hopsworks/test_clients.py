@@ -1,4 +1,5 @@
-"""Which programs a server takes for alive, and which processes it finds behind their connections."""
+"""Which programs a server takes for alive, and which processes it finds behind their
+connections."""
 
 import os
 import socket

@@ -24,9 +24,14 @@ def start(environment, tmp_path):
 
     def popen(*arguments, **options):
         process = subprocess.Popen(
-            [*COMMAND, *arguments], env={**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            [*COMMAND, *arguments],
+            env={**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")},
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         processes.append(process)
         return process
 
@@ -84,7 +89,7 @@ def test_version_is_told(command):
     assert (result.returncode, result.stdout) == (0, f"local-hopsworks {__version__}\n")
 
 
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # serve
 
 
@@ -109,7 +114,10 @@ def test_port_in_use_is_one_sentence(command):
         port = taken.getsockname()[1]
         result = command("serve", "--port", str(port))
     assert (result.returncode, result.stdout) == (1, "")
-    problem = f"Port {port} of 127.0.0.1 cannot be used (Address already in use); choose another with --port."
+    problem = (
+        f"Port {port} of 127.0.0.1 cannot be used (Address already in use); choose another "
+        "with --port."
+    )
     assert result.stderr == f"local_hopsworks: {problem}\n"
 
 
@@ -130,7 +138,7 @@ def test_new_store_gets_a_port_that_no_outgoing_connection_has(serve, tmp_path):
     )  # Linux gives away 32768 to 60999
 
 
-# -----------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # run
 
 
@@ -193,7 +201,7 @@ def test_terminating_run_terminates_its_command(start):
     assert process.stdout.read() == ""  # ends only when the command has let go of it
 
 
-# ---------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # reset
 
 
@@ -239,5 +247,6 @@ def test_reset_refuses_a_folder_that_is_no_store(command, tmp_path):
         and (tmp_path / "store" / "thesis.txt").read_text() == "the only copy"
     )
     assert result.stderr == (
-        f"local_hopsworks: {tmp_path / 'store'} is not a store (it has no file named format), so nothing was deleted.\n"
+        f"local_hopsworks: {tmp_path / 'store'} is not a store (it has no file named "
+        "format), so nothing was deleted.\n"
     )

@@ -47,17 +47,77 @@ DAY, NOON = datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 12, tzinfo=
 MIDNIGHT = datetime.datetime(2024, 1, 1, tzinfo=UTC)
 ROWS = [
     (0, 0, 0, 0.0, 0.0, D("0.00"), D(0), "a", "a", True, False, DAY, MIDNIGHT, b"a", b"a"),
-    (1, -(2**31), -(2**63), -INF, -INF, D("-9999999.99"), LARGE.copy_negate(), "", "a", True, True, DAY, NOON,
-     b"", b"\x00"),
-    (2, 2**31 - 1, 2**63 - 1, INF, INF, D("9999999.99"), LARGE, "b'a'x", "B", False, True,
-     datetime.date.max, datetime.datetime.max.replace(tzinfo=UTC), b"\xff", b"\xfe"),
+    (
+        1,
+        -(2**31),
+        -(2**63),
+        -INF,
+        -INF,
+        D("-9999999.99"),
+        LARGE.copy_negate(),
+        "",
+        "a",
+        True,
+        True,
+        DAY,
+        NOON,
+        b"",
+        b"\x00",
+    ),
+    (
+        2,
+        2**31 - 1,
+        2**63 - 1,
+        INF,
+        INF,
+        D("9999999.99"),
+        LARGE,
+        "b'a'x",
+        "B",
+        False,
+        True,
+        datetime.date.max,
+        datetime.datetime.max.replace(tzinfo=UTC),
+        b"\xff",
+        b"\xfe",
+    ),
     (3, None, None, None, None, None, None, None, None, None, None, None, None, None, None),
-    (4, 16777217, 2**53 + 1, 16777216.0, 2.0**53, D("0.10"), D("0.1"), '{"name": 1}', "中🚢",
-     False, False, datetime.date.min, datetime.datetime.min.replace(tzinfo=UTC), b"'", b"'"),
-    (5, 1, 1, NAN, NAN, D("1.00"), D("1.005"), "%_\\", "%", None, True, datetime.date(1969, 12, 31),
-     datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, UTC), b"zz", None),
+    (
+        4,
+        16777217,
+        2**53 + 1,
+        16777216.0,
+        2.0**53,
+        D("0.10"),
+        D("0.1"),
+        '{"name": 1}',
+        "中🚢",
+        False,
+        False,
+        datetime.date.min,
+        datetime.datetime.min.replace(tzinfo=UTC),
+        b"'",
+        b"'",
+    ),
+    (
+        5,
+        1,
+        1,
+        NAN,
+        NAN,
+        D("1.00"),
+        D("1.005"),
+        "%_\\",
+        "%",
+        None,
+        True,
+        datetime.date(1969, 12, 31),
+        datetime.datetime(1969, 12, 31, 23, 59, 59, 999999, UTC),
+        b"zz",
+        None,
+    ),
     (6, None, 7, 0.1, 0.1, D("7.00"), None, "zz", None, True, None, None, NOON, None, b"zz"),
-]  # fmt: skip
+]
 TABLE = [dict(zip(TYPES, row, strict=True)) for row in ROWS]
 for _row in TABLE:
     _row["f"] = None if _row["f"] is None else float(np.float32(_row["f"]))
@@ -132,9 +192,11 @@ def single(number):
 EXACT = st.one_of(
     st.integers(-(2**70), 2**70),
     st.sampled_from([-(2**63) - 1, -(2**63), 2**63 - 1, 2**63, 2**53, 10**29, -(10**400)]),
-    st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9),
+    st.decimals(
+        allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9
+    ),
     st.sampled_from([D("0.5"), D("-0.5"), D("9999999.991"), D("1e-400"), D("inf"), D("-inf")]),
-)  # fmt: skip
+)
 FLOATS = st.one_of(st.floats(), st.sampled_from([0.1, -0.0, 1e39, -1e300, INF, NAN, 2.0**53]))
 MOMENTS = st.one_of(
     st.datetimes(timezones=st.just(UTC)), st.dates(), st.sampled_from([DAY, NOON, MIDNIGHT])
@@ -199,7 +261,9 @@ def test_two_features_are_compared_as_python_compares_them(read, left, right):
         assert read(left, condition, feature(right)) == expected, condition
 
 
-@pytest.mark.parametrize(("left", "right"), [("s", "n"), ("b", "i"), ("t", "n"), ("y", "s"), ("m", "d")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("left", "right"), [("s", "n"), ("b", "i"), ("t", "n"), ("y", "s"), ("m", "d")]
+)
 def test_features_without_a_common_order_are_refused_with_a_sentence(read, left, right):
     sentence = f"'{left}' is .* and '{right}' is .*, which cannot be compared"
     with pytest.raises(HopsworksError, match=sentence):
@@ -238,7 +302,9 @@ def test_a_single_value_may_stand_for_a_list_of_one(read):
     assert read("s", "IN", '"zz"') == [6]
 
 
-@pytest.mark.parametrize(("pattern", "expected"), [("%\\", [5]), ("\\%", []), ("b'a'_", [2]), ('{"%', [4])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pattern", "expected"), [("%\\", [5]), ("\\%", []), ("b'a'_", [2]), ('{"%', [4])]
+)
 def test_like_knows_no_other_signs_than_per_cent_and_underscore(read, pattern, expected):
     assert read("s", "LIKE", pattern) == expected
 

@@ -24,7 +24,8 @@ number = int(sys.argv[1])
 for attempt in range(8):
     try:
         group = store.get_or_create_feature_group("passengers", 1, primary_key=["id"])
-        group.insert(pd.DataFrame({"id": range(number * 100, number * 100 + 100)}), operation="insert")
+        rows = pd.DataFrame({"id": range(number * 100, number * 100 + 100)})
+        group.insert(rows, operation="insert")
         break
     except Exception as error:
         if "CommitFailed" not in type(error).__name__ and "exist" not in str(error):

@@ -69,10 +69,16 @@ def post_chunk(api, folder):
 
     def post(content, number, size, file_name="file.bin", ask=api, **changed):
         form = {
-            "flowChunkNumber": number, "flowChunkSize": size, "flowTotalSize": len(content),
-            "flowTotalChunks": math.ceil(len(content) / size), "flowFilename": file_name, "templateId": -1,
-            "flowIdentifier": f"{len(content)}_{file_name}", "flowRelativePath": file_name, **changed,
-        }  # fmt: skip
+            "flowChunkNumber": number,
+            "flowChunkSize": size,
+            "flowTotalSize": len(content),
+            "flowTotalChunks": math.ceil(len(content) / size),
+            "flowFilename": file_name,
+            "templateId": -1,
+            "flowIdentifier": f"{len(content)}_{file_name}",
+            "flowRelativePath": file_name,
+            **changed,
+        }
         part = content[(number - 1) * size : number * size]
         return ask(
             "POST",
@@ -426,9 +432,13 @@ def test_folder_that_takes_the_place_of_a_file_is_uploaded(put, storage, folder,
 def test_same_name_in_two_folders_is_two_uploads(post_chunk, api, read, folder, storage):
     storage.mkdir(f"{folder}/other")
     form = {
-        "flowChunkNumber": 1, "flowChunkSize": 2, "flowTotalSize": 4, "flowTotalChunks": 2, "flowFilename": "file.bin",
+        "flowChunkNumber": 1,
+        "flowChunkSize": 2,
+        "flowTotalSize": 4,
+        "flowTotalChunks": 2,
+        "flowFilename": "file.bin",
         "flowIdentifier": "4_file.bin",
-    }  # fmt: skip
+    }
     post_chunk(b"aabb", 1, 2)
     for number, part in (1, b"xx"), (2, b"yy"):
         form["flowChunkNumber"] = number
@@ -464,10 +474,16 @@ def test_reader_sees_the_old_file_or_the_new_one_whole(post_chunk, api, folder):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"flowChunkNumber": 0}, {"flowChunkNumber": 9}, {"flowChunkNumber": "one"}, {"flowChunkSize": 10**12},
-        {"flowTotalChunks": -1}, {"flowTotalSize": "NaN"}, {"flowFilename": ""}, {"flowFilename": None},
+        {"flowChunkNumber": 0},
+        {"flowChunkNumber": 9},
+        {"flowChunkNumber": "one"},
+        {"flowChunkSize": 10**12},
+        {"flowTotalChunks": -1},
+        {"flowTotalSize": "NaN"},
+        {"flowFilename": ""},
+        {"flowFilename": None},
     ],
-)  # fmt: skip
+)
 def test_chunk_that_makes_no_sense_is_refused(post_chunk, storage, folder, wrong):
     answer = post_chunk(b"abcd", 1, 2, **wrong)
     assert answer.status_code == 400 and answer.json()["errorMsg"]

@@ -8,10 +8,17 @@ import pytest
 from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 
 DAYS = pd.Series(pd.date_range("2024-01-01", periods=10, freq="D", unit="us"))
-ROWS = pd.DataFrame({
-    "key": range(10), "event_time": DAYS, "x": [i * 0.5 for i in range(10)], "colour": list("rgbrgbrgbr"),
-    "label": [i % 2 for i in range(10)], "audit": range(100, 110), "weight": [1.0] * 10,
-})  # fmt: skip
+ROWS = pd.DataFrame(
+    {
+        "key": range(10),
+        "event_time": DAYS,
+        "x": [i * 0.5 for i in range(10)],
+        "colour": list("rgbrgbrgbr"),
+        "label": [i % 2 for i in range(10)],
+        "audit": range(100, 110),
+        "weight": [1.0] * 10,
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +55,12 @@ def test_view_comes_back_as_it_was_created(feature_store, view):
         ["weight"],
     )
     assert [(feature.name, feature.type) for feature in found.features] == [
-        ("x", "double"), ("colour", "string"), ("label", "bigint"), ("audit", "bigint"), ("weight", "double"),
-    ]  # fmt: skip
+        ("x", "double"),
+        ("colour", "string"),
+        ("label", "bigint"),
+        ("audit", "bigint"),
+        ("weight", "double"),
+    ]
     assert found.primary_keys == {"key"}
 
 
@@ -260,9 +271,13 @@ def joined(feature_store, group, other):
 
 
 def test_joined_view_has_prefixed_features_once(joined, feature_store):
-    assert [feature.name for feature in feature_store.get_feature_view("views_joined", 1).features] == [
-        "x", "label", "other_x",
-    ]  # fmt: skip
+    assert [
+        feature.name for feature in feature_store.get_feature_view("views_joined", 1).features
+    ] == [
+        "x",
+        "label",
+        "other_x",
+    ]
     batch = joined.get_batch_data()
     assert batch.to_dict("list") == {"x": ROWS["x"].tolist(), "other_x": list(range(10))}
 

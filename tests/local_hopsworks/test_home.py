@@ -1,5 +1,5 @@
-"""Where a store may lie: everything works there and lies there, or one sentence comes before anything
-is written."""
+"""Where a store may lie: everything works there and lies there, or one sentence comes before
+anything is written."""
 
 import os
 import sys

@@ -265,12 +265,13 @@ def test_without_the_key_no_job_is_made_or_run(server, method, path):
 
 def test_job_this_server_did_itself_cannot_be_run_again(feature_store, job_api, name):
     import pandas as pd
+    from hsfs.feature import Feature
 
     group = feature_store.create_feature_group(name, 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [1]}))
-    group.compute_statistics()
+    group.append_features([Feature("late", "bigint")])
     with pytest.raises(RestAPIError, match="did its work") as refused:
-        job_api.get_job(f"{name}_1_compute_stats").run()
+        job_api.get_job(f"{name}_1_update_schema").run()
     assert refused.value.response.status_code == 501
 
 
@@ -361,7 +362,7 @@ def _create(server, script, name="sleeper"):
     _request(server, "PUT", f"/jobs/{name}", json=config)
 
 
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # schedules
 
 
@@ -425,7 +426,8 @@ def test_times_missed_while_no_server_ran_are_made_up_for(tmp_path, catchup):
         with contextlib.closing(sqlite3.connect(server.store.metadata_file)) as database, database:
             changed = json.dumps(catchup)
             database.execute(
-                "UPDATE job_schedules SET due = ?, document = json_set(document, '$.catchup', json(?))",
+                "UPDATE job_schedules SET due = ?, document = json_set(document, "
+                "'$.catchup', json(?))",
                 (first, changed),
             )
         server.run_schedules()

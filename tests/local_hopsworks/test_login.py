@@ -17,8 +17,10 @@ def own_home(tmp_path):
     home.mkdir()
     (tmp_path / "temporary").mkdir()
     return {
-        "HOME": str(home), "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store"), "TMPDIR": str(tmp_path / "temporary"),
-    }  # fmt: skip
+        "HOME": str(home),
+        "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store"),
+        "TMPDIR": str(tmp_path / "temporary"),
+    }
 
 
 # ------------------------------------------------------------------------------------------- the
@@ -74,7 +76,8 @@ STORE = """
 import pandas as pd
 from local_hopsworks import login
 groups = [
-    login().get_feature_store().get_or_create_feature_group("g", 1, primary_key=["id"], online_enabled=True)
+    store = login().get_feature_store()
+    store.get_or_create_feature_group("g", 1, primary_key=["id"], online_enabled=True)
     for _ in range(2)
 ]
 for number, group in enumerate(groups):
@@ -122,7 +125,8 @@ def test_project_is_the_one_in_the_environment(run, own_home):
     result = run(sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "../titanic"})
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "local_hopsworks: A project's name is 1 to 64 letters, digits or underscores, not '../titanic'."
+        "local_hopsworks: A project's name is 1 to 64 letters, digits or underscores, "
+        "not '../titanic'."
     ]
 
 
@@ -150,9 +154,13 @@ def client(environment):
 
     def start(variables):
         process = subprocess.Popen(
-            [sys.executable, "-c", CLIENT], env={**environment, **variables}, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", CLIENT],
+            env={**environment, **variables},
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         processes.append(process)
 
         def do(line):
@@ -193,10 +201,12 @@ def test_client_goes_on_after_the_server_was_restarted(client, serve, tmp_path):
     first, variables = serve("--home", tmp_path)
     do = client(variables)
     do(
-        "project = hopsworks.login(); store = project.get_feature_store(); files = project.get_dataset_api()"
+        "project = hopsworks.login()"
+        "; store, files = project.get_feature_store(), project.get_dataset_api()"
     )
     do(
-        "group = store.create_feature_group('g', 1, primary_key=['id']); group.insert(pd.DataFrame({'id': [1, 2]}))"
+        "group = store.create_feature_group('g', 1, primary_key=['id'])"
+        "; group.insert(pd.DataFrame({'id': [1, 2]}))"
     )
     assert do("print(len(group.read()), 'rows')").endswith("2 rows\n")
     first.terminate()

@@ -76,10 +76,16 @@ def saved(registry, project, folder, view, connection, server):
     project.get_dataset_api().mkdir(f"Models/{NAME}")
     schema = ModelSchema(Schema(FEATURES), Schema(pd.DataFrame({"survived": [0]})))
     whole = {
-        "description": "who survives", "model_schema": schema, "input_example": FEATURES.head(1), "feature_view": view,
+        "description": "who survives",
+        "model_schema": schema,
+        "input_example": FEATURES.head(1),
+        "feature_view": view,
         "training_dataset_version": 1,
-        "tags": [{"name": "year", "value": "1912"}, {"name": "port", "value": {"name": "Southampton"}}],
-    }  # fmt: skip
+        "tags": [
+            {"name": "year", "value": "1912"},
+            {"name": "port", "value": {"name": "Southampton"}},
+        ],
+    }
     flavours = [
         registry.sklearn.create_model(
             NAME, version=1, metrics={"accuracy": 0.8, "loss": 0.4}, **whole

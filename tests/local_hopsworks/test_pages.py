@@ -1,5 +1,5 @@
-"""The pages as answers: to whom they are given, and what is in them as text. What a browser makes of
-them is in test_pages_in_chromium.py."""
+"""The pages as answers: to whom they are given, and what is in them as text. What a browser makes
+of them is in test_pages_in_chromium.py."""
 
 from __future__ import annotations
 
@@ -277,3 +277,14 @@ def test_view_of_a_deleted_group_says_so(visitor, server, project, feature_store
     path = f"/p/{project.id}/fs/{project.id}/fv/{name}/version/1"
     page = visitor.get(server.address + path, timeout=10)
     assert page.status_code == 200 and "cannot be read any more" in page.text
+
+
+def test_online_feature_group_is_in_the_online_store(visitor, server, project, feature_store, name):
+    group = feature_store.create_feature_group(name, 1, primary_key=["id"], online_enabled=True)
+    group.insert(pd.DataFrame({"id": [1, 2, 3]}))
+    path = f"/p/{project.id}/fs/{project.id}/fg/{group.id}"
+    assert "online store</a> too" in visitor.get(server.address + path, timeout=10).text
+    page = visitor.get(f"{server.address}/p/{project.id}/online", timeout=10).text
+    (row,) = re.findall(rf"<tr><th[^>]*><a href=\"{path}\">(.*?)</tr>", page, re.S)
+    cells = re.sub(r"<[^>]+>", " ", row).split()
+    assert cells[:4] == [name, "1", "3", "id"] and cells[-1] == "ever"

@@ -16,7 +16,8 @@ import pytest
 def trace(tmp_path):
     before = set(threading.enumerate())
     yield
-    late = [thread.name for thread in set(threading.enumerate()) - before if thread.name.startswith("hopsworks-")]
+    late = [thread.name for thread in set(threading.enumerate()) - before]
+    late = [name for name in late if name.startswith("hopsworks-")]
     assert late == [], late
     if "hopsworks" in sys.modules:
         assert not sys.modules["hopsworks"]._is_connection_active()
@@ -57,7 +58,8 @@ def test_who_asks_for_nothing_gets_nothing():
 PIPELINE = """
 import hopsworks
 import pandas as pd
-group = hopsworks.login().get_feature_store().get_or_create_feature_group("g", version=1, primary_key=["id"])
+store = hopsworks.login().get_feature_store()
+group = store.get_or_create_feature_group("g", version=1, primary_key=["id"])
 group.insert(pd.DataFrame({"id": range(3)}))
 print("rows", len(group.read()))
 """

@@ -89,9 +89,16 @@ def test_filter_finds_what_python_finds(typed, name, condition):
 
 def test_stored_types_come_back_as_they_went_in(typed):
     assert {feature.name: feature.type for feature in typed.columns} == {
-        "id": "bigint", "big": "bigint", "whole": "int", "real": "double", "single": "float", "word": "string",
-        "flag": "boolean", "moment": "timestamp", "day": "date",
-    }  # fmt: skip
+        "id": "bigint",
+        "big": "bigint",
+        "whole": "int",
+        "real": "double",
+        "single": "float",
+        "word": "string",
+        "flag": "boolean",
+        "moment": "timestamp",
+        "day": "date",
+    }
     for name, values in VALUES.items():
         got = column(typed.select_all(), name)
         assert got[:5] == [pytest.approx(value) if name == "single" else value for value in values]
@@ -236,9 +243,24 @@ def test_more_than_none_and_like_on_numbers_are_refused(typed):
 
 
 HOSTILE = [
-    "'", "''", '"', "\\", "\\'", "'; DROP TABLE fg0; --", "/* x */", "' OR '1'='1", "%", "_", "\x00", "\u2028",
-    "’ OR 1=1", "{}", "$1", "?", "🚢",
-]  # fmt: skip
+    "'",
+    "''",
+    '"',
+    "\\",
+    "\\'",
+    "'; DROP TABLE fg0; --",
+    "/* x */",
+    "' OR '1'='1",
+    "%",
+    "_",
+    "\x00",
+    "\u2028",
+    "’ OR 1=1",
+    "{}",
+    "$1",
+    "?",
+    "🚢",
+]
 
 
 def test_hostile_values_are_only_values(make_group):
@@ -398,9 +420,14 @@ def test_three_groups_join_side_by_side_and_nested(left, right, make_group):
     )  # fmt: skip
     assert rows(beside) == [{"id": 2, "x": 20, "y": "two", "w": 2.0}]
     within = right.select_all().join(third.select(["w"]), on=["y"], join_type="inner")
-    assert [(row["id"], row["w"]) for row in rows(left.select(["id"]).join(within, join_type="left"))] == [
-        (1, None), (2, 2.0), (3, None), (4, None),
-    ]  # fmt: skip
+    assert [
+        (row["id"], row["w"]) for row in rows(left.select(["id"]).join(within, join_type="left"))
+    ] == [
+        (1, None),
+        (2, 2.0),
+        (3, None),
+        (4, None),
+    ]
 
 
 def test_a_limit_inside_a_join_is_refused_with_a_sentence(left, right):

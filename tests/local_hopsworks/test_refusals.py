@@ -18,19 +18,12 @@ def group(feature_store, name):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda p: p.get_kafka_api().get_topics(), "Kafka topics"),
-        (lambda p: p.get_kafka_api().create_topic("topic", "schema", 1), "Kafka topics"),
         (lambda p: p.get_environment_api().get_environments(), "Python environments"),
         (lambda p: p.get_git_api().get_repos(), "Git repositories"),
-        (lambda p: p.get_search_api().feature_groups("x"), "search"),
         (lambda p: p.get_alerts(), "alerts"),
         (lambda p: p.get_members(), "members of a project"),
         (lambda p: p.get_app_api().get_apps(), "Python apps"),
         (lambda p: p.get_feature_store().get_data_source("warehouse"), "storage connectors"),
-        (
-            lambda p: p.get_feature_store().get_online_storage_connector(),
-            "the online feature store",
-        ),
         (lambda p: p.get_feature_store().get_charts(), "charts and dashboards"),
         (lambda p: p.get_feature_store().share(p.name), "sharing"),
         (lambda p: p.get_dataset_api().get_tags("Resources"), "tags on files"),

@@ -19,7 +19,7 @@ from local_hopsworks.http.calls import API
 from local_hopsworks.offline.service import Queries
 from local_hopsworks.security import QUERY_SERVICE_NAME
 
-# -------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # API key
 
 
@@ -95,14 +95,13 @@ def test_without_tls_nothing_is_answered(server):
         requests.get(server.address.replace("https", "http"), timeout=5)
 
 
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # calls unknown
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/project/1/kafka/topics"),
         ("DELETE", "/project/1"),
         ("PATCH", "/project/1/featurestores/1/featuregroups/1"),
     ],
@@ -138,7 +137,7 @@ def test_body_that_is_no_json_object_is_one_sentence(api, body):
     )
 
 
-# -------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # query service
 
 
@@ -154,9 +153,11 @@ def connect(server):
                 "private_key": (keys / "client.key").read_text(),
             }
         return flight.FlightClient(
-            f"grpc+tls://{server._hopsworks.part(Queries).address}", override_hostname=QUERY_SERVICE_NAME,
-            tls_root_certs=(server.store.security / "ca.pem").read_text(), **identity,
-        )  # fmt: skip
+            f"grpc+tls://{server._hopsworks.part(Queries).address}",
+            override_hostname=QUERY_SERVICE_NAME,
+            tls_root_certs=(server.store.security / "ca.pem").read_text(),
+            **identity,
+        )
 
     return client
 
@@ -253,7 +254,7 @@ def test_query_service_outlives_a_ticket_that_makes_no_sense(connect, server, qu
         assert len(read(client, *question)) == 2
 
 
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # hostile paths
 
 HOSTILE = {
@@ -273,7 +274,10 @@ HOSTILE = {
     "long path": "Resources/" + "long/" * 2000,
 }
 
-REFUSALS = r"^'.*' cannot be the name of a file or folder\.$|leads out of the project tests\.$|is longer than the \d+ bytes"
+REFUSALS = (
+    r"^'.*' cannot be the name of a file or folder\.$|leads out of the project tests\.$"
+    r"|is longer than the \d+ bytes"
+)
 
 
 @pytest.fixture(scope="module")
@@ -393,7 +397,8 @@ def test_hostile_name_of_a_model_reaches_no_file(fortress, name):
     session = requests.Session()
     session.trust_env, session.verify = False, str(fortress.store.security / "ca.pem")
     session.headers["Authorization"] = f"ApiKey {fortress.api_key}"
-    path = f"{fortress.address}{API}/project/1/modelregistries/1/models/{requests.utils.quote(name, '')}_1"
+    models = f"{fortress.address}{API}/project/1/modelregistries/1/models"
+    path = f"{models}/{requests.utils.quote(name, '')}_1"
     for method in ("PUT", "GET", "DELETE"):
         answer = session.request(method, path, json={"name": name, "version": 1}, timeout=10)
         assert answer.status_code in (400, 404, 501) and answer.json()["errorMsg"]

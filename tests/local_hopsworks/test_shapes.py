@@ -109,7 +109,8 @@ PARTS = {
     "feature": (Feature, lambda a: a["feature group"]["features"][0]),
     "statistics": (Statistics, lambda a: items(a["statistics"])),
     "statistics of a feature": (
-        FeatureDescriptiveStatistics, lambda a: items(a["statistics"])["featureDescriptiveStatistics"][0],
+        FeatureDescriptiveStatistics,
+        lambda a: items(a["statistics"])["featureDescriptiveStatistics"][0],
     ),
     "tags": (Tag, lambda a: a["tags"]),
     "feature view": (FeatureView, lambda a: a["feature view"]),
@@ -123,7 +124,7 @@ PARTS = {
     "schedule": (JobSchedule, lambda a: a["job"]["jobSchedule"]),
     "execution": (Execution, lambda a: items(a["execution"])),
     "secret": (Secret, lambda a: a["secret"]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("part", PARTS)

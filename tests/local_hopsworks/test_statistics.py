@@ -36,11 +36,15 @@ TYPES = {
     "raw": (pa.binary(), [b"a", b"b"], [b"", b"\xff" * 1000]),
     "flag": (pa.bool_(), [True, False], [True, True]),
     "day": (pa.date32(), [DAY, DAY], [datetime.date.min, datetime.date.max]),
-    "moment": (pa.timestamp("us"), [MOMENT, MOMENT], [datetime.datetime.min, datetime.datetime.max]),
+    "moment": (
+        pa.timestamp("us"),
+        [MOMENT, MOMENT],
+        [datetime.datetime.min, datetime.datetime.max],
+    ),
     "list": (pa.list_(pa.float64()), [[1.0], [2.0]], [[], [INF, NAN]]),
     "struct": (pa.struct([("k", pa.int64())]), [{"k": 1}, {"k": 2}], [{"k": None}, {"k": 2**62}]),
     "map": (pa.map_(pa.string(), pa.int64()), [[("a", 1)], []], [[], [("", 2**62)]]),
-}  # fmt: skip
+}
 CASES = ("plain", "extreme", "missing", "some missing", "one row", "no rows", "not finite", "many")
 
 
@@ -99,7 +103,19 @@ def test_bins_of_numbers_that_are_close_together_are_told_apart():
 
 # Through the SDK. Every value that pandas and the SDK can insert, in one feature group per case.
 
-INSERTED = ("whole", "big", "single", "real", "money", "word", "raw", "flag", "moment", "list", "struct")  # fmt: skip
+INSERTED = (
+    "whole",
+    "big",
+    "single",
+    "real",
+    "money",
+    "word",
+    "raw",
+    "flag",
+    "moment",
+    "list",
+    "struct",
+)
 FLAT = [kind for kind in INSERTED if kind not in ("list", "struct", "raw")]  # what CSV can hold
 
 

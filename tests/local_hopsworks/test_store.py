@@ -157,7 +157,7 @@ def test_port_in_use_is_one_sentence(home):
         Server(home, port=server.port)
 
 
-# ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # what is kept
 
 
@@ -197,9 +197,16 @@ def test_opening_a_store_makes_no_stray_files(tmp_path):
     with Server(tmp_path / "store"):
         pass
     assert {path.name for path in (tmp_path / "store").iterdir()} <= {
-        "format", "port", "metadata.db", "metadata.db-wal", "metadata.db-shm", "security", "projects", "featurestore",
+        "format",
+        "port",
+        "metadata.db",
+        "metadata.db-wal",
+        "metadata.db-shm",
+        "security",
+        "projects",
+        "featurestore",
         "servers",
-    }  # fmt: skip
+    }
 
 
 # ----------------------------------------------------------------------------------------------
@@ -218,10 +225,15 @@ with Server(sys.argv[1], project="p" + sys.argv[2]) as server:
 def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path):
     programs = [
         subprocess.Popen(
-            [sys.executable, "-c", TOGETHER, tmp_path / "store", str(number)], env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        ) for number in range(8)
-    ]  # fmt: skip
+            [sys.executable, "-c", TOGETHER, tmp_path / "store", str(number)],
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for number in range(8)
+    ]
     for program in programs:
         assert program.stdout.readline() == "ready\n"
     for program in programs:
@@ -280,7 +292,7 @@ def test_deleted_id_is_never_given_out_again(two):
     assert len(set(ids)) == 4
 
 
-# ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # modes
 
 UNDER_UMASK = """

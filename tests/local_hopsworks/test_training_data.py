@@ -10,10 +10,16 @@ import pytest
 from hopsworks.client.exceptions import RestAPIError
 
 DAYS = pd.Series(pd.date_range("2024-01-01", periods=40, freq="D", unit="us"))
-ROWS = pd.DataFrame({
-    "key": range(40), "event_time": DAYS, "x": np.arange(40) * 0.5, "colour": ["red", "green", "blue", "ünï"] * 10,
-    "label": [i % 2 for i in range(40)], "weight": np.arange(40.0),
-})  # fmt: skip
+ROWS = pd.DataFrame(
+    {
+        "key": range(40),
+        "event_time": DAYS,
+        "x": np.arange(40) * 0.5,
+        "colour": ["red", "green", "blue", "ünï"] * 10,
+        "label": [i % 2 for i in range(40)],
+        "weight": np.arange(40.0),
+    }
+)
 
 
 def fill(feature_store, group_name="training_root"):
@@ -180,12 +186,19 @@ import test_training_data as here
 
 def train(home, split):
     with Server(home, project="tests") as server:
-        project = hopsworks.login(host="127.0.0.1", port=server.port, project="tests", api_key_value=server.api_key)
+        project = hopsworks.login(
+            host="127.0.0.1", port=server.port, project="tests", api_key_value=server.api_key
+        )
         print("TRAIN", split(project.get_feature_store())[0]["x"].tolist())
         hopsworks.logout()
 
 train({home!r}, lambda store: store.get_feature_view({name!r}, 1).get_train_test_split(1))
-train({fresh!r}, lambda store: here.make_view(store, here.fill(store), "fresh").train_test_split(test_size=0.3))
+def split(store):
+    view = here.make_view(store, here.fill(store), "fresh")
+    return view.train_test_split(test_size=0.3)
+
+
+train({fresh!r}, split)
 """
 
 

@@ -125,7 +125,8 @@ def test_store_that_cannot_be_written_is_not_reset_and_stays_whole(run):
         done = run(sys.executable, "-c", RESET_AS_STRANGER, public / "store")
         assert done.returncode == 1
         assert done.stderr == (
-            f"local_hopsworks: The store {public / 'store'} cannot be deleted: {public / 'store'} cannot be "
+            f"local_hopsworks: The store {public / 'store'} cannot be deleted: "
+            f"{public / 'store'} cannot be "
             "written. Nothing was deleted.\n"
         )
         assert tree(public) == before

@@ -93,18 +93,30 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
     store = "/project/1/featurestores/1"
     group = f"{store}/featuregroups/1"
     model = {
-        "name": NAME, "version": 1, "description": "a model", "framework": "PYTHON", "metrics": {"accuracy": "0.5"},
-        "featureView": view, "trainingDatasetVersion": 1, "program": None, "environment": None, "tags": None,
-    }  # fmt: skip
+        "name": NAME,
+        "version": 1,
+        "description": "a model",
+        "framework": "PYTHON",
+        "metrics": {"accuracy": "0.5"},
+        "featureView": view,
+        "trainingDatasetVersion": 1,
+        "program": None,
+        "environment": None,
+        "tags": None,
+    }
     expectation = {
         "expectationType": "expect_column_max_to_be_between",
         "kwargs": '{"column": "x"}',
         "meta": "{}",
     }
     suite = {
-        "expectationSuiteName": NAME, "expectations": [expectation], "meta": "{}", "runValidation": True,
-        "validationIngestionPolicy": "ALWAYS", "dataAssetType": None,
-    }  # fmt: skip
+        "expectationSuiteName": NAME,
+        "expectations": [expectation],
+        "meta": "{}",
+        "runValidation": True,
+        "validationIngestionPolicy": "ALWAYS",
+        "dataAssetType": None,
+    }
     result = {
         "success": True,
         "expectationConfig": json.dumps({"meta": {"expectationId": 1}}),
@@ -123,8 +135,17 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         "outputTypes": ["double"],
         "transformationFeatures": [],
     }
+    deployment = {
+        "name": NAME, "description": "a deployment", "modelServer": "PYTHON", "servingTool": "KSERVE",
+        "modelName": NAME, "modelVersion": 1, "modelFramework": "PYTHON", "apiProtocol": "REST",
+        "predictor": f"Resources/{NAME}.py", "requestedInstances": 1, "inferenceLogging": "NONE",
+        "predictorResources": {"requests": {"cores": 0.2, "memory": 32, "gpus": 0}, "limits": None},
+        "predictorEnvVars": ["COLOUR=hidden-variable"], "batchingConfiguration": {"batchingEnabled": False},
+        "predictorScalingConfig": {"minInstances": 1}, "predictorEnvironment": {"name": "inference"},
+    }  # fmt: skip
     return [
         ("PUT", f"{models}/{NAME}_1", model),
+        ("PUT", "/project/1/serving", deployment),
         ("PATCH", f"{models}/{NAME}_1", {"description": "changed"}),
         ("PUT", f"{models}/{NAME}_1/tags/colour", {"red": 1}),
         ("POST", f"{group}/expectationsuite", suite),

@@ -209,7 +209,7 @@ def store_that_cannot_be_written(home: Path) -> None:
     subprocess.run(["chmod", "-R", "a-w", home], check=True)
 
 
-# ------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # the runs
 
 RUNNING = (
@@ -217,11 +217,18 @@ RUNNING = (
     training_data_on_a_full_disk, model_on_a_full_disk, files_that_cannot_be_written,
 )  # fmt: skip
 DAMAGED = (
-    log_without_a_commit, log_with_a_damaged_commit, log_with_a_foreign_commit, table_without_a_file, half_a_model,
-)  # fmt: skip
+    log_without_a_commit,
+    log_with_a_damaged_commit,
+    log_with_a_foreign_commit,
+    table_without_a_file,
+    half_a_model,
+)
 UNUSABLE = (
-    metadata_without_an_end, metadata_that_is_none, store_of_a_newer_format, store_that_cannot_be_written,
-)  # fmt: skip
+    metadata_without_an_end,
+    metadata_that_is_none,
+    store_of_a_newer_format,
+    store_that_cannot_be_written,
+)
 
 
 def while_running(home: Path, fault: Any) -> dict[str, Any]:

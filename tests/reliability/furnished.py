@@ -1,7 +1,8 @@
 """A store with one of everything, and all that a user can see of a store.
 
 python furnished.py make FOLDER     make that store, with the local_hopsworks that Python finds
-python furnished.py break FOLDER    make it, and die with an overwrite, a model and a removal half done
+python furnished.py break FOLDER    make it, and die with an overwrite, a model and a removal half
+done
 python furnished.py show FOLDER     what is in a store, as JSON
 """
 

@@ -1,7 +1,8 @@
 """Kill a program at every step of a write, start it again, and see that all is as before or as
 after, never between.
 
-    python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each kill
+    python kill_points.py WORK_FOLDER WHO SIGNAL OPERATION[@STEP] ...     one line of JSON for each
+    kill
 
 The operations are those of writes.py, on the store in WORK_FOLDER/template, which is furnished if
 it is not there. Without STEP, a regular expression, all steps are struck; after the last that left
@@ -34,10 +35,7 @@ import duckdb  # noqa: F401
 import furnished
 import hopsworks
 import hsfs.core.delta_engine
-import hsfs.engine.python
 import hsml.engine.model_engine  # noqa: F401
-import pyarrow.csv
-import pyarrow.flight
 import pyarrow.parquet  # noqa: F401
 import requests
 import sqlalchemy as sa
@@ -113,7 +111,10 @@ def watch() -> None:
     send, write = requests.Session.send, hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset
 
     def watched_send(self: Any, request: Any, **options: Any) -> Any:
-        name = f"{request.method} {request.path_url.removeprefix('/hopsworks-api/api').partition('?')[0]}"
+        name = (
+            f"{request.method} "
+            f"{request.path_url.removeprefix('/hopsworks-api/api').partition('?')[0]}"
+        )
         if request.method != "GET":
             strike.step(f"ask {name}")
         answer = send(self, request, **options)
@@ -131,7 +132,7 @@ def watch() -> None:
     hsfs.core.delta_engine.DeltaEngine._write_delta_rs_dataset = watched_write
 
 
-# -------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # the runs
 
 
@@ -213,75 +214,88 @@ def in_two_processes(home: Path, name: str, who: str, report: Path) -> tuple[lis
     return steps, served
 
 
-def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
-    watch()
-    furnished.log = os.open(work / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    template, report = work / "template", work / "report.json"
-    strike.signal = number
+class Experiment:
+    """Operations on copies of one store, struck at their steps."""
 
-    def seen(home: Path, served: Served | None = None) -> dict[str, Any]:
-        assert forked(lambda: state(home, served), report=report) == 0, (
-            f"the state of {home} cannot be read"
-        )
-        return json.loads(report.read_text())
+    def __init__(self, work: Path, who: str) -> None:
+        self.work, self.who = work, who
+        self.template, self.report = work / "template", work / "report.json"
+        self.homes = (work / f"store{turn}" for turn in itertools.count())
+        if not self.template.exists():
+            assert forked(self.make) == 0, "the store could not be furnished"
+        self.before = self.seen(Path(shutil.copytree(self.template, work / "before")))
 
-    def make() -> None:
-        with Server(template, project="tests") as server:
+    def make(self) -> None:
+        with Server(self.template, project="tests") as server:
             furnish(logged_in(server.port, server.api_key))
             hopsworks.logout()
 
-    def struck(home: Path, name: str, at: int) -> tuple[list[str], int, dict[str, Any]]:
+    def seen(self, home: Path, served: Served | None = None) -> dict[str, Any]:
+        ended = forked(lambda: state(home, served), report=self.report)
+        assert ended == 0, f"the state of {home} cannot be read"
+        return json.loads(self.report.read_text())
+
+    def fresh(self, name: str) -> Path:
+        home = next(self.homes)
+        if name != "make_store":
+            shutil.copytree(self.template, home)
+        return home
+
+    def struck(self, home: Path, name: str, at: int) -> tuple[list[str], int, dict[str, Any]]:
         """The steps of an operation, how the process that was struck ended, and the state after a
         restart."""
         strike.home, strike.at = str(home), at
-        if who == "both":
-            report.write_text("[]")
-            ended = forked(lambda: in_one_process(home, name), report=report)
-            return json.loads(report.read_text()), ended, seen(home)
-        steps, served = in_two_processes(home, name, who, report)
-        if who == "client":
-            now = seen(home, served)  # of the same server, which lives on
+        if self.who == "both":
+            self.report.write_text("[]")
+            ended = forked(lambda: in_one_process(home, name), report=self.report)
+            return json.loads(self.report.read_text()), ended, self.seen(home)
+        steps, served = in_two_processes(home, name, self.who, self.report)
+        if self.who == "client":
+            now = self.seen(home, served)  # of the same server, which lives on
             return steps, served.end(), now
-        return steps, served.end(), seen(home)
+        return steps, served.end(), self.seen(home)
 
-    if not template.exists():
-        assert forked(make) == 0, "the store could not be furnished"
-    before = seen(Path(shutil.copytree(template, work / "before")))
-    homes = (work / f"store{turn}" for turn in itertools.count())
+    def strike(self, name: str, pattern: str) -> None:
+        """Strike an operation at each step that fits the pattern."""
+        steps, _, after = self.struck(self.fresh(name), name, -1)
+        faults = after["faults"]
+        assert steps and not faults, f"{name} has steps {steps} and leaves the faults {faults}"
+        before = after if name == "make_store" else self.before
+        deepest = None
+        for at, step in enumerate(steps):
+            if not re.search(pattern, step):
+                continue
+            home = self.fresh(name)
+            result = {"operation": name, "step": f"{at + 1} of {len(steps)}: {step}"}
+            result |= self.outcome(home, name, at, before, after)
+            if result["verdict"] == "before" and not pattern:
+                deepest = home
+            print(json.dumps(result), flush=True)
+        # struck at the last of these steps, it can be done again
+        if deepest and self.before != after:
+            again = verdict(self.struck(deepest, name, -1)[2], {}, after)
+            print(json.dumps({"operation": name, "step": "done again", **again}), flush=True)
+        for home in self.work.glob("store*"):
+            shutil.rmtree(home)
 
-    def fresh(name: str) -> Path:
-        home = next(homes)
-        if name != "make_store":
-            shutil.copytree(template, home)
-        return home
+    def outcome(
+        self, home: Path, name: str, at: int, before: dict[str, Any], after: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            _, ended, now = self.struck(home, name, at)
+        except AssertionError as error:
+            return {"verdict": str(error)}
+        return {"ended": ended, **verdict(now, before, after)}
 
+
+def main(work: Path, who: str, number: int, chosen: list[str]) -> None:
+    watch()
+    furnished.log = os.open(work / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    strike.signal = number
+    experiment = Experiment(work, who)
     for choice in chosen:
         name, _, pattern = choice.partition("@")
-        steps, _, after = struck(fresh(name), name, -1)
-        assert steps and not after["faults"], (
-            f"{name} has steps {steps} and leaves the faults {after['faults']}"
-        )
-        earlier, deepest = after if name == "make_store" else before, None
-        for at, step in enumerate(steps):
-            if re.search(pattern, step):
-                home = fresh(name)
-                result: dict[str, Any] = {
-                    "operation": name,
-                    "step": f"{at + 1} of {len(steps)}: {step}",
-                }
-                try:
-                    _, result["ended"], now = struck(home, name, at)
-                    result |= verdict(now, earlier, after)
-                except AssertionError as error:
-                    result["verdict"] = str(error)
-                if result["verdict"] == "before" and not pattern:
-                    deepest = home
-                print(json.dumps(result), flush=True)
-        if deepest and before != after:  # struck at the last of these steps, it can be done again
-            again = verdict(struck(deepest, name, -1)[2], {}, after)
-            print(json.dumps({"operation": name, "step": "done again", **again}), flush=True)
-        for home in work.glob("store*"):
-            shutil.rmtree(home)
+        experiment.strike(name, pattern)
 
 
 def verdict(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:

@@ -115,8 +115,12 @@ def read_and_write(project: Any, number: int, ready: Barrier) -> dict[str, Any]:
 
 
 TASKS: dict[str, Callable[[Any, int, Barrier], dict[str, Any]]] = {
-    "create": create, "append": append, "upsert": upsert, "upload": upload, "read_and_write": read_and_write,
-}  # fmt: skip
+    "create": create,
+    "append": append,
+    "upsert": upsert,
+    "upload": upload,
+    "read_and_write": read_and_write,
+}
 
 
 def work(task: str, number: int, ready: Barrier, results: Any) -> None:

@@ -35,9 +35,13 @@ SECRET = {"name": "token", "secret": "hidden"}
 
 def ask(server: Server, method: str, path: str, **options: Any) -> Any:
     answer = requests.request(
-        method, f"{server.address}/{API}{path}", headers={"Authorization": f"ApiKey {server.api_key}"},
-        verify=str(server.store.security / "ca.pem"), timeout=30, **options,
-    )  # fmt: skip
+        method,
+        f"{server.address}/{API}{path}",
+        headers={"Authorization": f"ApiKey {server.api_key}"},
+        verify=str(server.store.security / "ca.pem"),
+        timeout=30,
+        **options,
+    )
     assert answer.ok, answer.text
     return answer.json() if answer.content else None
 
@@ -160,7 +164,10 @@ def missing_rows(home):
 
 def damaged_commit(home):
     log(home, 1).write_text('{"add": ')
-    return f"Feature group passengers version 1: its last commit is damaged or another table's, {log(home, 1)}."
+    return (
+        "Feature group passengers version 1: its last commit is damaged or another table's, "
+        f"{log(home, 1)}."
+    )
 
 
 def commit_of_another_table(home):
@@ -193,7 +200,8 @@ def broken_off_removal(home):
         inode = (home / "projects/tests/Models/titanic/1").stat().st_ino
         note = ("dead", "", "remove", "projects/tests/Models/titanic/1", f'{{"inode": {inode}}}')
         database.execute(
-            "INSERT INTO unfinished (server, client, action, path, document) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO unfinished (server, client, action, path, document) VALUES (?, ?, "
+            "?, ?, ?)",
             note,
         )
     database.close()
@@ -205,7 +213,8 @@ def broken_off_removal(home):
 def lost_execution(home):
     with sqlite3.connect(home / "metadata.db") as database:
         database.execute(
-            "INSERT INTO jobs (id, parent_id, name, version, document) VALUES (1, 1, 'job', 1, '{}')"
+            "INSERT INTO jobs (id, parent_id, name, version, document) VALUES (1, 1, "
+            "'job', 1, '{}')"
         )
         document = '{"state": "RUNNING", "stdoutPath": "/Projects/tests/Logs/x"}'
         database.execute(
@@ -226,11 +235,22 @@ def long_share(*damages):
 
 
 REPAIRED = [
-    stray_table, half_made_model, missing_rows, broken_off_removal, archive_of_another_table, *long_share(
-        dead_server, open_key, damaged_commit, commit_of_another_table, foreign_file_in_log, missing_project_folder,
-        lost_execution, older_format,
-    )
-]  # fmt: skip
+    stray_table,
+    half_made_model,
+    missing_rows,
+    broken_off_removal,
+    archive_of_another_table,
+    *long_share(
+        dead_server,
+        open_key,
+        damaged_commit,
+        commit_of_another_table,
+        foreign_file_in_log,
+        missing_project_folder,
+        lost_execution,
+        older_format,
+    ),
+]
 
 
 @pytest.mark.parametrize("damage", REPAIRED)
@@ -283,7 +303,10 @@ def archived(home):
 
 def damaged_commit_in_archive(home):
     archived(home).write_text('{"add": ')
-    return f"a commit is damaged or another table's, {table(home) / archive.FOLDER / log(home, 0).name}."
+    return (
+        "a commit is damaged or another table's, "
+        f"{table(home) / archive.FOLDER / log(home, 0).name}."
+    )
 
 
 def shortened_rows(home):
@@ -321,7 +344,10 @@ def shortened_database(home):
 
 def newer_format(home):
     (home / "format").write_text("3\n")
-    return f"The store {home} has format '3'; this version of local_hopsworks reads format 2. Use the version that"
+    return (
+        f"The store {home} has format '3'; this version of local_hopsworks reads format 2. Use "
+        "the version that"
+    )
 
 
 def no_store(home):
@@ -330,11 +356,19 @@ def no_store(home):
 
 
 LEFT = [
-    lost_table, shortened_database, *long_share(
-        missing_commit, damaged_commit_in_archive, shortened_rows, lost_model, other_secrets_key, no_database,
-        newer_format, no_store,
-    )
-]  # fmt: skip
+    lost_table,
+    shortened_database,
+    *long_share(
+        missing_commit,
+        damaged_commit_in_archive,
+        shortened_rows,
+        lost_model,
+        other_secrets_key,
+        no_database,
+        newer_format,
+        no_store,
+    ),
+]
 
 
 @pytest.mark.parametrize("damage", LEFT)

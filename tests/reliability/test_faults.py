@@ -15,8 +15,14 @@ from typing import Any
 import pytest
 
 HELPER = Path(__file__).with_name("faults.py")
-NO_ROOM = r"There is no room in the store \S+ \(.*File too large\): POST \S+ was not done\. Make room there\."
-DAMAGED = r"No delta logs found for featuregroup full_1 that are whole: .*\. The table is \S+/full_1_1; python -m"
+NO_ROOM = (
+    r"There is no room in the store \S+ \(.*File too large\): POST \S+ was not done\. "
+    r"Make room there\."
+)
+DAMAGED = (
+    r"No delta logs found for featuregroup full_1 that are whole: .*\. "
+    r"The table is \S+/full_1_1; python -m"
+)
 FAULTS = {  # and what the user is told, by what is tried in turn
     "upload_to_a_full_disk": [NO_ROOM],
     "training_data_on_a_full_disk": [NO_ROOM],
@@ -35,7 +41,8 @@ FAULTS = {  # and what the user is told, by what is tried in turn
     "log_with_a_foreign_commit": [DAMAGED, r".*not found"],
     "table_without_a_file": [DAMAGED, r".*/full_1_1/part-\S+ not found"],
     "half_a_model": [
-        r"Model with name model and version 2 looks to be corrupt .* delete the Models/model/2 folder"
+        r"Model with name model and version 2 looks to be corrupt .* "
+        r"delete the Models/model/2 folder"
     ],
     "metadata_without_an_end": [
         r"The metadata in \S+/metadata\.db cannot be used: database disk image is malformed\.$"

@@ -12,9 +12,17 @@ import threading
 import pytest
 
 RUNS_CODE = (
-    "pickle.find_class", "exec", "compile", "import", "marshal.loads", "os.system", "os.exec", "os.posix_spawn",
-    "subprocess.Popen", "ctypes.dlopen",
-)  # fmt: skip
+    "pickle.find_class",
+    "exec",
+    "compile",
+    "import",
+    "marshal.loads",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "subprocess.Popen",
+    "ctypes.dlopen",
+)
 
 
 class Bomb:
@@ -48,10 +56,14 @@ def use(api, server, name, source):
     there is."""
     store, models = "/project/1/featurestores/1", "/project/1/modelregistries/1/models"
     group = {
-        "name": name, "version": 1, "type": "cachedFeaturegroupDTO", "description": source, "eventTime": None,
+        "name": name,
+        "version": 1,
+        "type": "cachedFeaturegroupDTO",
+        "description": source,
+        "eventTime": None,
         "features": [{"name": "id", "type": "bigint", "primary": True, "description": source}],
         "transformationFunctions": [{"hopsworksUdf": {"sourceCode": source, "name": name}}],
-    }  # fmt: skip
+    }
     created = api("POST", f"{store}/featuregroups", json=group)
     assert created.ok, created.text
     key = created.json()["id"]
@@ -70,8 +82,12 @@ def use(api, server, name, source):
         "features": [],
         "transformationFunctions": attached,
     }
-    suite = {"expectationSuiteName": source, "expectations": [
-        {"expectationType": "expect_x", "kwargs": json.dumps({"column": source}), "meta": "{}"}]}  # fmt: skip
+    suite = {
+        "expectationSuiteName": source,
+        "expectations": [
+            {"expectationType": "expect_x", "kwargs": json.dumps({"column": source}), "meta": "{}"}
+        ],
+    }
     pickled = pickle.dumps(Bomb(source))
     training = {"trainingDatasetType": "HOPSFS_TRAINING_DATASET", "dataFormat": "csv", "splits": []}
     job = {
@@ -101,10 +117,13 @@ def use(api, server, name, source):
     for folder in (f"Models/{name}", f"Models/{name}/1", f"Models/{name}/1/Files"):
         assert api("POST", f"/project/1/dataset/{folder}", params={"action": "create"}).ok
     for path, file, content in (
-        (f"Models/{name}/1/Files", "model.pkl", pickled), (f"Models/{name}/1/Files", "model.joblib", pickled),
-        ("Resources", f"{name}.py", source.encode()), ("Resources", "sitecustomize.py", source.encode()),
-        ("Resources", "__init__.py", source.encode()), (f"Models/{name}/1", "model_schema.json", source.encode()),
-    ):  # fmt: skip
+        (f"Models/{name}/1/Files", "model.pkl", pickled),
+        (f"Models/{name}/1/Files", "model.joblib", pickled),
+        ("Resources", f"{name}.py", source.encode()),
+        ("Resources", "sitecustomize.py", source.encode()),
+        ("Resources", "__init__.py", source.encode()),
+        (f"Models/{name}/1", "model_schema.json", source.encode()),
+    ):
         form = {
             "flowChunkNumber": 1,
             "flowChunkSize": 10**6,

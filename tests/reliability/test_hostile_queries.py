@@ -22,21 +22,40 @@ from tests.reliability.hostile import spoilt
 pytestmark = pytest.mark.reliability
 SECRET = "what-nobody-may-read"
 TYPES = {
-    "id": "bigint", "at": "timestamp", "x": "double", "y": "bigint", "s": "string", "w": "double", "z": "string",
-    "b": "boolean", "d": "date", "n": "decimal(10,2)", "f": "float", "a": "array<bigint>",
-}  # fmt: skip
+    "id": "bigint",
+    "at": "timestamp",
+    "x": "double",
+    "y": "bigint",
+    "s": "string",
+    "w": "double",
+    "z": "string",
+    "b": "boolean",
+    "d": "date",
+    "n": "decimal(10,2)",
+    "f": "float",
+    "a": "array<bigint>",
+}
 DUCKDB = {"timestamp": "TIMESTAMPTZ", "string": "VARCHAR", "array<bigint>": "BIGINT[]"}
 DEFAULTS = {"s": "'; DROP TABLE secret; --", "w": "0.5"}
 GROUPS = {
     key: {
-        "id": key, "name": f"g{key}", "version": 1, "location": f"file:///g{key}", "eventTime": event_time,
+        "id": key,
+        "name": f"g{key}",
+        "version": 1,
+        "location": f"file:///g{key}",
+        "eventTime": event_time,
         "features": [
-            {"name": name, "type": kind, "primary": name == "id", "defaultValue": DEFAULTS.get(name)}
+            {
+                "name": name,
+                "type": kind,
+                "primary": name == "id",
+                "defaultValue": DEFAULTS.get(name),
+            }
             for name, kind in TYPES.items()
         ],
     }
     for key, event_time in ((1, "at"), (2, None))
-}  # fmt: skip
+}
 MEANT = {"coalesce", "epoch_ms", "abs", "*", "~~", "count_star", "list_value"}
 
 

@@ -26,10 +26,22 @@ from tests.reliability.siege import SECRET, Besieged, Request
 
 # What the parameters of the routes are called, with values that lead to something stored
 STORED = {
-    "project": "1", "feature_store": "1", "id": "1", "name": "thing", "version": "1", "training_version": "1",
-    "tag": "colour", "suite": "1", "expectation": "1", "report": "1", "execution": "1", "kind": "python",
-    "path": "Resources/thing.py", "rest": "1",
-}  # fmt: skip
+    "project": "1",
+    "feature_store": "1",
+    "id": "1",
+    "name": "thing",
+    "version": "1",
+    "training_version": "1",
+    "tag": "colour",
+    "suite": "1",
+    "expectation": "1",
+    "report": "1",
+    "execution": "1",
+    "kind": "python",
+    "path": "Resources/thing.py",
+    "rest": "1",
+    "deployment": "1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +98,7 @@ def attacked(draw: st.DrawFn, request: Request) -> Request:
     )
 
 
-# ---------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 # tests
 
 

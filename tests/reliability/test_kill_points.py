@@ -13,19 +13,32 @@ FURNISHED = Path(__file__).with_name("furnished.py")
 
 def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
     kill(
-        "both", "SIGKILL", "overwrite@answered POST .*clear", "recreate_training_data@^rename projects",
+        "both",
+        "SIGKILL",
+        "overwrite@answered POST .*clear",
+        "recreate_training_data@^rename projects",
         "model_save@ask PUT",
-    )  # fmt: skip
+    )
 
 
 TABLES = [
-    "create_group", "first_insert", "upsert", "append", "overwrite", "remove_rows", "append_feature", "delete_group",
-]  # fmt: skip
+    "create_group",
+    "first_insert",
+    "upsert",
+    "append",
+    "overwrite",
+    "remove_rows",
+    "append_feature",
+    "delete_group",
+]
 ABOUT_TABLES = ["tag_group", "compute_statistics", "create_view", "delete_view"]
 TRAINING_DATA = [
-    "write_training_data", "write_training_splits", "recreate_training_data", "delete_training_files",
+    "write_training_data",
+    "write_training_splits",
+    "recreate_training_data",
+    "delete_training_files",
     "delete_training_dataset",
-]  # fmt: skip
+]
 FILES = [
     "upload",
     "upload_again",
@@ -90,7 +103,7 @@ def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_hal
 
 @pytest.mark.reliability
 @pytest.mark.timeout(1600)
-def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server_that_lives_on(
+def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_the_server(
     kill,
 ):
     kill(

@@ -1,8 +1,7 @@
 """The suite with the newest patch of the last three minor versions of the SDK: make
 test-sdk-versions.
 
-Not part of `make test`: each version is downloaded into an environment of its own. Prints the table
-that README.md has.
+Not part of `make test`: each version is downloaded into an environment of its own. Prints a table.
 """
 
 import re
@@ -45,8 +44,8 @@ def test_workflow_works_with_this_sdk(run, server, tmp_path, capsys, minor):
     told = re.search(r"client version \S+ may not be compatible", result.stdout) is not None
     with capsys.disabled():
         passed = re.search(r"\d+ passed", result.stdout)
-        print(
-            f"\n| {version} | {passed[0] if passed else 'fails'} | {'told at login' if told else 'same version'} |"
-        )
+        outcome = passed[0] if passed else "fails"
+        warned = "warned at login" if told else "same version"
+        print(f"\n| {version} | {outcome} | {warned} |")
     assert result.returncode == 0, result.stdout[-3000:]
     assert version.startswith(f"{minor}.") and told == (not SPOKEN_VERSION.startswith(f"{minor}."))

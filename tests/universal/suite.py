@@ -25,17 +25,25 @@ import pytest
 
 NAME = f"universal_{uuid.uuid4().hex[:8]}"
 WAY = os.environ.get("UNIVERSAL_WAY")
-READINGS = pd.DataFrame({
-    "sensor": [1, 1, 2, 2, 3, 3],
-    "hour": pd.to_datetime(["2024-01-01 00:00", "2024-01-01 06:00"] * 3).astype("datetime64[us]"),
-    "celsius": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
-    "is_warm": [0, 0, 0, 1, 1, 1],
-})  # fmt: skip
-PLACES = pd.DataFrame({
-    "sensor": [1, 1, 2],
-    "since": pd.to_datetime(["2023-12-01 00:00", "2024-01-01 03:00", "2024-01-01 05:00"]).astype("datetime64[us]"),
-    "place": ["roof", "cellar", "attic"],
-})  # fmt: skip
+READINGS = pd.DataFrame(
+    {
+        "sensor": [1, 1, 2, 2, 3, 3],
+        "hour": pd.to_datetime(["2024-01-01 00:00", "2024-01-01 06:00"] * 3).astype(
+            "datetime64[us]"
+        ),
+        "celsius": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        "is_warm": [0, 0, 0, 1, 1, 1],
+    }
+)
+PLACES = pd.DataFrame(
+    {
+        "sensor": [1, 1, 2],
+        "since": pd.to_datetime(
+            ["2023-12-01 00:00", "2024-01-01 03:00", "2024-01-01 05:00"]
+        ).astype("datetime64[us]"),
+        "place": ["roof", "cellar", "attic"],
+    }
+)
 served: list[subprocess.Popen] = []
 
 
@@ -116,9 +124,14 @@ def places(feature_store):
 def view(feature_store, readings, places):
     query = readings.select_all().join(places.select(["place"]), on=["sensor"], join_type="left")
     view = feature_store.get_or_create_feature_view(
-        name=f"{NAME}_view", version=1, query=query, labels=["is_warm"],
-        transformation_functions=[feature_store.get_transformation_function("min_max_scaler")("celsius")],
-    )  # fmt: skip
+        name=f"{NAME}_view",
+        version=1,
+        query=query,
+        labels=["is_warm"],
+        transformation_functions=[
+            feature_store.get_transformation_function("min_max_scaler")("celsius")
+        ],
+    )
     yield view
     view.delete()
 
@@ -148,8 +161,11 @@ def test_group_is_found_by_another_client_with_its_schema(feature_store, reading
         and found.primary_key == ["sensor"]
     )
     assert {feature.name: feature.type for feature in found.features} == {
-        "sensor": "bigint", "hour": "timestamp", "celsius": "double", "is_warm": "bigint",
-    }  # fmt: skip
+        "sensor": "bigint",
+        "hour": "timestamp",
+        "celsius": "double",
+        "is_warm": "bigint",
+    }
 
 
 def test_commits_are_listed(readings):
@@ -197,9 +213,12 @@ def test_model_comes_back_with_its_files_metrics_and_view(project, view, tmp_pat
     (tmp_path / "model" / "weights.json").write_text(json.dumps([0.5]))
     for accuracy in (0.5, 0.75):
         model = registry.python.create_model(
-            name=f"{NAME}_model", metrics={"accuracy": accuracy}, description="Guesses", feature_view=view,
+            name=f"{NAME}_model",
+            metrics={"accuracy": accuracy},
+            description="Guesses",
+            feature_view=view,
             training_dataset_version=1,
-        )  # fmt: skip
+        )
         model.save(str(tmp_path / "model"))
     best = registry.get_best_model(f"{NAME}_model", "accuracy", "max")
     assert best.version == 2 and best.training_metrics["accuracy"] == 0.75

@@ -3,14 +3,10 @@ is killed and started again before every test, and on an account: UNIVERSAL_API_
 UNIVERSAL_HOST, UNIVERSAL_PROJECT) name it."""
 
 import os
-import re
 import sys
 from pathlib import Path
 
 import pytest
-
-from local_hopsworks.projects.routes import SPOKEN_VERSION
-from tests.universal import sdk_versions
 
 SUITE = Path(__file__).with_name("suite.py")
 ACCOUNT = {
@@ -37,13 +33,3 @@ def test_the_workflow_works(run, server, environment, tmp_path, way):
     env |= {"served": server.environment, "account": ACCOUNT | {"PYTHONPATH": ""}}.get(way, {})
     result = run(*PYTEST, "-p", "no:cacheprovider", SUITE, env=env, timeout=250)
     assert result.returncode == 0, result.stdout[-3000:]
-
-
-def test_readme_has_the_table_of_sdk_versions():
-    readme = (SUITE.parents[2] / "README.md").read_text()
-    tests = len(re.findall(r"^def test_", SUITE.read_text(), re.MULTILINE))
-    for minor in sdk_versions.MINORS:
-        outcome = "same version" if SPOKEN_VERSION.startswith(f"{minor}.") else "told at login"
-        assert re.search(
-            rf"^\| {re.escape(minor)}\.\d+ \| {tests} passed \| {outcome} \|$", readme, re.MULTILINE
-        )

@@ -1,5 +1,5 @@
-"""The REST feature server as a program without the SDK meets it: what it answers, and what it refuses
-with the codes of RonDB's REST server."""
+"""The REST feature server as a program without the SDK meets it: what it answers, and what it
+refuses with the codes of RonDB's REST server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The SQL endpoint: whom it lets in, which statements it answers, and what strangers can do to it."""
+"""The SQL endpoint: whom it lets in, which statements it answers, and what strangers can do to
+it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Feature vectors as a program asks for them, through SQL and through REST: the real SDK, both of its
-clients, and values that are known from what was written."""
+"""Feature vectors as a program asks for them, through SQL and through REST: the real SDK, both of
+its clients, and values that are known from what was written."""
 
 from __future__ import annotations
 

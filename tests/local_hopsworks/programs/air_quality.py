@@ -61,9 +61,16 @@ today = pd.Timestamp("2025-12-31")
 air_quality_fg = fs.get_feature_group(name="air_quality", version=1)
 daily = pd.DataFrame({"date": [today], "pm25": pd.Series([9.5], dtype="float32"), **location})
 air_quality_fg.insert(daily)
-weather_fg.insert(pd.DataFrame({
-    "date": [today.date()], "temperature_2m_mean": [-3.0], "wind_speed_10m_max": [4.0], "city": ["stockholm"]
-}))  # fmt: skip
+weather_fg.insert(
+    pd.DataFrame(
+        {
+            "date": [today.date()],
+            "temperature_2m_mean": [-3.0],
+            "wind_speed_10m_max": [4.0],
+            "city": ["stockholm"],
+        }
+    )
+)
 batch = weather_fg.filter(weather_fg.date >= today.date()).read()
 assert len(batch) == 1 and batch["temperature_2m_mean"][0] == -3.0
 assert len(feature_view.get_batch_data(start_time=today)) == 1

@@ -22,10 +22,13 @@ rides = rides.with_columns(
     pl.col("hour").dt.date().alias("day"),
     (pl.col("hour").dt.hour() % 2 == 0).alias("is_even"),
 )
-weather = pl.DataFrame({
-    "station": ["harbour", "museum"] * 2, "hour": [START, START, *[START + datetime.timedelta(days=1)] * 2],
-    "degrees": [3.5, None, 7.25, 6.5],
-})  # fmt: skip
+weather = pl.DataFrame(
+    {
+        "station": ["harbour", "museum"] * 2,
+        "hour": [START, START, *[START + datetime.timedelta(days=1)] * 2],
+        "degrees": [3.5, None, 7.25, 6.5],
+    }
+)
 
 fs = hopsworks.login().get_feature_store()
 made = {}

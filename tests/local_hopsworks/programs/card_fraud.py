@@ -35,9 +35,14 @@ profiles = pd.DataFrame(
 project = hopsworks.login()
 fs = project.get_feature_store()
 trans_fg = fs.get_or_create_feature_group(
-    name="transactions", version=1, description="Transaction data", primary_key=["cc_num"], event_time="datetime",
-    partition_key=["category"], online_enabled=True,
-)  # fmt: skip
+    name="transactions",
+    version=1,
+    description="Transaction data",
+    primary_key=["cc_num"],
+    event_time="datetime",
+    partition_key=["category"],
+    online_enabled=True,
+)
 trans_fg.insert(trans_df, write_options={"wait_for_job": True})
 window_aggs_fg = fs.get_or_create_feature_group(
     name="transactions_4h_aggs",
@@ -69,8 +74,11 @@ feature_view = fs.get_or_create_feature_view(
 )  # fmt: skip
 X_train, X_test, y_train, y_test = feature_view.train_test_split(
     description="transactions fraud batch training dataset",
-    train_start="2026-01-01", train_end="2026-01-12", test_start="2026-01-12", test_end="2026-01-20",
-)  # fmt: skip
+    train_start="2026-01-01",
+    train_end="2026-01-12",
+    test_start="2026-01-12",
+    test_end="2026-01-20",
+)
 assert len(X_train) == 11 * 24 and len(X_test) == 400 - 11 * 24
 assert set(X_train["label_encoder_category_"]) == {0, 1, 2}
 

@@ -6,18 +6,26 @@ import pandas as pd
 
 random = np.random.default_rng(1)
 ids = [f"c{number:03}" for number in range(80)]
-demography = pd.DataFrame({
-    "customerid": ids, "gender": random.choice(["Male", "Female"], 80), "seniorcitizen": random.integers(0, 2, 80),
-    "datetime": pd.Timestamp("2026-01-01"),
-})  # fmt: skip
+demography = pd.DataFrame(
+    {
+        "customerid": ids,
+        "gender": random.choice(["Male", "Female"], 80),
+        "seniorcitizen": random.integers(0, 2, 80),
+        "datetime": pd.Timestamp("2026-01-01"),
+    }
+)
 customers = pd.DataFrame({
     "customerid": ids, "contract": random.choice(["Month-to-month", "One year"], 80),
     "tenure": random.integers(0, 70, 80), "churn": random.integers(0, 2, 80),
     "monthlycharges": random.uniform(20, 110, 80), "datetime": pd.Timestamp("2026-01-01"),
 })  # fmt: skip
-subscriptions = pd.DataFrame({
-    "customerid": ids, "onlinebackup": random.choice(["Yes", "No"], 80), "datetime": pd.Timestamp("2026-01-01")
-})  # fmt: skip
+subscriptions = pd.DataFrame(
+    {
+        "customerid": ids,
+        "onlinebackup": random.choice(["Yes", "No"], 80),
+        "datetime": pd.Timestamp("2026-01-01"),
+    }
+)
 
 project = hopsworks.login()
 fs = project.get_feature_store()
@@ -43,9 +51,14 @@ selected = (
 )  # fmt: skip
 names = {"tenure": "min_max_scaler", "monthlycharges": "standard_scaler", "gender": "label_encoder"}
 view = fs.create_feature_view(
-    name="churn_feature_view", version=1, query=selected, labels=["churn"],
-    transformation_functions=[fs.get_transformation_function(name=f)(column) for column, f in names.items()],
-)  # fmt: skip
+    name="churn_feature_view",
+    version=1,
+    query=selected,
+    labels=["churn"],
+    transformation_functions=[
+        fs.get_transformation_function(name=f)(column) for column, f in names.items()
+    ],
+)
 X_train, X_val, X_test, *_ = view.train_validation_test_split(validation_size=0.25, test_size=0.25)
 assert (len(X_train), len(X_val), len(X_test)) == (40, 20, 20)
 assert X_train["min_max_scaler_tenure_"].between(0, 1).all()

@@ -16,8 +16,13 @@ arguments.add_argument("--zone")
 zone = arguments.parse_args().zone
 project = hopsworks.login()
 key = hopsworks.get_secrets_api().get_secret("PRICE_API_KEY").value
-prices = pd.DataFrame({"zone": [zone] * 24, "hour": range(24), "price": [float(len(key) + hour) for hour in range(24)]})
-group = project.get_feature_store().get_or_create_feature_group("prices", version=1, primary_key=["zone", "hour"])
+hours = range(24)
+prices = pd.DataFrame(
+    {"zone": [zone] * 24, "hour": hours, "price": [float(len(key) + hour) for hour in hours]}
+)
+group = project.get_feature_store().get_or_create_feature_group(
+    "prices", version=1, primary_key=["zone", "hour"]
+)
 group.insert(prices)
 print("stored", len(prices), "prices of", zone)
 """)

@@ -1,4 +1,5 @@
-"""Everything that leads through the store's path: rows, time travel, training data, files, models."""
+"""Everything that leads through the store's path: rows, time travel, training data, files,
+models."""
 
 import os
 import sys

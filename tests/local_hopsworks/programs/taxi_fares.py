@@ -33,8 +33,12 @@ fares_df = pd.DataFrame(
 project = hopsworks.login()
 fs = project.get_feature_store()
 rides_fg = fs.create_feature_group(
-    name="nyc_taxi_rides", version=1, primary_key=["ride_id"], event_time="pickup_datetime",
-    description="Rides features", statistics_config={"enabled": True, "histograms": True, "correlations": False},
+    name="nyc_taxi_rides",
+    version=1,
+    primary_key=["ride_id"],
+    event_time="pickup_datetime",
+    description="Rides features",
+    statistics_config={"enabled": True, "histograms": True, "correlations": False},
     features=[
         Feature("ride_id", "string"),
         Feature("pickup_datetime", "bigint", description="when it began, ms since 1970"),
@@ -42,7 +46,7 @@ rides_fg = fs.create_feature_group(
         Feature("distance", "double"),
         Feature("passenger_count", "bigint"),
     ],
-)  # fmt: skip
+)
 rides_fg.insert(rides_df)
 fares_fg = fs.get_or_create_feature_group(
     "nyc_taxi_fares", version=1, primary_key=["ride_id"], stream=True

@@ -43,11 +43,21 @@ from hsml.predictor import Predictor
 from world import World
 
 CLASSES: list[tuple[type, Calls]] = [
-    (Project, PROJECT), (FeatureStore, FEATURE_STORE), (FeatureGroup, FEATURE_GROUP), (FeatureView, FEATURE_VIEW),
-    (Query, QUERY), (TrainingDataset, TRAINING_DATASET), (ModelRegistry, REGISTRY), (Model, MODEL),
-    (ModelServing, SERVING), (Deployment, DEPLOYMENT), (Predictor, PREDICTOR),
-    (DatasetApi, FILES), (SecretsApi, SECRETS), (JobApi, JOBS),
-]  # fmt: skip
+    (Project, PROJECT),
+    (FeatureStore, FEATURE_STORE),
+    (FeatureGroup, FEATURE_GROUP),
+    (FeatureView, FEATURE_VIEW),
+    (Query, QUERY),
+    (TrainingDataset, TRAINING_DATASET),
+    (ModelRegistry, REGISTRY),
+    (Model, MODEL),
+    (ModelServing, SERVING),
+    (Deployment, DEPLOYMENT),
+    (Predictor, PREDICTOR),
+    (DatasetApi, FILES),
+    (SecretsApi, SECRETS),
+    (JobApi, JOBS),
+]
 
 
 @dataclass
@@ -110,8 +120,12 @@ def _judged(method: str, error: Exception) -> Row:
 
 # What the SDK raises for a thing it will not do itself, as against an answer it cannot digest
 _REFUSALS = (
-    "FeatureStoreException", "ModelServingException", "NotImplementedError", "ModuleNotFoundError", "ValueError",
-)  # fmt: skip
+    "FeatureStoreException",
+    "ModelServingException",
+    "NotImplementedError",
+    "ModuleNotFoundError",
+    "ValueError",
+)
 # What no Hopsworks can make work: the SDK itself fails before it has asked anything
 _BROKEN = {
     ("FeatureView", "clean"): "calls a method that its own class does not have",
@@ -153,9 +167,12 @@ def page(only: str | None = None) -> str:
 _HEAD = [
     "# What the embedded Hopsworks covers",
     "",
-    "Every public method of the SDK's main classes, called on a running server. Not typed by hand: `make coverage`",
-    "writes it, and a test complains when it is out of date. *Refused*: the server answers 501 and names the call.",
-    "*Refused by the SDK*: it does not even ask the server, mostly because it needs Spark or an online store.",
+    "Every public method of the SDK's main classes, called on a running server. Not typed "
+    "by hand: `make coverage`",
+    "writes it, and a test complains when it is out of date. *Refused*: the server answers "
+    "501 and names the call.",
+    "*Refused by the SDK*: it does not even ask the server, mostly because it needs Spark "
+    "or an online store.",
     "",
 ]
 
