@@ -243,6 +243,17 @@ class Store:
             )
         return path
 
+    def file(self, path: str) -> Path:
+        """The file or folder of dataset storage that `/Projects/{project}/…` means, of any project
+        of the store. Raises HopsworksError if there is none."""
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        if len(parts) > 1 and parts[0] == "Projects" and _PROJECT_NAME.fullmatch(parts[1]):
+            found = self.dataset(parts[1], "/".join(parts[2:]))
+            if found.exists():
+                return found
+        message = f"There is no {path[:200]!r} in dataset storage."
+        raise HopsworksError(message, DATASET_REQUEST_INVALID, 404)
+
     def register(self) -> Path:
         """This server's own folder. From now until its process ends the server counts as alive."""
         folder = self.home / "servers" / self.id

@@ -3,7 +3,6 @@ storage."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,17 @@ from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.feature_store import batch_queries, checks, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
-from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND, UNSUPPORTED_DATA_FORMAT
+from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND
 from local_hopsworks.feature_store.feature_stores import feature_store_name
 from local_hopsworks.feature_store.tables import (
     feature_groups,
-    feature_views,
-    statistics,
     training_datasets,
 )
 from local_hopsworks.http.answers import USER, Answer, items
 from local_hopsworks.http.calls import Call
-from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
-from local_hopsworks.jobs import jobs
-from local_hopsworks.offline import run
-from local_hopsworks.projects.tables import projects
+from local_hopsworks.offline.errors import UNSUPPORTED_DATA_FORMAT
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -116,12 +110,6 @@ def create(call: Call) -> Answer:
             f"{data_format[:40]!r}.",
             UNSUPPORTED_DATA_FORMAT,
         )
-    if kind != IN_MEMORY and view.document["transformationFunctions"]:
-        raise NotEmbedded(
-            "training data written to files through transformation functions, because it "
-            "never runs a client's code",
-            "Use training_data() or train_test_split(), which transform in your own process.",
-        )
     _check(call, view, body)
     name = f"{view.name}_{view.version}"
     kept = {key: body.get(key) for key in _KEPT} | {
@@ -185,105 +173,6 @@ def get(call: Call) -> Answer:
     return document(call, find(call))
 
 
-@routes.add("POST", VERSION + "/compute", reads_only=True, body={"query!": shapes.QUERY})
-def compute(call: Call) -> Answer:
-    """Write the files now; the job that is answered is already done."""
-    row = find(call)
-    materialise(call.hopsworks, row, call.project, queries.slim(call.document["query"]))
-    with call.hopsworks.metadata.transaction(write=True) as db:
-        return jobs.finished(replace(call, db=db), f"{row.name}_{row.version}_create_td", "PYSPARK")
-
-
-def materialise_ticket(
-    hopsworks: Hopsworks, ticket: dict[str, Any], view: str, view_version: int, version: int
-) -> None:
-    """Write a training dataset; for the query service, which is asked in place of `compute` for
-    plain parquet."""
-    with hopsworks.metadata.transaction(write=False) as db:
-        project = db.execute(projects.select().where(projects.c.id == ticket["project"])).one()
-        joined = training_datasets.join(
-            feature_views, training_datasets.c.parent_id == feature_views.c.id
-        )
-        same = (
-            feature_views.c.parent_id == project.id,
-            feature_views.c.name == view,
-            feature_views.c.version == view_version,
-        )
-        row = db.execute(
-            sa.select(training_datasets)
-            .select_from(joined)
-            .where(*same, training_datasets.c.version == version)
-        ).one_or_none()
-    if row is None:
-        raise NotFound(
-            f"Feature view {view} version {view_version} has no training dataset version "
-            f"{version}.",
-            TRAINING_DATASET_NOT_FOUND,
-        )
-    materialise(hopsworks, row, project, ticket["query"])
-
-
-def materialise(
-    hopsworks: Hopsworks, row: sa.Row[Any], project: sa.Row[Any], query: dict[str, Any]
-) -> None:
-    """Write all splits into a folder that then takes its place in one rename."""
-    from local_hopsworks.offline import (
-        training_files,  # brings pyarrow and pandas, a second that most programs need not wait for
-    )
-
-    draft = hopsworks.store.new_draft()
-    splits = row.document["splits"]
-    timed = bool(splits) and splits[0].get("splitType") == "TIME_SERIES_SPLIT"
-    with hopsworks.metadata.transaction(write=False) as db:
-        if timed:
-            group = db.execute(
-                feature_groups.select().where(
-                    feature_groups.c.id == query["leftFeatureGroup"]["id"]
-                )
-            ).one()
-            root = {"id": group.id, "name": group.name, **group.document}
-            parts = [
-                {
-                    **query,
-                    "filter": batch_queries.all_of(
-                        [
-                            query.get("filter"),
-                            *batch_queries.window(
-                                root, split.get("startTime"), split.get("endTime")
-                            ),
-                        ]
-                    ),
-                }
-                for split in splits
-            ]
-        else:
-            parts = [query]
-        tables = [run.table(queries.plan(db, hopsworks.store, project, part)) for part in parts]
-    names = [split["name"] for split in splits] or [row.name]
-    if splits and not timed:
-        tables = training_files.random_split(
-            tables[0], [split["percentage"] for split in splits], row.document["seed"]
-        )
-    for name, table in zip(names, tables, strict=True):
-        training_files.write(table, draft / name, row.document["dataFormat"])
-    target = hopsworks.store.dataset(project.name, row.document["location"])
-    with hopsworks.metadata.transaction(write=True) as db:
-        unfinished.begin(
-            db,
-            hopsworks.store,
-            unfinished.INSTALL,
-            target,
-            draft=str(draft.relative_to(hopsworks.store.home)),
-        )
-    hopsworks.store.remove(target)
-    draft.rename(target)
-    with hopsworks.metadata.transaction(write=True) as db:
-        unfinished.end(db, hopsworks.store, unfinished.INSTALL, target)
-        unfinished.end(db, hopsworks.store, unfinished.TRAINING, target)
-        _update(db, row, withoutFiles=False)
-        _forget_statistics(db, row)
-
-
 @routes.add("DELETE", PATH)
 def delete_all(call: Call) -> Answer:
     """Delete all training datasets of a feature view, with their files."""
@@ -326,27 +215,23 @@ def _delete(call: Call, rows: list[sa.Row[Any]], *, keep_metadata: bool) -> None
         call.remove(folder)
         unfinished.end(call.db, call.store, unfinished.TRAINING, folder)
         if keep_metadata:
-            _update(call.db, row, withoutFiles=True)
+            update(call.db, row, withoutFiles=True)
         else:
-            metadata.forget(call.db, tags.owner(training_datasets, row.id))
-            call.db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))
+            forget(call.db, row)
 
 
-def _update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
+def forget(db: sa.Connection, row: sa.Row[Any]) -> None:
+    """Remove a version, but for its files."""
+    metadata.forget(db, tags.owner(training_datasets, row.id))
+    db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))
+
+
+def update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
     """What check.py asks: a version whose files nobody deleted must have them."""
     changed = {**row.document, **changes}
     db.execute(
         training_datasets.update().where(training_datasets.c.id == row.id).values(document=changed)
     )
-
-
-def _forget_statistics(db: sa.Connection, row: sa.Row[Any]) -> None:
-    """Those of the files that new ones have replaced. What the transformation functions were fitted
-    with stays."""
-    same = statistics.c.owner == tags.owner(training_datasets, row.id)
-    for each in db.execute(statistics.select().where(same)).all():
-        if not each.document.get("beforeTransformation"):
-            db.execute(statistics.delete().where(statistics.c.id == each.id))
 
 
 tags.tag_routes(routes, VERSION, lambda call: tags.owner(training_datasets, find(call).id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import socket
 
-from local_hopsworks.feature_store import queries, training_datasets
+from local_hopsworks.feature_store import materialisation, queries
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.services import ServiceDescription
 
@@ -22,8 +22,8 @@ class Queries:
             _port_after(hopsworks.host, hopsworks.port),
             hopsworks.security,
             lambda ticket: queries.plan_ticket(hopsworks, ticket),
-            lambda path: hopsworks.store.dataset(hopsworks.project, path),
-            lambda ticket, view, view_version, version: training_datasets.materialise_ticket(
+            hopsworks.store.file,
+            lambda ticket, view, view_version, version: materialisation.materialise_ticket(
                 hopsworks, ticket, view, view_version, version
             ),
         )

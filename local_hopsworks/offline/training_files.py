@@ -9,6 +9,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from local_hopsworks.errors import HopsworksError
+from local_hopsworks.offline.errors import UNSUPPORTED_DATA_FORMAT
+
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -26,13 +29,30 @@ def random_split(table: pa.Table, shares: list[float], seed: int) -> list[pa.Tab
 
 
 def write(table: pa.Table, folder: Path, data_format: str) -> None:
-    """One file in a new folder; `data_format` is parquet, csv or tsv."""
-    folder.mkdir(parents=True)
+    """One file in a new folder; `data_format` is parquet, csv or tsv. Raises HopsworksError for a
+    column that the format cannot hold."""
     if data_format == "parquet":
+        folder.mkdir(parents=True)
         pyarrow.parquet.write_table(table, folder / "part-0.parquet")
-    else:
-        options = pyarrow.csv.WriteOptions(delimiter=_DELIMITERS[data_format])
-        pyarrow.csv.write_csv(table, folder / f"part-0.{data_format}", options)
+        return
+    for field in table.schema:
+        if pa.types.is_nested(field.type) or _is_bytes(field.type):
+            raise HopsworksError(
+                f"The feature {field.name!r} is {field.type}, which {data_format} cannot hold; "
+                "write the training data as parquet, or leave the feature out.",
+                UNSUPPORTED_DATA_FORMAT,
+            )
+    folder.mkdir(parents=True)
+    options = pyarrow.csv.WriteOptions(delimiter=_DELIMITERS[data_format])
+    pyarrow.csv.write_csv(table, folder / f"part-0.{data_format}", options)
+
+
+def _is_bytes(type_: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(type_)
+        or pa.types.is_large_binary(type_)
+        or pa.types.is_fixed_size_binary(type_)
+    )
 
 
 def read(folder: Path, data_format: str) -> pa.Table:

@@ -1,5 +1,9 @@
-"""Transformation functions: built in, written by the user, saved and fetched; always run by the
-client."""
+"""Transformation functions: built in, written by the user, saved and fetched; run by the client,
+and for training data in files by a child process of the server."""
+
+import os
+import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -13,6 +17,9 @@ from hsfs.builtin_transformations import (
     robust_scaler,
     standard_scaler,
 )
+
+from local_hopsworks.check import check
+from local_hopsworks.feature_store import transformation
 
 ROWS = pd.DataFrame({
     "key": range(20), "x": np.arange(20) * 1.5 - 4, "colour": ["red", "green", "blue", "green"] * 5,
@@ -160,9 +167,137 @@ def test_batch_data_without_statistics_needs_no_version(view):
     assert view(doubled("x")).get_batch_data()["doubled_x_"].tolist() == (ROWS["x"] * 2).tolist()
 
 
-def test_files_through_functions_are_refused_with_a_sentence(view):
-    with pytest.raises(RestAPIError, match="because it never runs a client's code"):
-        view(doubled("x")).create_training_data()
+# Training data in files, which the server transforms in a child process
+
+
+@udf(float)
+def marked(x):
+    """Leaves behind which process it ran in."""
+    import os
+    from pathlib import Path
+
+    Path(os.environ["MARK"]).write_text(str(os.getpid()))
+    return x + 1.0
+
+
+@udf(float)
+def refuses(x):
+    raise ValueError("x is not to my taste")
+
+
+@udf(float)
+def never_ends(x):
+    import os
+    import time
+    from pathlib import Path
+
+    Path(os.environ["MARK"]).write_text(str(os.getpid()))
+    while True:
+        time.sleep(1)
+
+
+@pytest.fixture
+def mark(monkeypatch, tmp_path):
+    """The file in which `marked` and `never_ends` leave the number of their process."""
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    return tmp_path / "mark"
+
+
+def has_ended(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+BUILT_IN = (min_max_scaler("x"), label_encoder("colour"), one_hot_encoder("colour"))
+
+
+@pytest.mark.parametrize("data_format", ["parquet", "csv"])
+def test_files_hold_what_training_data_in_memory_does(view, mark, data_format):
+    trained = view(*BUILT_IN, standard_scaler("label"), marked("x"))
+    in_memory, _ = trained.training_data()
+    version, _ = trained.create_training_data(data_format=data_format)
+    from_files, _ = trained.get_training_data(version)
+    assert list(from_files.columns) == list(in_memory.columns)
+    pd.testing.assert_frame_equal(from_files, in_memory, check_dtype=False)
+    assert int(mark.read_text()) != os.getpid()
+
+
+def test_files_of_a_test_split_are_transformed_by_statistics_of_the_train_split(view):
+    trained = view(min_max_scaler("x"), robust_scaler("label"))
+    version, _ = trained.create_train_test_split(test_size=0.5)
+    x_train, x_test, *_ = trained.get_train_test_split(version)
+    scaled = x_train["min_max_scaler_x_"]
+    assert (scaled.min(), scaled.max(), len(x_test)) == (0, 1, 10)
+    trained.init_batch_scoring(training_dataset_version=version)
+    batch = trained.get_batch_data()["min_max_scaler_x_"]
+    assert set(x_train["min_max_scaler_x_"]) | set(x_test["min_max_scaler_x_"]) == set(batch)
+
+
+def test_function_that_fails_is_told_and_leaves_nothing(view, server):
+    trained = view(refuses("x"))
+    sentence = r"cannot be applied: .*x is not to my taste"
+    with pytest.raises(RestAPIError, match=sentence) as caught:
+        trained.create_training_data()
+    assert caught.value.response.status_code == 400
+    assert trained.get_training_datasets() == []
+    _, faults = check(server.store.home)
+    assert [str(fault) for fault in faults if "train" in str(fault)] == []
+
+
+def test_files_stay_if_they_cannot_be_made_anew(view, monkeypatch, tmp_path):
+    monkeypatch.setenv("MARK", str(tmp_path / "mark"))
+    trained = view(marked("x"))
+    version, _ = trained.create_training_data()
+    before, _ = trained.get_training_data(version)
+    monkeypatch.setenv("MARK", str(tmp_path / "no such folder" / "mark"))
+    with pytest.raises(RestAPIError, match=r"cannot be applied: .*No such file"):
+        trained.recreate_training_dataset(version)
+    after, _ = trained.get_training_data(version)
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_function_that_never_ends_ends_with_the_server(view, mark, server):
+    """With the part of it that the function belongs to; the server itself is every test's."""
+
+    def end_when_it_runs():
+        while not mark.exists() or not mark.read_text():
+            time.sleep(0.05)
+        server._hopsworks.part(transformation.Transformations).stop()
+
+    ending = threading.Thread(target=end_when_it_runs)
+    ending.start()
+    trained = view(never_ends("x"))
+    with pytest.raises(RestAPIError, match="their process was ended"):
+        trained.create_training_data()
+    ending.join()
+    assert has_ended(int(mark.read_text()))
+    assert trained.get_training_datasets() == []
+
+
+def test_functions_may_not_take_for_ever(view, monkeypatch):
+    monkeypatch.setattr(transformation, "LONGEST_SECONDS", 0)
+    trained = view(doubled("x"))
+    with pytest.raises(RestAPIError, match="they took longer than 0 s"):
+        trained.create_training_data()
+    assert trained.get_training_datasets() == []
+
+
+@pytest.mark.parametrize("data_format", ["csv", "tsv"])
+@pytest.mark.parametrize("kind", ["array", "struct", "binary"])
+def test_csv_of_what_it_cannot_hold_is_refused_and_leaves_no_version(
+    feature_store, name, kind, data_format
+):
+    columns = {"array": [[1.0], []], "struct": [{"k": 1}, {"k": 2}], "binary": [b"a", b"\xff"]}
+    group = feature_store.create_feature_group(name, 1, primary_key=["key"])
+    group.insert(pd.DataFrame({"key": [1, 2], "what": columns[kind]}))
+    view = feature_store.create_feature_view(name, group.select_all(), version=1)
+    with pytest.raises(RestAPIError, match=f"which {data_format} cannot hold") as caught:
+        view.create_training_data(data_format=data_format)
+    assert caught.value.response.json()["errorCode"] == 270057
+    assert view.get_training_datasets() == []
 
 
 # On demand, attached to a feature group
