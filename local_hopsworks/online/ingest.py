@@ -52,7 +52,7 @@ class Ingest:
 
     def __init__(self, store: OnlineStore) -> None:
         self._store = store
-        self._readers: OrderedDict[tuple[int, str, str], RowReader] = OrderedDict()
+        self._readers: OrderedDict[tuple[Table, str], RowReader] = OrderedDict()
 
     def produce(self, parts: list[Produced]) -> list[Appended]:
         """Apply the batches; what has no error is on disk when this returns.
@@ -129,7 +129,7 @@ class Ingest:
         subject = subjects.find_id(db, _number(run, "subjectId"), table.group_id)
         if subject is None:
             raise BadBatch(INVALID_RECORD, "they name no schema of their feature group.")
-        key = (table.group_id, online_table.to_json(table), subject.schema)
+        key = (table, subject.schema)
         if key not in self._readers:
             self._readers[key] = RowReader(table, subject.schema)
             if len(self._readers) > _MOST_READERS:

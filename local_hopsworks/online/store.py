@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from local_hopsworks.http.hopsworks import Hopsworks
 
 BUSY_SECONDS = 30
+_MOST_TABLES = 500  # descriptions that are kept in memory
 _SCHEMA_VERSION = 1  # as SQLite's user_version has it
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS feature_groups (
@@ -147,6 +148,7 @@ class OnlineStore:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._tables: dict[tuple[int, str], Table] = {}
         try:
             disk.make_folder(file.parent)
             disk.make_file(file)  # SQLite would leave its mode to the umask
@@ -185,7 +187,17 @@ class OnlineStore:
         """A feature group that has a topic: an online one, or a stream group; None for others."""
         query = "SELECT description FROM feature_groups WHERE id = ?"
         found = db.execute(query, (group_id,)).fetchone()
-        return online_table.from_json(group_id, found[0]) if found else None
+        return self._parsed(group_id, found[0]) if found else None
+
+    def _parsed(self, group_id: int, description: str) -> Table:
+        """The same object for the same description: it is asked for with every batch of rows."""
+        key = (group_id, description)
+        table = self._tables.get(key)
+        if table is None:
+            if len(self._tables) >= _MOST_TABLES:
+                self._tables.clear()
+            table = self._tables[key] = online_table.from_json(group_id, description)
+        return table
 
     def find_version(self, db: sqlite3.Connection, name: str, version: int) -> Table | None:
         """The table of a feature group by its name and version; None if it is not online."""
