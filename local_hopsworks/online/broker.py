@@ -16,16 +16,17 @@ import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from local_hopsworks.online import topics, wire
 from local_hopsworks.online.brokered import Brokered
 from local_hopsworks.online.coordinator import Coordinator
-from local_hopsworks.online.ingest import Produced
+from local_hopsworks.online.ingest import Appended, Produced
 from local_hopsworks.online.wire import Reader, WireError, array, int16, int32, int64, string
 
 LARGEST_REQUEST = 32 * 2**20  # bytes; librdkafka sends at most 1 MB unless told otherwise
 MOST_CONNECTIONS = 64
+MOST_UNDER_WAY = 16  # requests of one connection that are read before they are answered
 HANDSHAKE_SECONDS = 5.0
 REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
 BUSY_PAUSE_SECONDS = 0.2
@@ -51,6 +52,39 @@ VERSIONS = {
 Answer = TypeVar("Answer")
 
 
+class Writes:
+    """Applies what comes at the same time together: one commit, one flush to the disk."""
+
+    def __init__(self, store: Callable[[list[Produced]], Awaitable[list[Appended]]]) -> None:
+        self._store = store
+        self._waiting: list[tuple[list[Produced], asyncio.Future[list[Appended]]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def apply(self, parts: list[Produced]) -> list[Appended]:
+        """Apply record batches; returns when they are on the disk. Raises sqlite3.Error."""
+        applied: asyncio.Future[list[Appended]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((parts, applied))
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
+        return await applied
+
+    async def _work(self) -> None:
+        while self._waiting:
+            together, self._waiting = self._waiting, []
+            try:
+                answers = await self._store([part for parts, _ in together for part in parts])
+            except sqlite3.Error as error:
+                for _, applied in together:
+                    if not applied.done():
+                        applied.set_exception(error)
+                continue
+            for parts, applied in together:
+                if not applied.done():  # else its connection has gone
+                    applied.set_result(answers[: len(parts)])
+                answers = answers[len(parts) :]
+        self._worker = None
+
+
 class Broker:
     """Serves the topics of one store on `host` and `port` (0: a free one)."""
 
@@ -63,6 +97,7 @@ class Broker:
         self._connections = 0
         # One thread: SQLite has one writer at a time, and batches stay in their order
         self._worker = ThreadPoolExecutor(1, "kafka-store")
+        self._writes = Writes(lambda parts: self._in_worker(stores.produce, parts))
         self._calls: dict[int, Callable[[Reader], Awaitable[bytes | None]]] = {
             wire.PRODUCE: self._produce,
             wire.LIST_OFFSETS: self._list_offsets,
@@ -102,13 +137,30 @@ class Broker:
             writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read requests while the ones before are worked on; the answers keep their order."""
+        under_way: asyncio.Queue[asyncio.Future[bytes | None]] = asyncio.Queue(MOST_UNDER_WAY)
+        answering: asyncio.Future[Any] = asyncio.ensure_future(_send(under_way, writer))
+        reading: asyncio.Future[Any] = asyncio.ensure_future(self._read(reader, under_way))
+        try:
+            await asyncio.wait([reading, answering], return_when=asyncio.FIRST_COMPLETED)
+            for task in (answering, reading):  # the first that failed says why
+                if task.done():
+                    task.result()
+        finally:
+            left = [reading, answering]
+            while not under_way.empty():
+                left.append(under_way.get_nowait())
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _read(
+        self, reader: asyncio.StreamReader, under_way: asyncio.Queue[asyncio.Future[bytes | None]]
+    ) -> None:
         while True:
             start = await reader.readexactly(1)
             request = await asyncio.wait_for(_rest(start, reader), REQUEST_SECONDS)
-            answer = await self._answer(request)
-            if answer is not None:
-                writer.write(wire.binary(answer))
-                await writer.drain()
+            await under_way.put(asyncio.ensure_future(self._answer(request)))
 
     async def _answer(self, request: bytes) -> bytes | None:
         reader = Reader(request)
@@ -138,7 +190,7 @@ class Broker:
             return reader.array(lambda: Produced(name, reader.int32(), reader.binary()))
 
         parts = [part for parts in reader.array(topic) for part in parts]
-        answers = await self._in_worker(self._stores.produce, parts)
+        answers = await self._writes.apply(parts)
         if not acknowledgements:
             return None
         told = []
@@ -188,6 +240,16 @@ class Broker:
             return int32(0) + int16(wire.UNSUPPORTED_VERSION) + int64(-1) + int16(-1)
         producer = secrets.randbits(62)  # none had it before
         return int32(0) + int16(wire.NONE) + int64(producer) + int16(0)
+
+
+async def _send(
+    under_way: asyncio.Queue[asyncio.Future[bytes | None]], writer: asyncio.StreamWriter
+) -> None:
+    while True:
+        answer = await (await under_way.get())
+        if answer is not None:
+            writer.write(wire.binary(answer))
+            await writer.drain()
 
 
 async def _rest(start: bytes, reader: asyncio.StreamReader) -> bytes:
