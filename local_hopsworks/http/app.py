@@ -24,8 +24,10 @@ def create_app(hopsworks: Hopsworks, services: Iterable[ServiceDescription]) -> 
     """The application of a server: all routes and pages of its services."""
     routes: list[Route] = [route for service in services for route in service.routes]
     pages: list[Route] = [page for service in services for page in service.pages]
+    # No path is both of the API and of a page. Pages come first, because they are few and a feature
+    # vector is one of them.
     app = Starlette(
-        routes=sorted_by_specificity([*routes, *pages]),
+        routes=[*sorted_by_specificity(pages), *sorted_by_specificity(routes)],
         middleware=[Middleware(RequireApiKey, hopsworks=hopsworks, pages=pages)],
         exception_handlers={HopsworksError: _refusal, HTTPException: _no_route},
     )

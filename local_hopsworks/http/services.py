@@ -32,7 +32,7 @@ class ServiceDescription:
 
     # The calls of its API; see routing.py
     routes: Sequence[Route] = ()
-    # Its pages for browsers, which ask for the API key themselves
+    # Its pages for browsers, and what else asks for the API key in a way of its own
     pages: Sequence[Route] = ()
     # What it does on Hopsworks and not here: a pattern of paths below /project/{id} -> its name
     refuses: Mapping[str, str] = field(default_factory=dict)

@@ -10,9 +10,10 @@ from typing import Any
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.online import json_values, online_table
+from local_hopsworks.online.json_values import ToJson
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.store import OnlineStore, OnlineStores
-from local_hopsworks.online.view_reads import Entry, GroupRead, ViewRead
+from local_hopsworks.online.view_reads import MOST_KEPT, Entry, GroupRead, ViewRead
 from local_hopsworks.projects.errors import FEATURE_STORE_NOT_FOUND
 
 FOUND, NO_KEY, NOT_FOUND = 200, 400, 404  # of a feature group, as HTTP has them
@@ -68,6 +69,48 @@ class Vector:
         return "COMPLETE" if set(self.statuses) <= {FOUND} else "MISSING"
 
 
+@dataclass(frozen=True)
+class TableRead:
+    """A feature group of a view with its online table as it is now."""
+
+    group: GroupRead
+    table: Table
+    forms: tuple[ToJson, ...]  # how the values of the features are written
+
+    def stored_key(self, entry: Entry) -> tuple[Any, ...]:
+        """The values of the keys in an entry, as the table holds them; raises Refused."""
+        columns = zip(self.table.key, self.group.key, strict=True)
+        try:
+            return tuple([column.stored(entry[name]) for column, name in columns])
+        except HopsworksError as error:
+            raise _wrong_key(error.message) from error
+
+
+class GroupTables:
+    """The tables that were read; `hopsworks.part(GroupTables)`."""
+
+    def __init__(self, hopsworks: Hopsworks) -> None:
+        self._known: dict[tuple[OnlineStore, int, GroupRead], TableRead] = {}
+
+    def find(self, store: OnlineStore, db: sqlite3.Connection, group: GroupRead) -> TableRead:
+        """The table of a group, looked up again after any table was changed; raises Refused."""
+        key = (store, store.state(db), group)
+        read = self._known.get(key)
+        if read is None:
+            if len(self._known) >= MOST_KEPT:
+                self._known.clear()
+            read = self._known[key] = self._look_up(store, db, group)
+        return read
+
+    @staticmethod
+    def _look_up(store: OnlineStore, db: sqlite3.Connection, group: GroupRead) -> TableRead:
+        table = store.find(db, group.group_id)
+        if table is None:
+            raise not_online((f"a feature group with id {group.group_id}",))
+        forms = [json_values.to_json(table.column(name)) for name in group.features]
+        return TableRead(group, table, tuple(forms))
+
+
 def vectors(
     hopsworks: Hopsworks,
     view: ViewRead,
@@ -84,7 +127,7 @@ def vectors(
     try:
         with store.transaction(write=False) as db:
             for group in view.groups:
-                _read_group(store, db, group, entries, found)
+                _read_group(hopsworks.part(GroupTables).find(store, db, group), db, entries, found)
     except sqlite3.Error as error:
         raise Refused(f"The online store: {error}.", 14, "Reading from db failed.", 500) from error
     positions = {name: position for position, name in enumerate(view.names)}
@@ -111,38 +154,24 @@ def _check_entry(view: ViewRead, entry: Entry) -> None:
 
 
 def _read_group(
-    store: OnlineStore,
-    db: sqlite3.Connection,
-    group: GroupRead,
-    entries: list[Entry],
-    vectors: list[Vector],
+    read: TableRead, db: sqlite3.Connection, entries: list[Entry], vectors: list[Vector]
 ) -> None:
     """Put the features of a group into the vectors of those entries that name its keys."""
-    table = store.find(db, group.group_id)
-    if table is None:
-        raise not_online((f"a feature group with id {group.group_id}",))
     asked, keys = [], []
     for entry, vector in zip(entries, vectors, strict=True):
-        if all(name in entry for name in group.key):
+        if all(name in entry for name in read.group.key):
             asked.append(vector)
-            keys.append(_stored_key(table, group, entry))
+            keys.append(read.stored_key(entry))
         else:
             vector.statuses.append(NO_KEY)
-    written = [json_values.to_json(table.column(name)) for name in group.features]
-    rows = online_table.look_up(db, table, group.features, keys)
+    rows = online_table.look_up(db, read.table, read.group.features, keys)
     for vector, row in zip(asked, rows, strict=True):
-        vector.statuses.append(NOT_FOUND if row is None else FOUND)
-        for position, to_json, value in zip(group.positions, written, row or (), strict=False):
+        if row is None:
+            vector.statuses.append(NOT_FOUND)
+            continue
+        vector.statuses.append(FOUND)
+        for position, to_json, value in zip(read.group.positions, read.forms, row, strict=True):
             vector.features[position] = None if value is None else to_json(value)
-
-
-def _stored_key(table: Table, group: GroupRead, entry: Entry) -> tuple[Any, ...]:
-    try:
-        return tuple(
-            column.stored(entry[name]) for column, name in zip(table.key, group.key, strict=True)
-        )
-    except HopsworksError as error:
-        raise _wrong_key(error.message) from error
 
 
 def _check_passed(view: ViewRead, positions: dict[str, int], name: str, value: Any) -> None:

@@ -19,7 +19,7 @@ from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.projects.errors import FEATURE_STORE_NOT_FOUND
 from local_hopsworks.projects.tables import projects
 
-MOST_KEPT = 1000  # feature views
+MOST_KEPT = 1000  # feature views, or groups of them, that are remembered
 Entry = dict[str, Any]  # values by the names of keys
 
 

@@ -250,3 +250,38 @@ def test_what_is_deleted_is_gone(feature_store):
     group.insert(PLACES[["sensor"]].drop_duplicates(), write_options={"wait_for_job": True})
     group.delete()
     assert feature_store.get_feature_group(f"{NAME}_short_lived", 1) is None
+
+
+@pytest.fixture(scope="module")
+def latest(feature_store):
+    """The last reading of each sensor, online."""
+    group = feature_store.get_or_create_feature_group(
+        name=f"{NAME}_latest",
+        version=1,
+        primary_key=["sensor"],
+        event_time="hour",
+        online_enabled=True,
+    )
+    group.insert(READINGS, write_options={"wait_for_job": True, "wait_for_online_ingestion": True})
+    yield group
+    group.delete()
+
+
+def test_online_rows_are_the_latest_of_each_key(latest):
+    found = in_order(latest.read(online=True), "sensor")
+    assert found["celsius"].tolist() == [2.0, 4.0, 6.0]
+    assert latest.select(["celsius"]).filter(latest.celsius > 3.0).read(online=True).shape == (2, 1)
+
+
+@pytest.mark.parametrize("client", ["sql", "rest"])
+def test_feature_vectors_are_looked_up_by_key(feature_store, latest, client):
+    view = feature_store.get_or_create_feature_view(
+        name=f"{NAME}_online", version=1, query=latest.select(["sensor", "hour", "celsius"])
+    )
+    view.init_serving(1, init_sql_client=client == "sql", init_rest_client=client == "rest")
+    six = pd.Timestamp("2024-01-01 06:00").to_pydatetime()
+    assert view.get_feature_vector({"sensor": 2}) == [2, six, 4.0]
+    entries = [{"sensor": 3}, {"sensor": 1}]
+    assert view.get_feature_vectors(entries) == [[3, six, 6.0], [1, six, 2.0]]
+    assert view.get_feature_vector({"sensor": 9}, allow_missing=True) == [9, None, None]
+    view.delete()
