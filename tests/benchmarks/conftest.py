@@ -97,6 +97,37 @@ def report(request: Any) -> Callable[..., None]:
     return lambda *line: request.config.stash[ROWS].append(line)
 
 
+class Peer:
+    """Feast and MLflow in an environment of their own, and what peers.py measures of them there."""
+
+    def __init__(self, folder: Path) -> None:
+        uv = Path(sys.prefix, "bin", "uv")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+        self.python = folder / "bin" / "python"
+        packages = ["feast[duckdb]>=0.60,<1", "mlflow>=3.5,<4", "scikit-learn"]
+        install = [uv, "pip", "install", "--quiet", "--python", self.python, *packages]
+        subprocess.run(install, check=True)
+        # With this process's own environment: both would like to report home, and need not
+        self.environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(folder),
+            "FEAST_USAGE": "False",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def __call__(self, *arguments: object) -> Any:
+        """Run peers.py with these arguments and return what it measured."""
+        command = [self.python, PEERS, *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.split("MEASURED")[1])
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Peer:
+    return Peer(tmp_path_factory.mktemp("peers"))
+
+
 @pytest.fixture
 def awake(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From then on Model.save of the SDK does not sleep five seconds before it looks for the

@@ -3,6 +3,7 @@ Prints seconds as JSON.
 
 python peers.py feast FOLDER ROWS      python peers.py mlflow FOLDER MODEL
 python peers.py taxi FOLDER ROWS
+python peers.py feast_online FOLDER ROWS
 """
 
 import json
@@ -24,37 +25,55 @@ def median_of(function):
     return statistics.median(seconds)
 
 
-def feast(folder, rows):
-    """Local provider with DuckDB as offline store: write features, join them to labels in time,
-    read them all."""
+FEAST = """project: bench
+provider: local
+registry: {folder}/registry.db
+offline_store: {{type: duckdb}}
+online_store: {{type: sqlite, path: {folder}/online.db}}
+entity_key_serialization_version: 3
+"""
+
+
+def feast_rows(folder, online):
+    """A Feast repository in the folder with a view of the rows of data.parquet: the store, its
+    source and the rows."""
     import pandas as pd
-    from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
+    from feast import Entity, FeatureStore, FeatureView, Field, FileSource
     from feast.types import Int64
 
     data = pd.read_parquet(folder / "data.parquet")
     data["event_time"] = data["event_time"].dt.tz_localize("UTC")
     data.head(1).to_parquet(folder / "source.parquet")
     source = FileSource(path=str(folder / "source.parquet"), timestamp_field="event_time")
-    names = [name for name in data if name.startswith("x")]
+    names = ["id", *(name for name in data if name.startswith("x"))]
     entity = Entity(name="id", join_keys=["id"])
     view = FeatureView(
         name="rows",
         entities=[entity],
         source=source,
-        online=False,
-        schema=[Field(name=name, dtype=Int64) for name in ["id", *names]],
+        online=online,
+        schema=[Field(name=name, dtype=Int64) for name in names],
     )
-    store = FeatureStore(
-        config=RepoConfig(
-            project="bench",
-            provider="local",
-            registry=str(folder / "registry.db"),
-            offline_store={"type": "duckdb"},
-            online_store={"type": "sqlite", "path": str(folder / "online.db")},
-            entity_key_serialization_version=3,
-        )
-    )
+    (folder / "feature_store.yaml").write_text(FEAST.format(folder=folder))
+    store = FeatureStore(repo_path=str(folder))
     store.apply([entity, view])
+    return store, source, data
+
+
+def feast_online(folder, rows):
+    """Write the rows into the SQLite online store, for vector_client.py."""
+    store, _, data = feast_rows(folder, online=True)
+    store.write_to_online_store("rows", data)
+    return {"rows": rows}
+
+
+def feast(folder, rows):
+    """Local provider with DuckDB as offline store: write features, join them to labels in time,
+    read them all."""
+    import pandas as pd
+
+    store, source, data = feast_rows(folder, online=False)
+    names = [name for name in data if name.startswith("x")]
     labels = data[["id", "event_time"]].assign(
         event_time=data["event_time"] + pd.Timedelta(hours=1), label=1
     )
@@ -176,5 +195,6 @@ if __name__ == "__main__":
     if what == "mlflow":
         measured = mlflow(folder, size_or_model)
     else:
-        measured = {"feast": feast, "taxi": taxi}[what](folder, int(size_or_model))
+        measure = {"feast": feast, "feast_online": feast_online, "taxi": taxi}[what]
+        measured = measure(folder, int(size_or_model))
     print("MEASURED" + json.dumps(measured))

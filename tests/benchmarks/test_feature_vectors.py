@@ -1,0 +1,69 @@
+"""Feature vectors by key: ours over SQL and over REST beside Feast's SQLite online store, one program
+and ten at once, each a process of its own."""
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.vector_client import ROWS
+from tests.benchmarks.work import COLUMNS, frame
+
+CLIENT = Path(__file__).with_name("vector_client.py")
+CALLS = {1: 300, 100: 50}  # by the number of vectors that each asks for
+
+
+def measured(python, how, vectors, clients, env):
+    """Sorted ms of all calls of so many programs at once."""
+    command = [python, CLIENT, how, vectors, CALLS[vectors]]
+    programs = [
+        subprocess.Popen(
+            [str(part) for part in command],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for _ in range(clients)
+    ]
+    for program in programs:
+        assert any(line.strip() == "ready" for line in program.stdout), program.args
+    for program in programs:
+        program.stdin.write("\n")
+        program.stdin.flush()
+    found = []
+    for program in programs:
+        output, _ = program.communicate(timeout=300)
+        found += json.loads(output.split("MEASURED")[1])
+    return sorted(found)
+
+
+@pytest.mark.timeout(1800)
+def test_feature_vectors(feature_store, server, peer, report, environment, tmp_path):
+    data = frame(0, ROWS)
+    data.to_parquet(tmp_path / "data.parquet")
+    peer("feast_online", tmp_path, ROWS)
+    group = feature_store.create_feature_group(
+        "bench_vectors", 1, primary_key=["id"], online_enabled=True, statistics_config=False
+    )
+    group.insert(data, storage="online", write_options={"wait_for_online_ingestion": True})
+    feature_store.create_feature_view("bench_vectors", group.select(COLUMNS), 1)
+
+    ours_env = {**environment, **server.environment}
+    for clients in (1, 10):
+        for vectors in CALLS:
+            theirs = measured(peer.python, tmp_path, vectors, clients, peer.environment)
+            for how in ("sql", "rest"):
+                ours = measured(sys.executable, how, vectors, clients, ours_env)
+                for name, of in (("p50", statistics.median), ("p99", percentile_99)):
+                    work = f"{vectors} vector(s) over {how.upper()}, {clients} program(s), {name}"
+                    report(work, None, of(ours), "Feast", of(theirs), "ms")
+
+
+def percentile_99(values):
+    """Of sorted values."""
+    return values[int(len(values) * 0.99)]
