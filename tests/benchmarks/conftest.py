@@ -32,33 +32,6 @@ def size(request: Any) -> int:
     return request.param
 
 
-@pytest.fixture(scope="session")
-def peer(tmp_path_factory):
-    """Run peers.py with these arguments and return what it measured."""
-    folder = tmp_path_factory.mktemp("peers")
-    uv = Path(sys.prefix, "bin", "uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    python = folder / "bin" / "python"
-    packages = ["feast[duckdb]>=0.60,<1", "mlflow>=3.5,<4", "scikit-learn"]
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
-
-    def run(*arguments):
-        # With this process's own environment: both would like to report home, and need not
-        env = {
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "FEAST_USAGE": "False",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        done = subprocess.run(
-            [python, PEERS, *map(str, arguments)], env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.split("MEASURED")[1])
-
-    return run
-
-
 @pytest.fixture
 def compare(request: Any) -> Callable[..., None]:
     """Do ours and another's in turns; a line of the table has the medians of both in seconds, and
