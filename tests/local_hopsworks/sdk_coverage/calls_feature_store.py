@@ -92,7 +92,7 @@ FEATURE_GROUP: Calls = {
     "check_deprecated": lambda w: w.group.check_deprecated(),
     "commit_delete_record": lambda w: w.new_group().commit_delete_record(w.rows().head(1)),
     "commit_details": lambda w: w.group.commit_details(),
-    "compute_statistics": lambda w: w.group.compute_statistics(),
+    "compute_statistics": lambda w: described(w.new_group().compute_statistics()),
     "create_alert": lambda w: w.group.create_alert("me", "feature_validation_failure", "info"),
     "create_feature_monitoring": lambda w: (
         w.group.create_feature_monitoring(w.name(), cron_expression="0 0 12 ? * * *")
@@ -124,7 +124,7 @@ FEATURE_GROUP: Calls = {
     ),
     "get_alert": lambda w: w.group.get_alert(1),
     "get_alerts": lambda w: w.group.get_alerts(),
-    "get_all_statistics": lambda w: len(w.group.get_all_statistics()),
+    "get_all_statistics": lambda w: _one_for_each_commit(w.new_group()),
     "get_all_validation_reports": lambda w: w.group.get_all_validation_reports(),
     "get_clustering_columns": lambda w: w.group.get_clustering_columns(),
     "get_complex_features": lambda w: w.group.get_complex_features(),
@@ -150,8 +150,8 @@ FEATURE_GROUP: Calls = {
     "get_partition_specs": lambda w: w.group.get_partition_specs(),
     "get_restricted_access": lambda w: w.group.get_restricted_access(),
     "get_sort_order": lambda w: w.group.get_sort_order(),
-    "get_statistics": lambda w: w.group.get_statistics().computation_time,
-    "get_statistics_by_commit_window": lambda w: w.group.get_statistics_by_commit_window(),
+    "get_statistics": lambda w: described(w.new_group().get_statistics()),
+    "get_statistics_by_commit_window": lambda w: _described_at_its_commit(w.new_group()),
     "get_storage_connector": lambda w: w.group.get_storage_connector(),
     "get_storage_connector_provenance": lambda w: w.group.get_storage_connector_provenance(),
     "get_tag": lambda w: (w.group.add_tag("name", {"a": 1}), w.group.get_tag("name"))[1],
@@ -250,3 +250,22 @@ QUERY: Calls = {
     "show": lambda w: len(w.query.show(2)) == 2,
     "to_string": lambda w: w.query.to_string(),
 }
+
+
+def described(statistics: Any) -> float:
+    """The highest x in statistics, which must be that of the rows."""
+    highest = {each.feature_name: each.max for each in statistics.feature_descriptive_statistics}
+    assert highest["x"] == 19.0, highest
+    return highest["x"]
+
+
+def _described_at_its_commit(group: Any) -> float:
+    (commit,) = group.commit_details()
+    assert group.get_statistics_by_commit_window(to_commit_time=commit - 1) is None
+    return described(group.get_statistics_by_commit_window(to_commit_time=commit))
+
+
+def _one_for_each_commit(group: Any) -> int:
+    told = [each.window_end_commit_time for each in group.get_all_statistics()]
+    assert told == list(group.commit_details()), told
+    return len(told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from calls_feature_store import described
 from calls_project import Calls
 from world import World
 
@@ -23,6 +24,22 @@ def _scaled(w: World) -> Any:
     return w.new_view(
         transformation_functions=[w.store.get_transformation_function("min_max_scaler")("x")]
     )
+
+
+def _scaled_files(view: Any) -> float:
+    """Written through a transformation function: the highest x becomes 1."""
+    version, _ = view.create_training_data()
+    features, _ = view.get_training_data(version)
+    highest: float = features["min_max_scaler_x_"].max()
+    assert highest == 1.0, highest
+    return highest
+
+
+def _split(view: Any) -> int:
+    version, _ = view.create_train_test_split(test_size=0.2)
+    train, test, *_ = view.get_train_test_split(version)
+    assert (len(train), len(test)) == (16, 4)
+    return len(test)
 
 
 def _monitored(monitoring: Any) -> Any:
@@ -51,11 +68,11 @@ FEATURE_VIEW: Calls = {
     "create_scheduled_statistics": lambda w: (
         w.view.create_scheduled_statistics(w.name()).with_detection_window().save()
     ),
-    "create_train_test_split": lambda w: w.new_view().create_train_test_split(test_size=0.2),
+    "create_train_test_split": lambda w: _split(w.new_view()),
     "create_train_validation_test_split": lambda w: w.new_view().create_train_validation_test_split(
         0.2, 0.2
     ),
-    "create_training_data": lambda w: w.new_view().create_training_data(),
+    "create_training_data": lambda w: _scaled_files(_scaled(w)),
     "delete": lambda w: w.new_view().delete(),
     "delete_all_training_datasets": lambda w: _with_training_data(w).delete_all_training_datasets(),
     "delete_keyword": lambda w: w.view.delete_keyword("a"),
@@ -112,7 +129,9 @@ FEATURE_VIEW: Calls = {
         w.view.get_training_dataset_keywords_metadata(1)
     ),
     "get_training_dataset_schema": lambda w: w.view.get_training_dataset_schema(),
-    "get_training_dataset_statistics": lambda w: w.view.get_training_dataset_statistics(1),
+    "get_training_dataset_statistics": lambda w: described(
+        w.view.get_training_dataset_statistics(1)
+    ),
     "get_training_dataset_tag": lambda w: (
         w.view.add_training_dataset_tag(1, "name", 1),
         w.view.get_training_dataset_tag(1, "name"),
