@@ -48,6 +48,8 @@ OUTCOMES = ["died", "survived"]  # codes 0 and 1
 FIRST_SYNTHETIC_ID = 10**9
 SYNTHETIC_SINCE = "2000-01-01"  # the event time of the historical passengers is in 1912
 IMAGES = "Resources/images"
+PREDICTED_PICTURE = "latest_passenger_prediction.png"
+ACTUAL_PICTURE = "actual_passenger_outcome.png"
 LATEST = 200  # predictions that the monitor shows and judges
 RECENT = 4  # predictions in df_recent.png
 
@@ -98,10 +100,13 @@ def read_passengers(model, feature_store) -> pd.DataFrame:
 def read_predictions(feature_store) -> pd.DataFrame:
     """All predictions that are stored."""
     group = feature_store.get_feature_group("passenger_outcome_predictions", 1)
+    nothing = pd.DataFrame(columns=["passenger_id"])
+    if group is None:
+        return nothing
     try:
         return group.read()
-    except (AttributeError, FeatureStoreException):  # no feature group yet, or no row in it
-        return pd.DataFrame(columns=["passenger_id"])
+    except FeatureStoreException:  # a program that was killed has stored no row yet
+        return nothing
 
 
 def predict(classifier, passengers: pd.DataFrame, version: int) -> pd.DataFrame:
@@ -208,12 +213,8 @@ def upload(dataset_api, folder: Path) -> None:
 def draw(history: pd.DataFrame, pictures: Path, folder: Path) -> pd.DataFrame:
     """All pictures of the predictions, which are sorted newest first; returns the recent ones."""
     latest = history.iloc[0]
-    predicted, actual = (
-        pictures / f"{latest['prediction']}.png",
-        pictures / f"{latest['label']}.png",
-    )
-    shutil.copy(predicted, folder / "latest_passenger_prediction.png")
-    shutil.copy(actual, folder / "actual_passenger_outcome.png")
+    for column, name in (("prediction", PREDICTED_PICTURE), ("label", ACTUAL_PICTURE)):
+        shutil.copy(pictures / f"{latest[column]}.png", folder / name)
     recent = tabulate(history.head(RECENT))
     draw_table(recent, folder / "df_recent.png")
     if history["prediction"].nunique() == 2:
@@ -242,17 +243,16 @@ def write_monitor(history: pd.DataFrame, model, encoding: dict, files: Path, fol
     (folder / "monitor.json").write_text(json.dumps(monitor))
 
 
-def predict_and_draw(assets_url: str, files: Path, folder: Path) -> str:
-    """Predict who waits, store the predictions and their pictures; returns a report.
-
-    The two folders are for the files of the model, and for those to be stored.
-    """
+def predict_and_draw(assets_url: str, directory: Path) -> str:
+    """Predict the new passengers, store the predictions and their pictures; returns a report."""
     project = login()
     feature_store = project.get_feature_store()
+    files, images = directory / "model", directory / "images"
+    images.mkdir()
     model, classifier = load_model(project.get_model_registry(), files)
     if "://" in assets_url or Path(assets_url).is_dir():  # else, as a job, the model's own pictures
         copy_pictures(assets_url, files)
-    # Predictions are read first: then every passenger who has one is among those read after.
+    # Predictions are read first, so every passenger who has one is among those that are read next
     predictions = read_predictions(feature_store)
     passengers = read_passengers(model, feature_store)
     waiting = passengers[~passengers["passenger_id"].isin(predictions["passenger_id"])]
@@ -269,9 +269,9 @@ def predict_and_draw(assets_url: str, files: Path, folder: Path) -> str:
     history["words"] = describe(history, encoding)
     for name in ("event_time", "datetime"):
         history[name] = pd.to_datetime(history[name], utc=True)
-    recent = draw(history, files, folder)
-    write_monitor(history, model, encoding, files, folder)
-    upload(project.get_dataset_api(), folder)
+    recent = draw(history, files, images)
+    write_monitor(history, model, encoding, files, images)
+    upload(project.get_dataset_api(), images)
     return report(len(waiting), history, recent)
 
 
@@ -299,8 +299,8 @@ def main(
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        files, folder = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
-        message = predict_and_draw(assets_url, files, folder)
+        with tempfile.TemporaryDirectory() as directory:
+            message = predict_and_draw(assets_url, Path(directory))
     print(message)
 
 

@@ -237,12 +237,11 @@ def register(project, model, metrics: dict, view, train: pd.DataFrame, folder: P
     return entry.save(str(folder))
 
 
-def train_and_register(assets_url: str, in_service: Path, folder: Path) -> str:
-    """Train a model and register it if it is fit to serve; returns a sentence about it.
-
-    The two folders are for the files of the model in service, and for those of the new one.
-    """
+def train_and_register(assets_url: str, directory: Path) -> str:
+    """Train a model and register it if it is fit to serve; returns what was done."""
     project = login()
+    in_service, folder = directory / "in_service", directory / "new"
+    folder.mkdir()
     rival = load_newest(project.get_model_registry(), in_service)
     copy_pictures(assets_url, in_service, folder)
     view, passengers = read_passengers(project)
@@ -264,16 +263,18 @@ def train_and_register(assets_url: str, in_service: Path, folder: Path) -> str:
     say("Registering the model …")
     write_card(metrics, len(train), len(test), folder)
     entry = register(project, model, metrics, view, train, folder)
-    return f"Registered titanic version {entry.version}. {summarize(metrics)}Next: make passengers"
+    return summarize(entry.version, metrics)
 
 
-def summarize(metrics: dict) -> str:
-    """The most important metrics in words, one line each."""
+def summarize(version: int, metrics: dict) -> str:
+    """The metrics that matter most, and what to do next."""
     return (
-        "\n  passengers it has not seen: {cv_accuracy:.1%} right ({cv_accuracy_low:.1%} to "
-        "{cv_accuracy_high:.1%}); by sex alone {sex_alone_accuracy:.1%}"
-        "\n  test passengers: {accuracy:.1%} right ({accuracy_low:.1%} to {accuracy_high:.1%})"
-        "\n  calibration slope {calibration_slope:.2f} (1 is perfect), log loss {log_loss:.3f}\n"
+        f"Registered titanic version {version}.\n"
+        "  passengers it has not seen: {cv_accuracy:.1%} right ({cv_accuracy_low:.1%} to "
+        "{cv_accuracy_high:.1%}); by sex alone {sex_alone_accuracy:.1%}\n"
+        "  test passengers: {accuracy:.1%} right ({accuracy_low:.1%} to {accuracy_high:.1%})\n"
+        "  calibration slope {calibration_slope:.2f} (1 is perfect), log loss {log_loss:.3f}\n"
+        "Next: make passengers"
     ).format(**metrics)
 
 
@@ -290,8 +291,8 @@ def main(
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        in_service, folder = (Path(tempfile.mkdtemp()) for _ in range(2))
-        message = train_and_register(assets_url, in_service, folder)
+        with tempfile.TemporaryDirectory() as directory:
+            message = train_and_register(assets_url, Path(directory))
     print(message)
 
 
