@@ -15,45 +15,74 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
+
+from local_hopsworks import environment, forks
 
 if TYPE_CHECKING:
     from local_hopsworks.server import Server
 
 __version__ = "1.0.0"
 __all__ = ["Server", "login"]
-_server: Server | None = None  # one per process is enough; it ends with the process
+# One per process is enough; it ends with the process
+_server: Server | None = None
+_project: Any = None  # of whoever has logged in there
+_login_lock = threading.Lock()
 
 
 def login() -> Any:
     """The `hopsworks.project.Project` to work in.
 
     With HOPSWORKS_API_KEY set it is the account's (HOPSWORKS_HOST, HOPSWORKS_PROJECT as the SDK
-    reads them). Without, a Hopsworks is started inside this process over the store in
-    LOCAL_HOPSWORKS_HOME (default `.hopsworks/`), with the project HOPSWORKS_PROJECT (default
-    `local`). Exits with one sentence if that store cannot be used.
+    reads them), and so it is inside a cluster of Hopsworks. Without, a Hopsworks is started inside
+    this process over the store in LOCAL_HOPSWORKS_HOME (default `.hopsworks/`), with the project
+    HOPSWORKS_PROJECT (default `local`). Exits with one sentence if that account or store cannot be
+    used. Threads may call it at once; a fork of a program that has called it is told what to do.
     """
+    with _login_lock:
+        if os.environ.get("HOPSWORKS_API_KEY") or environment.is_inside_hopsworks():
+            from local_hopsworks import account
+
+            return account.login()
+        return _log_in_here()
+
+
+def _log_in_here() -> Any:
     import hopsworks
 
-    if os.environ.get("HOPSWORKS_API_KEY"):
-        return hopsworks.login()
     from local_hopsworks.home import StoreError
     from local_hopsworks.looking import last_line
     from local_hopsworks.server import Server
     from local_hopsworks.store import DEFAULT_PROJECT
 
-    global _server
-    try:
-        if _server is None:
+    global _server, _project
+    if _server is None:
+        _project = None
+        try:
             _server = Server(project=os.environ.get("HOPSWORKS_PROJECT") or DEFAULT_PROJECT).start()
-            if sys.stdout.isatty():  # its links end with the program
-                atexit.register(print, last_line())
-    except StoreError as error:
-        raise SystemExit(f"local_hopsworks: {error}") from None
-    host, port = _server.address.removeprefix("https://").split(":")
-    return hopsworks.login(
-        host=host, port=int(port), project=_server.project, api_key_value=_server.api_key
-    )
+        except StoreError as error:
+            raise SystemExit(f"local_hopsworks: {error}") from None
+        forks.watch()
+        if sys.stdout.isatty():  # its links end with the program
+            atexit.register(print, last_line())
+    if _server.process != os.getpid():
+        raise RuntimeError(forks.SENTENCE)
+    if _project is None or not _is_current(_project):  # else another thread would be logged out
+        with environment.in_this_process(_server.environment):
+            _project = hopsworks.login()
+    return _project
+
+
+def _is_current(project: Any) -> bool:
+    """Whether the SDK is still logged in to this project."""
+    import hopsworks
+
+    try:
+        hopsworks.get_secrets_api()
+    except hopsworks.NoHopsworksConnectionError:
+        return False
+    return hopsworks.get_current_project() is project
 
 
 def __getattr__(name: str) -> Any:

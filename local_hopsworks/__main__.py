@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from local_hopsworks import __version__, use
+from local_hopsworks import __version__, environment, use
 from local_hopsworks.home import StoreError, default_home, resolved
 from local_hopsworks.looking import last_line
 from local_hopsworks.security import LOOPBACK
@@ -131,7 +132,10 @@ def _serve(
     on this machine, comes here.
     """
     _check_host(host, allow_network)
-    return serve(_server(home, project, port, str(host)), open_browser=open_browser)
+    # Programs go on with them when this is started again
+    certificates = home / "certificates"
+    server = _server(home, project, port, str(host), certificates)
+    return serve(server, open_browser=open_browser)
 
 
 @command_line.command(
@@ -165,7 +169,7 @@ def _check(home: Path, repair: bool) -> int:
     """Look whether everything in the store is in order.
 
     It names every fault: what, where, and what you can do. It changes nothing without --repair, and
-    you may use it while other programs use the store. The exit status is 1 if there are faults, or
+    you may use it while other programs use the store; to repair it wants the store alone. The exit status is 1 if there are faults, or
     with --repair if some are left.
     """
     return check(home, repair=repair)
@@ -179,10 +183,12 @@ def _reset(home: Path, yes: bool) -> int:
     return reset(home, sure=yes)
 
 
-def _server(home: Path, project: str, port: int, host: str = LOOPBACK) -> Server:
+def _server(
+    home: Path, project: str, port: int, host: str = LOOPBACK, certificates: Path | None = None
+) -> Server:
     from local_hopsworks.server import Server  # the web server: --help need not wait for it
 
-    return Server(home, project, port, host)
+    return Server(home, project, port, host, certificates)
 
 
 def _check_host(host: ipaddress.IPv4Address, allow_network: bool) -> None:
@@ -207,13 +213,13 @@ def _check_host(host: ipaddress.IPv4Address, allow_network: bool) -> None:
 def serve(server: Server, *, open_browser: bool) -> int:
     """Answer until Ctrl-C or SIGTERM."""
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
     with server:
         server.run_schedules()
         print(f"The embedded Hopsworks serves {server.store.home}\n\nIn another terminal:\n")
         for name, value in server.environment.items():
-            print(f"  export {name}={value}")
+            print(f"  export {name}={shlex.quote(value)}")
         print(
             f"\n{'' if server.host.startswith('127.') else NETWORK}"
             f"then start any program that calls hopsworks.login().\nLook around at {server.page}\n"
@@ -236,14 +242,15 @@ def run(server: Server, command: list[str]) -> int:
         # SIGTERM does not.
         signal.signal(signal.SIGINT, lambda *_: None)
         try:
-            child = subprocess.Popen(command, env={**os.environ, **server.environment})
+            child = subprocess.Popen(command, env=environment.of_child(server.environment))
         except OSError as error:
             print(
                 f"local_hopsworks: {command[0]} cannot be started: {error.strerror}.",
                 file=sys.stderr,
             )
             return 127
-        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        for number in (signal.SIGTERM, signal.SIGHUP):  # of a closed terminal the child hears too
+            signal.signal(number, lambda *_: child.terminate())
         if is_watched:
             print(f"Look around at {server.page}", file=sys.stderr, flush=True)
         status = child.wait()

@@ -12,7 +12,6 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 OTHERS = 0o077  # the bits of a mode that let other users in
@@ -32,25 +31,31 @@ def make_folder(path: Path) -> None:
 def make_file(path: Path) -> None:
     """Make an empty file; nothing changes if it is there."""
     with contextlib.suppress(FileExistsError):
-        write_new(path, b"")
+        os.close(_new(path))
 
 
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that is not there yet, and flush it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, FILE_MODE)
+    with os.fdopen(_new(path), "wb") as file:
         file.write(content)
-        flush(file)
+        file.flush()
+        _flush_descriptor(file.fileno())
 
 
-def flush(file: IO[Any]) -> None:
-    """Return when all that was written to the file is on the disk."""
-    file.flush()
-    _flush_descriptor(file.fileno())
+def _new(path: Path) -> int:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    os.fchmod(descriptor, FILE_MODE)  # a umask may have taken bits away
+    return descriptor
 
 
-def flush_path(path: Path) -> None:
+def flush_tree(path: Path) -> None:
+    """Return when a file, or a folder with all that is in it, is on the disk."""
+    for each in [*path.rglob("*"), path]:
+        if not each.is_symlink():
+            flush(each)
+
+
+def flush(path: Path) -> None:
     """Return when a file's content, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -73,7 +78,7 @@ def _flush_descriptor(descriptor: int) -> None:
 def replace(draft: Path, target: Path) -> None:
     """Give a flushed draft its name, for good. Both are on one file system."""
     os.replace(draft, target)
-    flush_path(target.parent)
+    flush(target.parent)
 
 
 def open_to_others(paths: Iterator[Path]) -> Iterator[tuple[Path, int]]:

@@ -65,8 +65,8 @@ def _certificate(pem: bytes) -> bytes:
 
 
 def _der(pem: bytes) -> bytes:
-    lines = pem.decode().strip().splitlines()
-    return base64.b64decode("".join(lines[1:-1]))
+    first = pem.decode().partition("-----END")[0]  # of several certificates
+    return base64.b64decode("".join(first.strip().splitlines()[1:]))
 
 
 def _text(text: str) -> bytes:

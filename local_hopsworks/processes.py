@@ -1,5 +1,5 @@
-"""Child processes of a server: started in a group of their own, ended with all they have started,
-and found again by the next server if this one is killed."""
+"""Child processes of a server: started under a keeper, which ends them with all they have started when
+they end, when they are told to, and when this server is gone. See keeper.py."""
 
 from __future__ import annotations
 
@@ -7,11 +7,34 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+_KEEPER = Path(__file__).with_name("keeper.py")
 GRACE_SECONDS = 5  # from SIGTERM to SIGKILL
+
+
+class Child(subprocess.Popen[bytes]):
+    """A command and its keeper. The returncode is the command's exit status, or 128 and the number of
+    the signal that ended it."""
+
+    lifeline: int  # the end of a pipe that keeps them alive
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Until the command has ended with all it has started; subprocess.TimeoutExpired after
+        `timeout` seconds."""
+        status = super().wait(timeout)
+        self.let_go()
+        return status
+
+    def let_go(self) -> None:
+        """Have the keeper kill all that is left."""
+        if self.lifeline >= 0:
+            os.close(self.lifeline)
+            self.lifeline = -1
 
 
 def start(
@@ -22,32 +45,46 @@ def start(
     stdin: int = subprocess.DEVNULL,
     stdout: int | IO[bytes],
     stderr: int | IO[bytes],
-) -> subprocess.Popen[bytes]:
-    """Start a command in `folder`, as the leader of a session and process group of its own.
-    OSError if it cannot be started."""
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+) -> Child:
+    """Start a command in `folder`, in a session and process group of its own. OSError if it cannot
+    be started."""
+    watched, lifeline = os.pipe()
+    keeper = [sys.executable, "-I", "-S", str(_KEEPER), str(watched), uuid.uuid4().hex]
+    try:
+        child = Child(
+            [*keeper, *command],
+            cwd=folder,
+            env=environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+            pass_fds=[watched],
+        )
+    except OSError:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(watched)
+    child.lifeline = lifeline
+    return child
 
 
-def end(child: subprocess.Popen[bytes]) -> None:
-    """Ask a child and all of its group to end; kill them after GRACE_SECONDS."""
+def end(child: Child) -> None:
+    """Ask a command and all of its group to end; kill them after GRACE_SECONDS."""
     _signal_group(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_SECONDS)
     end_group(child)
+
+
+def end_group(child: Child) -> None:
+    """Kill what a command has left running."""
+    child.let_go()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(GRACE_SECONDS)
+    _signal_group(child.pid, signal.SIGKILL)  # if the keeper was killed
     child.wait()
-
-
-def end_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill what a child has left running in its group."""
-    _signal_group(child.pid, signal.SIGKILL)
 
 
 def identity(process: int) -> list[Any]:

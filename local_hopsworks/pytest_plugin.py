@@ -10,7 +10,6 @@ def test_my_pipeline(hopsworks_project):    # that is all: the plugin comes with
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -39,9 +38,8 @@ def local_hopsworks_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             for name, value in server.environment.items():
                 monkeypatch.setenv(name, value)
             monkeypatch.setenv("LOCAL_HOPSWORKS_HOME", str(server.store.home))
-            # The SDK would put its certificates into the system's folder for temporary files, and
-            # leave that behind.
-            monkeypatch.setenv("HOPSWORKS_CERT_FOLDER", os.path.join(folder, "certificates"))
+            # A job of Hopsworks logs in by this, and not by what is set here
+            monkeypatch.delenv("REST_ENDPOINT", raising=False)
             yield server
             _log_out()
         for thread in set(threading.enumerate()) - before:

@@ -9,31 +9,24 @@ query service share the server certificate; the SDK fetches the client's over HT
 from __future__ import annotations
 
 import base64
-import datetime
+import contextlib
+import fcntl
 import hashlib
 import hmac
-import ipaddress
 import json
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local_hopsworks import disk, java_key_stores
+from local_hopsworks import certificates, disk, java_key_stores
 from local_hopsworks.errors import SECRET_ENCRYPTION, HopsworksError
 from local_hopsworks.home import StoreError
 
-if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-
 LOOPBACK = "127.0.0.1"
-# for service discovery; the SDK expects the query service to have a certificate in this name
-DOMAIN = "local"
-QUERY_SERVICE_NAME = f"flyingduck.service.{DOMAIN}"
-LIFETIME = datetime.timedelta(days=3650)
+DOMAIN = certificates.DOMAIN
 TICKET_SECONDS = 3600
 _FILES = (
     "ca.pem",
@@ -45,6 +38,14 @@ _FILES = (
     "signing_key",
 )
 _SECRETS_KEY = "secrets_key"
+_OF_CLIENT = {  # the SDK's files in a client's certificate folder, and their names in credentials()
+    "ca_chain.pem": "caChain",
+    "client_cert.pem": "clientCert",
+    "client_key.pem": "clientKey",
+    "material_passwd": "password",
+    "keyStore.jks": "kStore",
+    "trustStore.jks": "tStore",
+}
 
 
 class Security:
@@ -57,9 +58,9 @@ class Security:
     def __init__(self, folder: Path, new_draft: Callable[[], Path], host: str = LOOPBACK) -> None:
         self.folder, self._certificates = folder, folder if host == LOOPBACK else folder / host
         if not folder.is_dir():
-            _create(folder, new_draft(), {**_new_certificates(LOOPBACK), **_new_keys()})
+            _create(folder, new_draft(), {**certificates.new(LOOPBACK), **_new_keys()})
         if not self._certificates.is_dir():
-            _create(self._certificates, new_draft(), _new_certificates(host))
+            _create(self._certificates, new_draft(), certificates.new(host))
         try:
             missing = [name for name in _FILES if not (folder / name).is_file()]
             if missing:
@@ -72,6 +73,11 @@ class Security:
             if not (folder / _SECRETS_KEY).is_file():
                 _add_secrets_key(folder, new_draft())
             self._secrets_key = (folder / _SECRETS_KEY).read_bytes()
+            # All at once: another server may renew them, and this one's must go together
+            with _one_at_a_time(self._certificates):
+                certificates.renew(self._certificates, host, new_draft)
+                files = [path for path in self._certificates.iterdir() if path.is_file()]
+                self._content = {path.name: path.read_bytes() for path in files}
         except OSError as error:
             raise StoreError(f"The keys in {folder} cannot be read: {error.strerror}.") from error
 
@@ -80,19 +86,29 @@ class Security:
         return self._certificates / name
 
     def read(self, name: str) -> bytes:
-        """The bytes of a file of keys or certificates."""
-        return self.file(name).read_bytes()
+        """The content of a certificate or its key, as it was when this server started."""
+        return self._content[name]
 
     def is_api_key(self, candidate: str) -> bool:
         """Compares in constant time."""
         return hmac.compare_digest(candidate.encode(), self.api_key.encode())
+
+    @property
+    def client_password(self) -> str:
+        """What a client has only if it was handed its certificate here, with the API key. The SDK
+        shows it to the query service where it sends no signature."""
+        return self.sign("client certificate")[:32]
+
+    def is_client_password(self, candidate: str) -> bool:
+        """Compares in constant time."""
+        return hmac.compare_digest(candidate.encode(), self.client_password.encode())
 
     def credentials(self) -> dict[str, str]:
         """What the SDK writes into its certificate folder: for the query service as PEM, and for
         Kafka as Java key stores."""
         authority = self.read("ca.pem")
         certificate, key = self.read("client.pem"), self.read("client.key")
-        password = self.api_key[:16]
+        password = self.client_password
         key_store = java_key_stores.key_store(password, key, certificate)
         trust_store = java_key_stores.trust_store(password, authority)
         return {
@@ -104,6 +120,20 @@ class Security:
             "clientCert": certificate.decode(),
             "clientKey": key.decode(),
         }
+
+    def hand_out(self, folder: Path) -> None:
+        """Put the credentials where a client looks for them, under the SDK's names, if one is
+        missing. Of several programs that share a folder, the first to end takes all away."""
+        if all((folder / name).exists() for name in _OF_CLIENT):
+            return
+        found = self.credentials()
+        disk.make_folder(folder)
+        for name, key in _OF_CLIENT.items():
+            content = found[key].encode()
+            if name.endswith(".jks"):
+                content = base64.b64decode(content)
+            with contextlib.suppress(FileExistsError):
+                disk.write_new(folder / name, content)
 
     def encrypt(self, value: str) -> str:
         """`value` as it may lie on disk."""
@@ -162,6 +192,17 @@ def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
             raise
 
 
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait for other programs that do something to a folder, and make them wait."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _add_secrets_key(folder: Path, draft: Path) -> None:
     """For a store made before there were secrets; of two processes that do it at once, the second
     keeps the first's."""
@@ -185,90 +226,3 @@ def _new_keys() -> dict[str, bytes]:
         "signing_key": secrets.token_bytes(32),
         _SECRETS_KEY: _new_secrets_key(),
     }
-
-
-def _new_certificates(host: str) -> dict[str, bytes]:
-    from cryptography import x509  # takes 0.1 s, and only a new store needs it
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    authority_key = _new_key()
-    authority = _certificate("local_hopsworks authority", authority_key, None, authority_key)
-    names = [
-        x509.DNSName("localhost"),
-        x509.DNSName(QUERY_SERVICE_NAME),
-        x509.IPAddress(ipaddress.ip_address(host)),
-    ]
-    server_key, client_key = _new_key(), _new_key()
-    server = _certificate(
-        "local_hopsworks",
-        server_key,
-        authority,
-        authority_key,
-        names,
-        ExtendedKeyUsageOID.SERVER_AUTH,
-    )
-    client = _certificate(
-        "local_hopsworks client",
-        client_key,
-        authority,
-        authority_key,
-        None,
-        ExtendedKeyUsageOID.CLIENT_AUTH,
-    )
-    return {
-        "ca.pem": _pem(authority),
-        "server.pem": _pem(server),
-        "server.key": _key_pem(server_key),
-        "client.pem": _pem(client),
-        "client.key": _key_pem(client_key),
-    }
-
-
-def _new_key() -> ec.EllipticCurvePrivateKey:
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Certificate | None,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    names: list[x509.GeneralName] | None = None,
-    usage: x509.ObjectIdentifier | None = None,
-) -> x509.Certificate:
-    """A certificate for `key`; self-signed and an authority when `issuer` is None."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.x509.oid import NameOID
-
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    )
-    if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    if usage:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return certificate.public_bytes(Encoding.PEM)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 import random
 import socket
 import threading
@@ -20,6 +21,7 @@ from local_hopsworks import unfinished
 from local_hopsworks.home import StoreError, default_home
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.clients import Clients
+from local_hopsworks.http.door import Door, allow_descriptors
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.services import discovered
 from local_hopsworks.metadata import Metadata
@@ -38,10 +40,28 @@ KEEP_ALIVE_SECONDS = 3600
 
 
 class _HttpServer(uvicorn.Server):
-    """Stops at once. uvicorn waits for clients to answer the end of TLS, which idle ones never
-    do."""
+    """Keeps few connections that have not shown the key, and stops at once. uvicorn keeps all, and
+    waits for clients to answer the end of TLS, which idle ones never do."""
+
+    door: Door | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=[])
+        assert self.config.ssl is not None
+        self.door = Door(self.config.ssl, self._new_protocol)
+        for listener in sockets or []:
+            self.door.open(listener)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol_class: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.door is not None:
+            self.door.close()
         self._cut(lambda connection: connection.cycle is None or connection.cycle.response_complete)
         await super().shutdown(sockets)
         self._cut(lambda connection: True)
@@ -58,7 +78,8 @@ class Server:
 
     Use it as a context manager, or `start()` and `stop()`. It listens on `host` only: HTTPS on
     `port` (0: one that is free), the query service on another free one. Several servers, of one
-    process or many, may share a store.
+    process or many, may share a store. Clients on this machine keep their certificates in the folder
+    `certificates` (default: one that ends with the server).
     """
 
     def __init__(
@@ -67,8 +88,10 @@ class Server:
         project: str = DEFAULT_PROJECT,
         port: int = 0,
         host: str = LOOPBACK,
+        certificates: Path | None = None,
     ) -> None:
         self.host = host
+        self.process = os.getpid()
         self.project = checked_project(project)
         self.store = Store(Path(home) if home else default_home())
         self.store.protect()
@@ -88,7 +111,8 @@ class Server:
             self.project,
             {name: value for each in self._services for name, value in each.variables.items()},
             [each.on_login for each in self._services if each.on_login is not None],
-            Clients(self._connections),
+            Clients(self._connections, self._let_in),
+            certificates or self.store.server / "certificates",
         )
         self._http = _HttpServer(self._configuration())
         self._thread = threading.Thread(
@@ -159,6 +183,7 @@ class Server:
     def start(self) -> Server:
         """Answer requests from now on, until `stop()` or the end of the process."""
         self.store.register()
+        allow_descriptors()
         self._recover()
         atexit.register(self.store.close)
         self._thread.start()
@@ -179,6 +204,10 @@ class Server:
         unfinished.settle(self.store, self._metadata)
         for folder in self.store.dead_servers():
             self.store.sweep(folder)
+
+    def _let_in(self, client: tuple[str, int]) -> None:
+        if self._http.door is not None:
+            self._http.door.let_in(client)
 
     def _connections(self) -> set[tuple[str, int]]:
         connections = (

@@ -254,9 +254,14 @@ class Store:
         message = f"There is no {path[:200]!r} in dataset storage."
         raise HopsworksError(message, DATASET_REQUEST_INVALID, 404)
 
+    @property
+    def server(self) -> Path:
+        """The folder of this server, once it is registered."""
+        return self.home / "servers" / self.id
+
     def register(self) -> Path:
         """This server's own folder. From now until its process ends the server counts as alive."""
-        folder = self.home / "servers" / self.id
+        folder = self.server
         with self._mutex:
             while self._lock is None:
                 disk.make_folder(folder)
@@ -305,7 +310,7 @@ class Store:
             if (
                 self._lock is not None and self._process == os.getpid()
             ):  # a fork of it may end earlier
-                shutil.rmtree(self.home / "servers" / self.id, ignore_errors=True)
+                shutil.rmtree(self.server, ignore_errors=True)
                 self._lock.close()
                 self._lock = None
             self._use.end()

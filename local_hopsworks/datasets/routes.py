@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from starlette.responses import FileResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from local_hopsworks import unfinished
+from local_hopsworks import disk, unfinished
 from local_hopsworks.datasets.errors import (
     DATASET_EXISTS,
     DATASET_NOT_FOUND,
@@ -92,9 +92,26 @@ def download(call: Call) -> Answer:
 
 
 class _Download(FileResponse):
-    chunk_size = (
-        1 << 20
-    )  # each costs a hop to another thread; with Starlette's 64 KiB that was half of the CPU time
+    """A file as it was when it was asked for: one that grows, such as the log of a job, is sent
+    without what was added meanwhile."""
+
+    # each chunk costs a hop to another thread; with Starlette's 64 KiB that was half of the CPU time
+    chunk_size = 1 << 20
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send no more than was announced."""
+        left = 0
+
+        async def send_announced(message: Message) -> None:
+            nonlocal left
+            if message["type"] == "http.response.start":
+                left = int(dict(message["headers"])[b"content-length"])
+            elif message["type"] == "http.response.body":
+                message["body"] = message["body"][:left]
+                left -= len(message["body"])
+            await send(message)
+
+        await super().__call__(scope, receive, send_announced)
 
 
 @routes.add("POST", PATH + "/upload/{path:path}", reads_only=True)
@@ -181,11 +198,13 @@ def change(call: Call) -> Answer:
             DATASET_NOT_FOUND,
         )
     if action == "move":
-        os.rename(source, target)
+        disk.replace(source, target)
+        disk.flush(source.parent)
         return None
     draft = call.store.new_draft()
     shutil.copytree(source, draft) if source.is_dir() else shutil.copy2(source, draft)
-    os.rename(draft, target)
+    disk.flush_tree(draft)
+    disk.replace(draft, target)
     return None
 
 
@@ -201,6 +220,7 @@ def _create(call: Call, path: Path) -> Answer:
             raise HopsworksError(
                 f"{call.path['path'][:200]!r} exists already.", DATASET_EXISTS
             ) from error
+    disk.flush(path.parent)
     intents.made_folder(call.peer, path)
     replacements = call.hopsworks.part(Replacements)
     replacements.upload_begins(call.client, path)  # if a folder takes the place of a file

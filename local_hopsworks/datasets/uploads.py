@@ -3,7 +3,6 @@ when the last one is there."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from starlette.datastructures import FormData, UploadFile
 
+from local_hopsworks import disk
 from local_hopsworks.datasets.replacements import Replacements
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, HopsworksError
 from local_hopsworks.http.bodies import LARGEST_CHUNK
@@ -92,8 +92,9 @@ class Uploads:
             is_whole = len(upload.arrived) >= chunk.chunks
         if is_whole:
             self._end(key, upload)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(upload.draft, target)
+            disk.make_folder(target.parent)
+            disk.flush(upload.draft)
+            disk.replace(upload.draft, target)
             replacements.finish(target)
 
     def forget_broken(self) -> None:
@@ -111,7 +112,7 @@ class Uploads:
             upload = self._uploads.get(key)
             if upload is None or number in upload.begun:
                 upload = _Upload(key[1], self._hopsworks.store.new_draft())
-                upload.draft.touch()
+                disk.make_file(upload.draft)
                 self._uploads[key] = upload
             upload.begun.add(number)
             return upload

@@ -19,7 +19,7 @@ from local_hopsworks.http import times
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
-from local_hopsworks.offline import delta, history
+from local_hopsworks.offline import delta, delta_log, history
 from local_hopsworks.offline.compaction import Writers, compact_if_due
 from local_hopsworks.online import feature_groups as online
 from local_hopsworks.store import Store, cleared
@@ -100,6 +100,8 @@ def commit(call: Call) -> Answer:
     row, body = find(call, call.integer("id")), call.document
     end_overwrite(call, row)
     call.hopsworks.part(Writers).end(call.client, table(call, row))
+    # What was inserted survives a power cut from now on
+    call.after_commit.append(partial(delta_log.flush, table(call, row)))
     call.after_commit.append(partial(compact_if_due, table(call, row)))
     _set_written(call, row, True)
     online.begin_write(call, document(call, row))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import unfinished
+from local_hopsworks import disk, unfinished
 from local_hopsworks.errors import NotFound
 from local_hopsworks.feature_store import batch_queries, queries, shapes, transformation
 from local_hopsworks.feature_store import training_datasets as training
@@ -143,11 +143,12 @@ def _within(query: Query, root: dict[str, Any], split: dict[str, Any]) -> Query:
 
 def _install(hopsworks: Hopsworks, row: sa.Row[Any], draft: Path, target: Path) -> None:
     store = hopsworks.store
+    disk.flush_tree(draft)
     with hopsworks.metadata.transaction(write=True) as db:
         inside = str(draft.relative_to(store.home))
         unfinished.begin(db, store, unfinished.INSTALL, target, draft=inside)
     store.remove(target)
-    draft.rename(target)
+    disk.replace(draft, target)
     with hopsworks.metadata.transaction(write=True) as db:
         unfinished.end(db, store, unfinished.INSTALL, target)
         unfinished.end(db, store, unfinished.TRAINING, target)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 import local_hopsworks
-from local_hopsworks import processes
+from local_hopsworks import environment, processes
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.http.hopsworks import Hopsworks
 
@@ -35,13 +35,13 @@ class Transformations:
     """The child processes of one Hopsworks; they end with it."""
 
     def __init__(self, hopsworks: Hopsworks) -> None:
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._children: set[processes.Child] = set()
 
-    def run(self, folder: Path, environment: dict[str, str]) -> bool:
+    def run(self, folder: Path, variables: dict[str, str]) -> bool:
         """Run the program in the folder; whether it ended of itself, within LONGEST_SECONDS."""
         command = [sys.executable, "-m", PROGRAM, str(folder)]
         with (folder / "output.txt").open("wb") as output:
-            child = processes.start(command, folder, environment, stdout=output, stderr=output)
+            child = processes.start(command, folder, variables, stdout=output, stderr=output)
         self._children.add(child)
         try:
             child.wait(LONGEST_SECONDS)
@@ -94,13 +94,12 @@ def transformed(
 def _run(hopsworks: Hopsworks, project: str, view: str, folder: Path) -> None:
     package_folder = str(Path(local_hopsworks.__file__).parent.parent)
     paths = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **os.environ,
-        **hopsworks.environment(project),
+    variables = {
+        **environment.of_child(hopsworks.environment(project)),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    in_time = hopsworks.part(Transformations).run(folder, environment)
+    in_time = hopsworks.part(Transformations).run(folder, variables)
     if (folder / "done").exists():
         return
     problem = f"they took longer than {LONGEST_SECONDS} s"

@@ -59,7 +59,10 @@ class RequireApiKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, or hand the request on."""
-        if scope["type"] == "http" and not self._is_page(scope) and not self._has_key(scope):
+        has_key = scope["type"] == "http" and self._has_key(scope)
+        if has_key and scope["client"]:
+            self._hopsworks.clients.let_in(tuple(scope["client"]))
+        if scope["type"] == "http" and not has_key and not self._is_page(scope):
             error = HopsworksError(
                 "The API key is missing or is not this Hopsworks' key.", INVALID_API_KEY, 401
             )

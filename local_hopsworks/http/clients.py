@@ -21,10 +21,14 @@ _COOKIE = "local_hopsworks_client"
 
 class Clients:
     """The clients of one server. `connections` are the other ends, as host and port, of those that
-    are open."""
+    are open; `let_in` keeps one open that has shown the key."""
 
-    def __init__(self, connections: Callable[[], set[tuple[str, int]]]) -> None:
-        self._connections = connections
+    def __init__(
+        self,
+        connections: Callable[[], set[tuple[str, int]]],
+        let_in: Callable[[tuple[str, int]], None],
+    ) -> None:
+        self._connections, self.let_in = connections, let_in
         self._seen: dict[str, set[tuple[str, int]]] = {}
         self._processes: dict[str, list[Any]] = {}
 

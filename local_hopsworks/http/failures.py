@@ -10,6 +10,7 @@ from local_hopsworks.errors import HopsworksError
 from local_hopsworks.store import Store
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -26,6 +27,11 @@ def explained(error: Exception, call: str, store: Store) -> HopsworksError:
         message = (
             f"The store cannot be written at {error.filename} ({error.strerror}): "
             f"{call} was not done."
+        )
+    elif isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS:
+        message = (
+            f"The server has as many files and connections open as the system allows "
+            f"({error.strerror}): {call} was not done. End some programs, or raise `ulimit -n`."
         )
     else:
         message = f"The embedded Hopsworks failed at {call}: {type(error).__name__}: {error}."

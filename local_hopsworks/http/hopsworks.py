@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from local_hopsworks import environment
 from local_hopsworks.http.clients import Clients
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.security import Security
@@ -58,6 +60,7 @@ class Hopsworks:
     variables: Mapping[str, Variable]
     on_login: Sequence[Callable[[Hopsworks], None]]  # what services do when a program logs in
     clients: Clients
+    certificates: Path  # the folder for those of clients; see environment.py
     _parts: _Parts = field(default_factory=_Parts)
 
     @property
@@ -67,12 +70,19 @@ class Hopsworks:
 
     def environment(self, project: str) -> dict[str, str]:
         """The SDK's own variables; with them a plain `hopsworks.login()` comes here."""
-        return {
-            "HOPSWORKS_HOST": self.host,
-            "HOPSWORKS_PORT": str(self.port),
-            "HOPSWORKS_PROJECT": project,
-            "HOPSWORKS_API_KEY": self.security.api_key,
-        }
+        return environment.variables(
+            self.host,
+            self.port,
+            project,
+            self.security.api_key,
+            self.security.file("ca.pem"),
+            self.certificates,
+        )
+
+    def hand_out_certificates(self) -> None:
+        """See that a client finds those it needs now; on another machine it has its own."""
+        if environment.is_loopback(self.host):
+            self.security.hand_out(self.certificates)
 
     def part(self, kind: type[SomePart]) -> SomePart:
         """The object of this class that belongs to this Hopsworks: `kind(hopsworks)`, made when it

@@ -13,6 +13,7 @@ from local_hopsworks.jobs.errors import JOB_SCHEDULE_NOT_UPDATED
 _FIELDS = ("second", "minute", "hour", "day", "month", "day_of_week", "year")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # Quartz counts them from 1
 _ORDINALS = ("1st", "2nd", "3rd", "4th", "5th")
+_YEARS = "1970-2099"  # Quartz knows no others
 _UTC = datetime.timezone.utc
 
 
@@ -42,11 +43,30 @@ def next_time(expression: str, after: int) -> int | None:
     return None if found is None else int(found.timestamp() * 1000)
 
 
+def latest_time(expression: str, after: int, until: int) -> int | None:
+    """The last time later than `after` and not later than `until`, in ms since 1970; None if there
+    is none. It is found by halving: there may be millions of others."""
+    low, high = after, until
+    found = next_time(expression, low)
+    if found is None or found > until:
+        return None
+    while high - low > 1000:  # ms: times are whole seconds
+        middle = (low + high) // 2
+        following = next_time(expression, middle)
+        if following is not None and following <= until:
+            low, found = middle, following
+        else:
+            high = middle
+    return found
+
+
 def _translated(expression: str) -> dict[str, str]:
     parts = expression.split()
     if len(parts) not in (6, 7):
         raise ValueError(f"it has {len(parts)} fields")
     fields = dict(zip(_FIELDS, [part.replace("?", "*").upper() for part in parts], strict=False))
+    if fields.get("year", "*") == "*":
+        fields["year"] = _YEARS
     if "W" in fields["day"] or "L-" in fields["day"]:
         raise ValueError(f"the day of month {fields['day']} is not supported")
     if fields["day"] != "*" and fields["day_of_week"] != "*":

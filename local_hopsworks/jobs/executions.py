@@ -13,17 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 
 import local_hopsworks
+from local_hopsworks import environment
 from local_hopsworks.datasets.errors import DATASET_NOT_FOUND
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http import shapes
-from local_hopsworks.http.answers import USER, Answer, items
+from local_hopsworks.http.answers import USER, Answer
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.jobs import jobs
 from local_hopsworks.jobs.errors import EXECUTION_NOT_FOUND, ILLEGAL_EXECUTION_STATE
-from local_hopsworks.jobs.runner import LOST, UNDER_WAY, Runner, Task
+from local_hopsworks.jobs.runner import Runner, Task
+from local_hopsworks.jobs.states import LOST, UNDER_WAY
 from local_hopsworks.jobs.tables import executions
 
 log = logging.getLogger("local_hopsworks")
@@ -45,12 +47,24 @@ def document(hopsworks: Hopsworks, row: sa.Row[Any]) -> dict[str, Any]:
     return {**found, "id": row.id, "user": USER, "hdfsUser": USER["username"], "appId": None}
 
 
-def documents(call: Call, job: sa.Row[Any]) -> list[dict[str, Any]]:
-    """All executions of a job, newest first."""
+def documents(
+    call: Call, job: sa.Row[Any], offset: int = 0, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """A page of the executions of a job, newest first."""
     query = (
-        executions.select().where(executions.c.parent_id == job.id).order_by(executions.c.id.desc())
+        executions.select()
+        .where(executions.c.parent_id == job.id)
+        .order_by(executions.c.id.desc())
+        .offset(max(offset, 0))
+        .limit(limit)
     )
     return [document(call.hopsworks, row) for row in call.db.execute(query)]
+
+
+def count(db: sa.Connection, job: sa.Row[Any]) -> int:
+    """How many executions a job has."""
+    query = sa.select(sa.func.count()).where(executions.c.parent_id == job.id)
+    return int(db.scalar(query) or 0)
 
 
 def is_under_way(row: sa.Row[Any]) -> bool:
@@ -88,9 +102,8 @@ def submit(
     for log in (stdout, stderr):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-    environment = {
-        **os.environ,
-        **hopsworks.environment(project),
+    variables_of_child = {
+        **environment.of_child(hopsworks.environment(project)),
         "HOPSWORKS_JOB_NAME": job.name,
         "HOPSWORKS_JOB_EXECUTION_ID": str(row.id),
         "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
@@ -98,7 +111,7 @@ def submit(
         **variables,
     }
     must_finish = jobs.MODULE in config
-    task = Task(row.id, [*program, *words], others, environment, stdout, stderr, must_finish)
+    task = Task(row.id, [*program, *words], others, variables_of_child, stdout, stderr, must_finish)
     return row, task
 
 
@@ -194,9 +207,9 @@ def get_all(call: Call) -> Answer:
     it."""
     if call.option("sort_by") not in _SORTS:
         raise NotEmbedded(f"executions sorted by {str(call.option('sort_by'))[:80]!r}")
-    found = documents(call, jobs.find(call, call.path["name"]))
-    start_, limit = call.number("offset") or 0, call.number("limit")
-    return items(found[start_ : None if limit is None else start_ + limit])
+    job = jobs.find(call, call.path["name"])
+    page = documents(call, job, call.number("offset") or 0, call.number("limit"))
+    return {"count": count(call.db, job), "items": page}
 
 
 @routes.add("GET", EXECUTION)

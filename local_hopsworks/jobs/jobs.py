@@ -25,14 +25,14 @@ from local_hopsworks.jobs.errors import (
     JOB_NOT_FOUND,
     UNSUPPORTED_JOB_TYPE,
 )
-from local_hopsworks.jobs.tables import executions, jobs
+from local_hopsworks.jobs.tables import jobs
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
 PATH = "/project/{project}/jobs"
 PYTHON = "pythonJobConfiguration"
 MODULE = "module"  # in the configuration of a job of the server's own
-_NAME = re.compile(r"[\w.+@-]{1,255}")
+_NAME = re.compile(r"(?!\.{1,2}$)[\w.+@-]{1,255}")  # it names a folder too
 _OTHERS = {  # by the SDK's name of their configuration
     "sparkJobConfiguration": "Spark",
     "flinkJobConfiguration": "Flink",
@@ -178,10 +178,8 @@ def delete(call: Call) -> Answer:
 
 def remove(call: Call, row: sa.Row[Any]) -> None:
     """Delete a job with its executions and their logs."""
-    logs = [execution.document["stdoutPath"] for execution in call.db.execute(
-        executions.select().where(executions.c.parent_id == row.id))]  # fmt: skip
-    for path in logs:
-        call.remove(call.store.dataset(call.project.name, path).parent)
+    if _NAME.fullmatch(row.name):  # earlier versions took . and .. too
+        call.remove(call.store.dataset(call.project.name, f"Logs/Python/{row.name}"))
     call.db.execute(jobs.delete().where(jobs.c.id == row.id))
     metadata.forget(call.db, tags.owner(jobs, row.id))
 

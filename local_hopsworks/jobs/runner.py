@@ -24,6 +24,8 @@ import sqlalchemy as sa
 
 from local_hopsworks import processes
 from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.jobs import retention
+from local_hopsworks.jobs.states import LOST, UNDER_WAY
 from local_hopsworks.jobs.tables import executions
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store
@@ -31,9 +33,6 @@ from local_hopsworks.store import Store
 _log = logging.getLogger("local_hopsworks")
 POLL_SECONDS = 0.25
 FINISH_SECONDS = 60  # that a stopping server waits for a task that must finish
-# states and final statuses of executions, as in Hopsworks
-UNDER_WAY = ("INITIALIZING", "RUNNING")
-LOST = {"state": "FRAMEWORK_FAILURE", "finalStatus": "FAILED", "progress": 1.0}
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,9 @@ class Runner:
         self._record(
             task.id, state=status[0], finalStatus=status[1], progress=1.0, duration=duration
         )
+        retention.drop_old(self._store, self._metadata, task.id)
 
-    def _wait(self, task: Task, child: subprocess.Popen[bytes]) -> bool:
+    def _wait(self, task: Task, child: processes.Child) -> bool:
         """Until the child ends; whether it was because it had to."""
         deadline: float | None = None
         while True:
@@ -174,9 +174,12 @@ def recover(store: Store, metadata: Metadata) -> None:
 
 def lost(db: sa.Connection, store: Store) -> list[sa.Row[Any]]:
     """Executions marked as running whose server was killed."""
-    state = executions.c.document["state"].as_string()
-    rows = db.execute(executions.select().where(state.in_(UNDER_WAY)))
-    return [row for row in rows if not store.is_alive(row.runner)]
+    return [row for row in db.execute(under_way()) if not store.is_alive(row.runner)]
+
+
+def under_way() -> sa.Select[Any]:
+    """The query for executions that are marked as running."""
+    return executions.select().where(executions.c.document["state"].as_string().in_(UNDER_WAY))
 
 
 def _update(db: sa.Connection, row: sa.Row[Any], changes: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from local_hopsworks.http.times import iso
 from local_hopsworks.jobs import cron, jobs, shapes, stored_schedules
 from local_hopsworks.jobs import executions as runs
 from local_hopsworks.jobs.errors import JOB_SCHEDULE_NOT_FOUND, JOB_SCHEDULE_NOT_UPDATED
-from local_hopsworks.jobs.runner import Runner, Task
+from local_hopsworks.jobs.runner import Runner, Task, under_way
 from local_hopsworks.jobs.tables import executions, job_schedules
 from local_hopsworks.jobs.tables import jobs as job_table
 from local_hopsworks.offline.planner import LATEST
@@ -107,50 +108,73 @@ def _next(schedule: dict[str, Any], after: int) -> int | None:
     )
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What a due schedule does now; times in ms since 1970."""
+
+    due: int  # the time that it was computed for
+    fired: int  # the time that the execution is for
+    previous: int  # the one before
+    following: int | None  # when it is due next
+
+
 def run_due(hopsworks: Hopsworks) -> None:
     """Start the jobs that are due. Of several servers over a store one does it: the transaction
     moves `due` on."""
     now = int(time.time() * 1000)
+    is_due = job_schedules.c.due <= now
     with hopsworks.metadata.transaction(write=False) as db:
-        if db.execute(job_schedules.select().where(job_schedules.c.due <= now)).first() is None:
-            return
+        # Before the writing transaction, which keeps everybody else waiting
+        steps = {
+            row.id: _step(row, now) for row in db.execute(job_schedules.select().where(is_due))
+        }
+    if not steps:
+        return
     tasks = []
     with hopsworks.metadata.transaction(write=True) as db:
         joined = job_schedules.join(job_table, job_schedules.c.parent_id == job_table.c.id).join(
             projects, job_table.c.parent_id == projects.c.id
         )
         query = sa.select(job_schedules, projects.c.name.label("project")).select_from(joined)
-        for row in db.execute(query.where(job_schedules.c.due <= now)).all():
+        for row in db.execute(query.where(is_due)).all():
+            step = steps.get(row.id)
+            if step is None or step.due != row.due:
+                continue  # changed meanwhile: its turn comes a second later
             if _running(hopsworks, db, row.parent_id) < row.document["maxActiveRuns"]:
-                tasks += _fire(hopsworks, db, row, now)
+                tasks += _fire(hopsworks, db, row, step)
     for task in tasks:
         hopsworks.part(Runner).start(task)
 
 
-def _running(hopsworks: Hopsworks, db: sa.Connection, job: int) -> int:
-    rows = db.execute(executions.select().where(executions.c.parent_id == job))
-    return sum(1 for row in rows if runs.is_under_way(row) and hopsworks.store.is_alive(row.runner))
-
-
-def _fire(hopsworks: Hopsworks, db: sa.Connection, row: sa.Row[Any], now: int) -> list[Task]:
+def _step(row: sa.Row[Any], now: int) -> _Step:
     """One execution: for the time that is due or, of several missed ones, the latest (all in turn
     with catchup)."""
-    schedule, fired, previous = row.document, row.due, row.document.get("fired")
-    following = _next(schedule, fired)
-    while following is not None and following <= now and not schedule["catchup"]:
-        previous, fired, following = fired, following, _next(schedule, following)
-    same = job_schedules.c.id == row.id
-    db.execute(
-        job_schedules.update()
-        .where(same)
-        .values(due=following, document={**schedule, "fired": fired})
-    )
+    schedule = row.document
+    fired, previous = row.due, schedule.get("fired") or schedule["startDateTime"]
+    if not schedule["catchup"]:
+        expression = str(schedule.get("cronExpression"))
+        until = min(now, schedule.get("endDateTime") or now)
+        latest = cron.latest_time(expression, row.due, until)
+        if latest is not None:
+            fired = latest
+            previous = cron.latest_time(expression, row.due, latest - 1) or row.due
+    return _Step(row.due, fired, previous, _next(schedule, fired))
+
+
+def _running(hopsworks: Hopsworks, db: sa.Connection, job: int) -> int:
+    rows = db.execute(under_way().where(executions.c.parent_id == job))
+    return sum(1 for row in rows if hopsworks.store.is_alive(row.runner))
+
+
+def _fire(hopsworks: Hopsworks, db: sa.Connection, row: sa.Row[Any], step: _Step) -> list[Task]:
+    schedule = row.document
+    moved = {"due": step.following, "document": {**schedule, "fired": step.fired}}
+    db.execute(job_schedules.update().where(job_schedules.c.id == row.id).values(**moved))
     start, end = schedule.get("startTimeOffsetSeconds"), schedule.get("endTimeOffsetSeconds")
+    since = step.previous if start is None else step.fired + start * 1000
     variables = {
-        "HOPS_START_TIME": iso(
-            (previous or schedule["startDateTime"]) if start is None else fired + start * 1000
-        ),
-        "HOPS_END_TIME": iso(fired + (end or 0) * 1000),
+        "HOPS_START_TIME": iso(since),
+        "HOPS_END_TIME": iso(step.fired + (end or 0) * 1000),
     }
     job = db.execute(job_table.select().where(job_table.c.id == row.parent_id)).one()
     try:

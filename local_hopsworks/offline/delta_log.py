@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local_hopsworks import disk
 from local_hopsworks.offline import archive, delta
 
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -31,6 +32,24 @@ class Problem:
     remedy: str
     aside: Path | None = None  # what to put aside
     forget: bool = False  # whether the log can forget the files that are missing
+
+
+def flush(table: Path, commits: int = 2) -> None:
+    """Return when the newest commits and their files are on the disk: delta-rs leaves that to the
+    system. An insert makes two commits at most, the first of which makes the table."""
+    log = table / "_delta_log"
+    newest = sorted(log.glob("*.json"))[-commits:]
+    named = [path for commit in newest for path in _named(table, commit)]
+    for path in [*named, *newest, *{path.parent for path in named}, log, table, table.parent]:
+        with contextlib.suppress(FileNotFoundError):  # compacted, or deleted meanwhile
+            disk.flush(path)
+
+
+def _named(table: Path, commit: Path) -> list[Path]:
+    """The files that a commit adds."""
+    actions = [json.loads(line) for line in commit.read_text().splitlines()]
+    added = [action.get("add") or action.get("cdc") for action in actions]
+    return [table / urllib.parse.unquote(each["path"]) for each in added if each]
 
 
 def problems(table: Path) -> Iterator[Problem]:

@@ -48,12 +48,16 @@ def _port_after(host: str, port: int) -> int:
     return port + 1
 
 
+def _address(hopsworks: Hopsworks, client: str) -> str:
+    """What the SDK asks for before it reads its certificates and connects."""
+    hopsworks.hand_out_certificates()
+    return f"{hopsworks.part(Queries).address}/"
+
+
 SERVICE = ServiceDescription(
     variables={
         "enable_flyingduck": lambda hopsworks, client: "true",
         # The SDK appends ":5005"; after a slash that is a path, so the port before it counts.
-        "loadbalancer_external_domain_feature_query": (
-            lambda hopsworks, client: f"{hopsworks.part(Queries).address}/"
-        ),
+        "loadbalancer_external_domain_feature_query": _address,
     },
 )

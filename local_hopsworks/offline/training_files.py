@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,8 @@ import pyarrow.parquet
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.offline.errors import UNSUPPORTED_DATA_FORMAT
 
+STREAMED_ROWS = 1 << 14  # in a batch
+PAGE_BYTES = 1 << 16  # a reader holds two pages of each column, which would be of 1 MiB
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -33,7 +36,12 @@ def write(table: pa.Table, folder: Path, data_format: str) -> None:
     column that the format cannot hold."""
     if data_format == "parquet":
         folder.mkdir(parents=True)
-        pyarrow.parquet.write_table(table, folder / "part-0.parquet")
+        pyarrow.parquet.write_table(
+            table,
+            folder / "part-0.parquet",
+            data_page_size=PAGE_BYTES,
+            dictionary_pagesize_limit=PAGE_BYTES,
+        )
         return
     for field in table.schema:
         if pa.types.is_nested(field.type) or _is_bytes(field.type):
@@ -53,6 +61,19 @@ def _is_bytes(type_: pa.DataType) -> bool:
         or pa.types.is_large_binary(type_)
         or pa.types.is_fixed_size_binary(type_)
     )
+
+
+def stream(path: Path) -> pa.RecordBatchReader:
+    """The rows of a Parquet file, or of all in a folder, decoded a few at a time: a reader that has
+    stopped reading holds no more of them."""
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    opened = [pyarrow.parquet.ParquetFile(file, memory_map=True) for file in files]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for file in opened:
+            yield from file.iter_batches(STREAMED_ROWS, use_threads=False)
+
+    return pa.RecordBatchReader.from_batches(opened[0].schema_arrow, batches())
 
 
 def read(folder: Path, data_format: str) -> pa.Table:

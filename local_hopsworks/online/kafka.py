@@ -39,7 +39,7 @@ class KafkaEndpoint:
         self._certificates = hopsworks.security.file("server.pem").parent
         self._host = hopsworks.host
         self._port = 0  # until it has had one
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: processes.Child | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
@@ -102,7 +102,7 @@ class KafkaEndpoint:
         self._child = child
 
     @staticmethod
-    def _problem(child: subprocess.Popen[bytes]) -> str:
+    def _problem(child: processes.Child) -> str:
         """The last line that a broker says before it ends."""
         processes.end(child)
         assert child.stderr is not None

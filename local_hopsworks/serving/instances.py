@@ -24,7 +24,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import processes
+from local_hopsworks import environment, processes
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.serving import files
@@ -259,9 +259,9 @@ class _Process:
 def _environment(hopsworks: Hopsworks, row: sa.Row[Any], place: files.Place) -> dict[str, str]:
     """The variables of a deployment's process, named as on Hopsworks."""
     document = row.document
-    found = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    found = environment.of_child(hopsworks.environment(row.project))
+    found = {name: value for name, value in found.items() if name not in _NOT_INHERITED}
     found |= {
-        **hopsworks.environment(row.project),
         "DEPLOYMENT_NAME": row.name,
         "DEPLOYMENT_VERSION": str(row.version),
         "ARTIFACT_VERSION": str(row.version),

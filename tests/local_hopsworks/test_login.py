@@ -7,6 +7,8 @@ import sys
 import pandas as pd
 import pytest
 
+from local_hopsworks import Server
+
 PRINT_PROJECT = "import hopsworks; print('project', hopsworks.login().name)"
 
 
@@ -40,10 +42,14 @@ def test_login_needs_nothing_but_the_environment(run, server):
     assert "arning" not in result.stderr  # nor does the SDK find the server too old or too new
 
 
-def test_login_verifies_the_server_when_asked_to(run, server):
-    strict = {**server.environment, "HOPSWORKS_HOSTNAME_VERIFICATION": "true"}
-    trusted = {**strict, "HOPSWORKS_TRUST_STORE_PATH": str(server.store.security / "ca.pem")}
-    assert "project tests" in run(sys.executable, "-c", PRINT_PROJECT, env=trusted).stdout
+def test_login_verifies_the_server(run, server, tmp_path):
+    trusting = server.environment
+    assert "project tests" in run(sys.executable, "-c", PRINT_PROJECT, env=trusting).stdout
+    strict = {**trusting, "HOPSWORKS_TRUST_STORE_PATH": str(tmp_path / "another.pem")}
+    with Server(tmp_path / "another") as another:
+        (tmp_path / "another.pem").write_bytes(
+            another.store.security.joinpath("ca.pem").read_bytes()
+        )
     distrusting = run(sys.executable, "-c", PRINT_PROJECT, env=strict)
     assert distrusting.returncode == 1 and "CERTIFICATE_VERIFY_FAILED" in distrusting.stderr
 

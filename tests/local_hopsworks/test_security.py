@@ -13,11 +13,11 @@ import pytest
 import requests
 
 from local_hopsworks import Server
+from local_hopsworks.certificates import QUERY_SERVICE_NAME
 from local_hopsworks.errors import INVALID_API_KEY
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.calls import API
 from local_hopsworks.offline.service import Queries
-from local_hopsworks.security import QUERY_SERVICE_NAME
 
 # --------------------------------------------------------------------------------------------------
 # API key
