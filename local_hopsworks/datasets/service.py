@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local_hopsworks.datasets import pages, routes
+from local_hopsworks.datasets import routes
 from local_hopsworks.datasets.uploads import Uploads
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.intents import Intents
@@ -20,7 +20,6 @@ _refused.refuse(routes.PATH + "/tags/{rest:path}", "tags on files")
 
 SERVICE = ServiceDescription(
     routes=[*routes.routes, *_refused],
-    pages=pages.pages,
     refuses={
         r"/dataset/tags": "tags on files",
         r"/dataset/": "permissions, sharing and archives of files",

@@ -9,19 +9,16 @@ from local_hopsworks.feature_store import (
     feature_groups,
     feature_stores,
     feature_views,
-    group_page,
     materialisation,
     provenance,
     query_tickets,
     statistics,
     training_datasets,
     transformation_functions,
-    view_page,
 )
 from local_hopsworks.feature_store.check import faults
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.pages.pages import Pages
 
 _SHARE = "/project/{project}/featurestores/share"
 _refused = Routes()
@@ -44,7 +41,6 @@ SERVICE = ServiceDescription(
         *statistics.routes,
         *provenance.routes,
     ],
-    pages=Pages(group_page.pages, view_page.pages),
     refuses={
         r"/featureview/.*/log(/|$)": "feature logging",
         r"/restrictedaccess|/featurestores/.*share|/featurestores/share": (

@@ -12,6 +12,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 from starlette.routing import Route
 
@@ -32,7 +33,8 @@ class ServiceDescription:
 
     # The calls of its API; see routing.py
     routes: Sequence[Route] = ()
-    # Its pages for browsers, and what else asks for the API key in a way of its own
+    # What asks for the API key in a way of its own. Pages for browsers are in a module pages.py of
+    # the service, which is loaded when one is asked for; see pages/door.py
     pages: Sequence[Route] = ()
     # What it does on Hopsworks and not here: a pattern of paths below /project/{id} -> its name
     refuses: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,12 @@ class ServiceDescription:
 def discovered() -> tuple[ServiceDescription, ...]:
     """Every service, in the order of the folders' names."""
     return tuple(_described(name) for name in _folders())
+
+
+def modules(name: str) -> list[ModuleType]:
+    """The modules of this name that services have, imported by now."""
+    paths = [f"{_PACKAGE}.{folder}.{name}" for folder in _folders()]
+    return [importlib.import_module(path) for path in paths if importlib.util.find_spec(path)]
 
 
 def _folders() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.jobs import executions, jobs, pages, runner, schedules
+from local_hopsworks.jobs import executions, jobs, runner, schedules
 from local_hopsworks.jobs.check import faults
 
 
@@ -18,7 +18,6 @@ def _run_schedules(hopsworks: Hopsworks) -> None:
 
 SERVICE = ServiceDescription(
     routes=[*jobs.routes, *executions.routes, *schedules.routes],
-    pages=pages.pages,
     refuses={
         r"/executions/\d+/": "this with an execution (starting, stopping, logs and deleting work)"
     },

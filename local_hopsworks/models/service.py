@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.models import pages
 from local_hopsworks.models.check import faults
 from local_hopsworks.models.routes import routes
 
 SERVICE = ServiceDescription(
     routes=routes,
-    pages=pages.pages,
     refuses={r"/modelregistries/.*/huggingface": "models from Hugging Face"},
     check=faults,
 )

@@ -8,7 +8,6 @@ from local_hopsworks.online import (
     connector,
     feature_server,
     kafka_routes,
-    pages,
     prepared_statements,
     recovery,
     routes,
@@ -21,7 +20,7 @@ SERVICE = ServiceDescription(
         *prepared_statements.routes,
         *kafka_routes.routes,
     ],
-    pages=pages.pages.with_routes(feature_server.routes),
+    pages=feature_server.routes,
     variables={
         "loadbalancer_external_domain_mysqld": connector.sql_host,
         "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from local_hopsworks.http.hopsworks import Hopsworks
-from local_hopsworks.pages.templates import Templates
 from local_hopsworks.security import Security
 
 _TOKEN = "token"
@@ -69,7 +68,8 @@ def _welcome(request: Request) -> Response:
 
 
 def _ask(request: Request, problem: str) -> Response:
-    from local_hopsworks.pages.pages import HEADERS
+    from local_hopsworks.pages.pages import HEADERS  # which is loaded by now, and imports this
+    from local_hopsworks.pages.templates import Templates
 
     hopsworks: Hopsworks = request.app.state.hopsworks
     # Where the store lies is for people on this machine

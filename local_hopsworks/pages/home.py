@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 
 from local_hopsworks.errors import ILLEGAL_ARGUMENT, NotFound
-from local_hopsworks.http.calls import API, Call
+from local_hopsworks.http.calls import Call
 from local_hopsworks.pages import access
-from local_hopsworks.pages.pages import PREFIX, Page, Pages, overview
+from local_hopsworks.pages.door import PREFIX
+from local_hopsworks.pages.pages import Page, Pages, overview
 from local_hopsworks.projects.tables import projects
 
 pages = Pages()
 _FILES = Path(__file__).resolve().parent / "files"
 _TYPES = {"style.css": "text/css", "icon.svg": "image/svg+xml"}
-
-
-class _OutsideTheApi(Route):
-    """A route that leaves paths of the API alone, which have refusals of their own."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether a request is for this route."""
-        if scope["path"].startswith(API.rpartition("/")[0]):
-            return Match.NONE, {}
-        return super().matches(scope)
 
 
 @pages.add("", "/")
@@ -59,12 +48,6 @@ def _file(name: str, request: Request) -> Response:
     return FileResponse(_FILES / name, media_type=_TYPES[name])
 
 
-async def _elsewhere(request: Request) -> Response:
-    """/ leads to the projects, and what nobody knows to the page that says so."""
-    return RedirectResponse(PREFIX + quote(request.url.path), 303)
-
-
 for _name in _TYPES:
     pages.append(Route(f"{PREFIX}/files/{_name}", partial(_file, _name)))
 pages.append(Route(PREFIX + "/{path:path}", access.sign_in, methods=["POST"]))
-pages.append(_OutsideTheApi("/{path:path}", _elsewhere, methods=["GET"]))

@@ -17,20 +17,20 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.failures import explained
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.pages import access
+from local_hopsworks.pages.door import PREFIX
 from local_hopsworks.pages.lineage import Box, pictures
 from local_hopsworks.pages.paging import Window
 from local_hopsworks.pages.templates import Templates
 from local_hopsworks.search.documents import Document
 
 _log = logging.getLogger("local_hopsworks")
-PREFIX = "/p"
 ROWS_IN_OVERVIEW = 5
 ROWS_ON_PAGE = 50
 HEADERS = {
@@ -115,11 +115,6 @@ class Pages(list[Route]):
         self.boxes: list[Boxes] = [boxes for part in parts for boxes in part.boxes]
         self.documents: list[Documents] = [each for part in parts for each in part.documents]
 
-    def with_routes(self, routes: Iterable[Route]) -> Pages:
-        """The same, with routes that are no pages and let nobody in without the key either."""
-        self.extend(routes)
-        return self
-
     def add(self, *paths: str) -> Callable[[Handler], Handler]:
         """Declare that the decorated handler answers GET on these paths."""
 
@@ -160,12 +155,16 @@ class Rooms:
     """The pages of all services of a server."""
 
     def __init__(self, hopsworks: Hopsworks) -> None:
-        """Those of the services that are found in this package."""
-        # all services are known by now, and this module may not know them: they import it
-        from local_hopsworks.http.services import discovered
+        """Load the module pages.py of every service."""
+        # they import this module
+        from local_hopsworks.http.app import sorted_by_specificity
+        from local_hopsworks.http.services import modules
+        from local_hopsworks.pages import home
 
-        found = [service.pages for service in discovered()]
-        self._pages = [pages for pages in found if isinstance(pages, Pages)]
+        found = [getattr(module, "pages", None) for module in modules("pages")]
+        self._pages = [home.pages, *(pages for pages in found if isinstance(pages, Pages))]
+        routes = [route for pages in self._pages for route in pages]
+        self.router = Router(routes=sorted_by_specificity(routes), redirect_slashes=False)
         sections = [section for pages in self._pages for section in pages.sections]
         self.sections = sorted(sections, key=lambda section: section.place)
 

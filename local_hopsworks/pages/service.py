@@ -1,8 +1,8 @@
-"""The pages that belong to no service, as a service."""
+"""What is no call of the API, as a service: it belongs to the pages."""
 
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.pages import home
+from local_hopsworks.pages import door
 
-SERVICE = ServiceDescription(pages=home.pages)
+SERVICE = ServiceDescription(pages=door.routes)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from local_hopsworks.http.calls import Call
-from local_hopsworks.pages.pages import Rooms
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.search.documents import Document
 
@@ -19,6 +18,8 @@ class Place:
 
     def documents(self) -> Iterator[Document]:
         """All that can be found in it."""
+        from local_hopsworks.pages.pages import Rooms  # only who searches need wait for it
+
         return self.call.hopsworks.part(Rooms).documents(self.call)
 
 

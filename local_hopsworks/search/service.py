@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.search.pages import pages
 from local_hopsworks.search.routes import routes
 
-SERVICE = ServiceDescription(routes=routes, pages=pages)
+SERVICE = ServiceDescription(routes=routes)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.secrets import pages
 from local_hopsworks.secrets.check import faults
 from local_hopsworks.secrets.routes import routes
 
-SERVICE = ServiceDescription(routes=routes, pages=pages.pages, check=faults)
+SERVICE = ServiceDescription(routes=routes, check=faults)

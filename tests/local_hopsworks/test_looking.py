@@ -109,6 +109,16 @@ def test_program_that_writes_into_a_pipe_says_no_more_than_it_means(run, tmp_pat
     assert done.stdout.endswith("worked\n")
 
 
+def test_program_loads_no_page_that_nobody_opens(run, tmp_path):
+    loaded = (
+        "import sys; print('loaded', *{'jinja2', 'local_hopsworks.pages.pages'} & {*sys.modules})"
+    )
+    done = run(
+        sys.executable, "-c", f"{LOGIN}; {loaded}", env={"LOCAL_HOPSWORKS_HOME": str(tmp_path)}
+    )
+    assert done.stdout.endswith("worked\nloaded\n"), done.stderr
+
+
 def test_command_that_is_told_is_there():
     makefile = Path(__file__).resolve().parents[2] / "Makefile"
     target = last_line().removeprefix("Look around: make ")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.calls import API
-from local_hopsworks.pages.pages import PREFIX
+from local_hopsworks.pages.door import PREFIX
 from tests.reliability.hostile import names, spoilt
 from tests.reliability.siege import SECRET, Besieged, Request
 
