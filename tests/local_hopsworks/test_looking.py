@@ -1,5 +1,5 @@
-"""How people get to the pages: the browser that `serve --open` opens, the link that `run` prints, and
-the last line of a program whose links are dead."""
+"""How people get to the pages: the browser that `serve --open` opens, the link that `run` prints,
+and the last line of a program whose links are dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The pages in a real browser: what a person sees and can follow, at two widths, by day and night."""
+"""The pages in a real browser: what a person sees and can follow, at two widths, by day and by
+night."""
 
 from __future__ import annotations
 
