@@ -4,7 +4,6 @@ a real Chromium."""
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import re
 import shutil
@@ -15,8 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests import chromium
 from tests.axe import assert_accessible
 
 from .modules import REPOSITORY
@@ -31,15 +31,6 @@ SIDEWAYS = """[...document.querySelectorAll("main *")]
 TRANSITIONS_DONE = """Promise.all(document.getAnimations()
     .filter(one => one.effect.getComputedTiming().endTime !== Infinity)
     .map(one => one.finished.catch(() => null)))"""
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Hopsworks:
@@ -180,20 +171,9 @@ def start_app(
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    named = os.environ.get("CHROMIUM", "chromium")
-    chromium = (
-        shutil.which(named) or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    )
-    if chromium is None:
-        pytest.fail(
-            "No Chromium was found. Install one (apt-get install chromium), "
-            "or name one: CHROMIUM=/path make test"
-        )
     expect.set_options(timeout=PATIENCE)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+    with chromium.started() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture
