@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, Router
 
-from local_hopsworks.errors import HopsworksError
+from local_hopsworks.errors import ILLEGAL_ARGUMENT, HopsworksError, NotFound
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.failures import explained
 from local_hopsworks.http.hopsworks import Hopsworks
@@ -221,6 +221,8 @@ class _Endpoint:
                 peer="{}:{}".format(*request.client) if request.client else "",
             )
             try:
+                if not call.path.get("project", "0").isdigit():  # /p/{project} fits any one word
+                    raise NotFound("There is no page at this address.", ILLEGAL_ARGUMENT)
                 found = self.handler(call)
                 return found if isinstance(found, Response) else render(call, found)
             except HopsworksError as error:
