@@ -164,7 +164,8 @@ def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
     with kept.transaction(write=False) as db:
         notes = unfinished.broken(db, store)
     for note in notes:
-        what = f"A server was killed in the middle of this write: {note.action} {note.path}."
+        who = "A program stopped" if note.action in unfinished.BY_CLIENTS else "A server was killed"
+        what = f"{who} in the middle of this write: {note.action} {note.path}."
         yield Fault(what, "it is finished or undone.", partial(unfinished.settle, store, kept))
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")

@@ -34,7 +34,7 @@ _log = logging.getLogger("local_hopsworks")
 REMOVE, INSTALL, OVERWRITE, REPLACE = "remove", "install", "overwrite", "replace"
 MODEL, TRAINING = "model", "training"
 # The client has the next move; the others are this server's alone
-_BY_CLIENTS = (OVERWRITE, REPLACE, MODEL, TRAINING)
+BY_CLIENTS = (OVERWRITE, REPLACE, MODEL, TRAINING)
 
 
 def begin(
@@ -87,7 +87,7 @@ def is_broken(
     """Whether nobody will go on with it."""
     if note.server != store.id:
         return not store.is_alive(note.server)
-    return note.action in _BY_CLIENTS and is_alive is not None and not is_alive(note.client)
+    return note.action in BY_CLIENTS and is_alive is not None and not is_alive(note.client)
 
 
 def broken(

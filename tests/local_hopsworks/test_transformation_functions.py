@@ -2,8 +2,10 @@
 and for training data in files by a child process of the server."""
 
 import os
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from hsfs.builtin_transformations import (
 from local_hopsworks.check import check
 from local_hopsworks.feature_store import transformation
 
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 ROWS = pd.DataFrame({
     "key": range(20), "x": np.arange(20) * 1.5 - 4, "colour": ["red", "green", "blue", "green"] * 5,
     "label": [i % 2 for i in range(20)],
@@ -245,6 +248,18 @@ def test_function_that_fails_is_told_and_leaves_nothing(view, server):
     assert trained.get_training_datasets() == []
     _, faults = check(server.store.home)
     assert [str(fault) for fault in faults if "train" in str(fault)] == []
+
+
+def test_check_tells_that_a_program_stopped_between_version_and_files(run, tmp_path):
+    """Its server ended as it should: nobody was killed."""
+    store = tmp_path / "store"
+    made = run(sys.executable, PROGRAMS / "version_without_files.py", store)
+    assert made.returncode == 0, made.stderr
+    _, faults = check(store)
+    (fault,) = map(str, faults)
+    assert "A program stopped in the middle of this write: training projects/" in fault
+    repaired, faults = check(store, repair=True)
+    assert (len(repaired), faults) == (1, [])
 
 
 def test_files_stay_if_they_cannot_be_made_anew(view, monkeypatch, tmp_path):
