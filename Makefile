@@ -91,6 +91,8 @@ lint: $(VENV)/.installed-for-tests  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@for app in huggingface-spaces-*; do (cd $$app && ../$(BIN)/mypy --config-file= --ignore-missing-imports \
+	  --check-untyped-defs --disallow-untyped-defs --no-error-summary *.py); done
 
 # The tests of the apps need a browser: installed where that is allowed (as root, on Debian or Ubuntu)
 browser:

@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import jinja2
@@ -31,7 +32,11 @@ THEME = gr.themes.Default(
     primary_hue="blue", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=FONTS
 )
 # Events of the page itself: no program calls them, and many pages may do so at once
-QUIET = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+    "api_visibility": "private",
+}
 # Gradio writes what these are sent into files. The apps need none of them, and a stranger could
 # fill the disk
 WRITING = ["upload", "process_recording", "component_server", "component_server/", "deep_link"]
@@ -118,7 +123,7 @@ def preview(page: gr.Blocks, description: str) -> DispatchFunction:
     head = "<head>" + render("preview", title=page.title, description=description)
 
     async def answer(request: Request, ask: RequestResponseEndpoint) -> Response:
-        response = await ask(request)
+        response: Any = await ask(request)
         if request.url.path != "/":
             return response
         html = b"".join([part async for part in response.body_iterator]).decode()

@@ -25,11 +25,11 @@ class View(NamedTuple):
 
 
 class Drift(NamedTuple):
-    """shares: rows of watch.drift. index: the population stability index of the feature."""
+    """shares: rows of watch.drift."""
 
     feature: str
     shares: list[dict[str, Any]]
-    index: float
+    stability_index: float
     is_shift: bool
 
 

@@ -98,7 +98,7 @@ def drift(latest: pd.DataFrame, groups: list[dict], feature: str) -> pd.DataFram
 
 def other_passengers(latest: pd.DataFrame, shares_in_training: dict) -> list[str]:
     """A sentence for each feature whose shares are not those of training any more."""
-    reasons = []
+    reasons: list[str] = []
     if len(latest) < ENOUGH:
         return reasons
     since = when(latest["event_time"].iloc[0])

@@ -109,7 +109,7 @@ def build(latest: Latest) -> gr.Blocks:
         shown = [parts.verdict, parts.explanation, parts.age_group]
         everything = [parts.wrong_address, parts.main, *form, parts.about]
         # Without preprocessing, which would refuse an age that is still being typed
-        direct = {"preprocess": False, **QUIET}
+        direct: dict[str, Any] = {"preprocess": False, **QUIET}
         news = [page.load, gr.Timer(REFRESH_SECONDS).tick]
         gr.on(news, visits.refresh, seen, [seen, parts.notice], trigger_mode="once", **QUIET)
         filling = seen.change(visits.fill_form, form[0], everything, **direct)

@@ -108,7 +108,8 @@ class Latest:
         self, look: Callable[[Any], Any], load: Callable[[Any, Any], Any], connect: Any = connect
     ) -> None:
         self._look, self._load, self._connect = look, load, connect
-        self._found = self._outcome = None
+        self._found: Any = None
+        self._outcome: Any = None
         self._snapshot = Snapshot(None, None, datetime.now(timezone.utc))
         self._wanted, self._fresh = threading.Event(), threading.Event()
 

@@ -92,16 +92,15 @@ def to_address(passenger: Passenger) -> str:
 def from_address(query: Mapping[str, str], default: Passenger) -> Passenger:
     """The passenger that an address names, not checked yet; what is missing is the default's."""
     given = {name: query[name] for name in Passenger._fields if name in query}
-    if given.get("pclass", "").isdecimal():
-        given["pclass"] = int(given["pclass"])
-    if "age" in given:
-        given["age"] = number(given["age"])
-    return default._replace(**given)
+    passenger = default._replace(**given)
+    return passenger._replace(pclass=number(passenger.pclass), age=number(passenger.age))
 
 
-def number(text: str) -> float | str:
-    """The number that a text says, or the text if it says none."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def number(text: Any) -> Any:
+    """The number that a text says; anything else as it is."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
