@@ -48,7 +48,7 @@ def draw(curve: pd.DataFrame, metrics: dict[str, float]) -> Chart:
     """The chart of a curve with one row or more, as high as its values need it."""
     references = pd.Series([metrics["cv_accuracy"], metrics["sex_alone_accuracy"]])
     shown = pd.concat([curve["so_far"], curve["low"], curve["high"], references])
-    bottom = math.floor(shown.min() * 10) / 10
+    bottom = min(0.9, math.floor(shown.min() * 10) / 10)
     top = min(1.0, math.ceil(shown.max() * 10) / 10)
 
     def height(accuracy: float) -> float:

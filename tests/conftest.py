@@ -37,6 +37,10 @@ _TOGGLES = (
     "LOCAL",
     "SCHEDULE",
     "YES",
+    "SPACE_ID",
+    "PREDICT_URL",
+    "MONITOR_URL",
+    "REPOSITORY_URL",
 )
 for _variable in [
     name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES

@@ -29,6 +29,12 @@ def test_there_is_no_curve_of_a_few_predictions():
     assert len(accuracy.over_time(rows, 20, 16)) == 1
 
 
+def test_a_model_that_is_always_right_has_a_chart_too():
+    rows = predictions(20).assign(right=True)
+    chart = accuracy.draw(accuracy.over_time(rows, 20, 20), dict.fromkeys(METRICS, 1.0))
+    assert chart.ticks == {"90%": 100, "100%": 0}
+
+
 @pytest.mark.parametrize("size", [20, 60, 200])
 def test_the_chart_uses_its_height_and_nothing_leaves_it(size):
     rows = predictions(size)
