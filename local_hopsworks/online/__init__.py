@@ -11,4 +11,13 @@ Writing, as Hopsworks does it, through Kafka:
     ingest.py, avro.py         rows out of record batches, into tables
     topics.py, subjects.py, ingestions.py   what a broker, a schema registry and OnlineFS remember
     endpoint.py                the broker's process
+
+Reading, as the SDK does it, with SQL unless it is told to use REST:
+
+    connector.py               where the SDK finds both
+    prepared_statements.py, read_statement.py   SQL that is handed out: of a feature view, of a query
+    statements.py              its signature, and the values in it when it comes back
+    executable.py, results.py  what SQLite makes of it, and how MySQL writes the rows
+    mysql_wire.py, sql_endpoint.py   MySQL's bytes, and the port 3306
+    feature_server.py, vectors.py, view_reads.py, json_values.py   the REST feature server
 """

@@ -129,11 +129,13 @@ _REFUSALS = (
 # What no Hopsworks can make work: the SDK itself fails before it has asked anything
 _BROKEN = {
     ("FeatureView", "clean"): "calls a method that its own class does not have",
-    ("FeatureView", "get_inference_helpers"): "needs init_serving, and so an online store",
     ("FeatureGroup", "insert_stream"): "takes a streaming DataFrame of Spark only",
-    ("TrainingDataset", "get_serving_vector"): "needs an online store",
-    ("TrainingDataset", "get_serving_vectors"): "needs an online store",
-    ("TrainingDataset", "init_prepared_statement"): "needs an online store",
+    ("TrainingDataset", "get_serving_vector"): "there is none to serve, because save is refused",
+    ("TrainingDataset", "get_serving_vectors"): "there is none to serve, because save is refused",
+    (
+        "TrainingDataset",
+        "init_prepared_statement",
+    ): "there is none to serve, because save is refused",
     ("TrainingDataset", "read"): "there is none to read, because save is refused",
     ("TrainingDataset", "show"): "there is none to show, because save is refused",
     (

@@ -7,11 +7,29 @@ from typing import Any
 import pandas as pd
 from calls_feature_store import described
 from calls_project import Calls
-from world import World
+from hopsworks import udf
+from world import START, World
 
 
 def _rows(frame: pd.DataFrame) -> int:
     return len(frame)
+
+
+@udf(float, drop=["x"])
+def _half(x: float) -> float:
+    return x / 2
+
+
+def _halving(w: World) -> Any:
+    query = w.served_group.select(["id", "x"])
+    return w.store.create_feature_view(
+        w.name("view"), query, version=1, transformation_functions=[_half("x")]
+    )
+
+
+def _vector(number: int) -> list[Any]:
+    """Of World.online_view."""
+    return [number, (START + pd.Timedelta(days=number)).to_pydatetime()]
 
 
 def _with_training_data(w: World) -> Any:
@@ -96,16 +114,29 @@ FEATURE_VIEW: Calls = {
     "get_feature": lambda w: w.view.get_feature("x"),
     "get_feature_monitoring_configs": lambda w: w.view.get_feature_monitoring_configs(),
     "get_feature_monitoring_history": lambda w: w.view.get_feature_monitoring_history(config_id=1),
-    "get_feature_vector": lambda w: w.view.get_feature_vector({"id": 1}),
-    "get_feature_vector_async": lambda w: _awaited(
-        w.view.get_feature_vector_async(entry={"id": 1})
+    "get_feature_vector": lambda w: w.online_view.get_feature_vector({"id": 1}) == _vector(1),
+    "get_feature_vector_async": lambda w: (
+        _awaited(w.online_view.get_feature_vector_async(entry={"id": 1}, return_type="list"))
+        == _vector(1)
     ),
-    "get_feature_vectors": lambda w: w.view.get_feature_vectors([{"id": 1}]),
-    "get_feature_vectors_async": lambda w: _awaited(
-        w.view.get_feature_vectors_async(entry=[{"id": 1}])
+    "get_feature_vectors": lambda w: (
+        w.online_view.get_feature_vectors([{"id": 2}, {"id": 1}]) == [_vector(2), _vector(1)]
     ),
-    "get_inference_helper": lambda w: w.view.get_inference_helper({"id": 1}),
-    "get_inference_helpers": lambda w: w.view.get_inference_helpers([{"id": 1}]),
+    "get_feature_vectors_async": lambda w: (
+        _awaited(
+            w.online_view.get_feature_vectors_async(
+                entry=[{"id": 2}, {"id": 1}], return_type="list"
+            )
+        )
+        == [_vector(2), _vector(1)]
+    ),
+    "get_inference_helper": lambda w: (
+        w.online_view.get_inference_helper({"id": 3}, return_type="dict") == {"x": 3.0}
+    ),
+    "get_inference_helpers": lambda w: (
+        w.online_view.get_inference_helpers([{"id": 3}, {"id": 2}], return_type="dict")
+        == [{"x": 3.0}, {"x": 2.0}]
+    ),
     "get_keywords": lambda w: w.view.get_keywords(),
     "get_keywords_metadata": lambda w: w.view.get_keywords_metadata(),
     "get_last_accessed_training_dataset": lambda w: w.view.get_last_accessed_training_dataset(),
@@ -144,7 +175,7 @@ FEATURE_VIEW: Calls = {
     "get_training_datasets": lambda w: len(w.view.get_training_datasets()),
     "init_batch_scoring": lambda w: w.view.init_batch_scoring(1),
     "init_feature_logger": lambda w: w.view.init_feature_logger(None),
-    "init_serving": lambda w: w.view.init_serving(1),
+    "init_serving": lambda w: w.online_view.init_serving(1, init_rest_client=True),
     "log": lambda w: w.view.log(w.rows()),
     "materialize_log": lambda w: w.view.materialize_log(),
     "pause_logging": lambda w: w.view.pause_logging(),
@@ -161,7 +192,7 @@ FEATURE_VIEW: Calls = {
     ),
     "train_validation_test_split": lambda w: w.view.train_validation_test_split(0.25, 0.25),
     "training_data": lambda w: w.view.training_data(),
-    "transform": lambda w: w.view.transform([1.0, 2.0]),
+    "transform": lambda w: _halving(w).transform([1, 4.0]) == [1, 2.0],
     "update": lambda w: w.view.update(),
     "update_last_accessed_training_dataset": lambda w: w.view.update_last_accessed_training_dataset(
         1

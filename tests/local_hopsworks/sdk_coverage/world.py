@@ -80,6 +80,26 @@ class World:
         return view
 
     @cached_property
+    def served_group(self) -> Any:
+        group = self.new_group(online_enabled=True)
+        options = {"wait_for_online_ingestion": True}
+        group.insert(self.rows(), storage="online", write_options=options)
+        return group
+
+    @cached_property
+    def online_view(self) -> Any:
+        """One whose feature vectors are looked up, `[id, at]`; x is a helper column."""
+        view = self.store.create_feature_view(
+            self.name("view"),
+            self.served_group.select_all(),
+            version=1,
+            labels=["y"],
+            inference_helper_columns=["x"],
+        )
+        view.init_serving(1)
+        return view
+
+    @cached_property
     def training_dataset(self) -> Any:
         """One of its own: those of a feature view have no methods."""
         return self.store.create_training_dataset(self.name("dataset"), 1, data_format="csv")
