@@ -135,5 +135,6 @@ def preview(page: gr.Blocks, description: str) -> DispatchFunction:
 
 def stop(*_: object) -> None:
     """End on Ctrl-C, with the exit status that a shell expects."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
     print("Stopped.", flush=True)
     raise SystemExit(130)

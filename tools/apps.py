@@ -4,6 +4,7 @@ make apps
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -36,22 +37,26 @@ def start(folder: str, port: int, links: dict[str, str]) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, ROOT / folder / "app.py"], env=environment)
 
 
-def main() -> int:
-    """Run both apps; if one of them ends, so does the other. Returns its exit status."""
-    ports = dict(zip(APPS, free_ports(len(APPS)), strict=True))
-    links = {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
-    apps = [start(folder, ports[name], links) for name, folder in APPS.items()]
+def wait(apps: list[subprocess.Popen]) -> int:
+    """Wait until one app has ended, end the others too, and return the highest exit status."""
     try:
         while all(app.poll() is None for app in apps):
             time.sleep(0.2)
-    except KeyboardInterrupt:  # the apps have been told as well
-        return 130
     finally:
         for app in apps:
-            app.terminate()
-        for app in apps:
-            app.wait()
-    return max(app.returncode for app in apps)
+            app.send_signal(signal.SIGINT)
+        statuses = [app.wait() for app in apps]
+    return max(statuses)
+
+
+def main() -> int:
+    """Run both apps until they end; returns the exit status."""
+    ports = dict(zip(APPS, free_ports(len(APPS)), strict=True))
+    links = {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
+    apps = [start(folder, ports[name], links) for name, folder in APPS.items()]
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the apps as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    return wait(apps)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from .modules import MONITOR, PREDICT, REPOSITORY
@@ -87,17 +89,22 @@ def test_what_both_apps_share_is_the_same_in_both_folders(name):
     assert (PREDICT / name).read_bytes() == (MONITOR / name).read_bytes()
 
 
-@folders
-def test_ctrl_c_ends_an_app_with_one_word(folder, environment):
-    app = subprocess.Popen(
-        [sys.executable, "app.py"],
-        cwd=folder,
+def test_both_apps_run_side_by_side_link_to_each_other_and_end_with_ctrl_c(environment):
+    """As `make apps` starts them; Ctrl-C at a terminal reaches all programs of a group."""
+    apps = subprocess.Popen(
+        [sys.executable, REPOSITORY / "tools" / "apps.py"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
-    assert re.fullmatch(r"(Predict|Monitor) app: http://127.0.0.1:\d+/\n", app.stdout.readline())
-    app.send_signal(signal.SIGINT)
-    rest, _ = app.communicate(timeout=30)
-    assert (rest, app.returncode) == ("Stopped.\n", 130)
+    said = sorted(apps.stdout.readline() for _ in range(2))
+    monitor, predict = (
+        re.fullmatch(r"\w+ app: (http://127.0.0.1:\d+/)\n", line)[1] for line in said
+    )
+    assert f'href=\\"{monitor}\\"' in requests.get(predict, timeout=60).text
+    assert f'href=\\"{predict}\\"' in requests.get(monitor, timeout=60).text
+    os.killpg(apps.pid, signal.SIGINT)
+    rest, _ = apps.communicate(timeout=60)
+    assert (rest, apps.returncode) == ("Stopped.\nStopped.\n", 130)
