@@ -23,14 +23,17 @@ from dataclasses import dataclass
 
 from calls_feature_store import FEATURE_GROUP, FEATURE_STORE, QUERY
 from calls_feature_view import FEATURE_VIEW, TRAINING_DATASET
+from calls_kafka import INGESTION, KAFKA
 from calls_project import FILES, JOBS, MODEL, PROJECT, REGISTRY, SECRETS, Calls
 from calls_serving import DEPLOYMENT, PREDICTOR, SERVING
 from hopsworks.client.exceptions import RestAPIError
 from hopsworks.core.dataset_api import DatasetApi
 from hopsworks.core.job_api import JobApi
+from hopsworks.core.kafka_api import KafkaApi
 from hopsworks.core.secret_api import SecretsApi
 from hopsworks.project import Project
 from hsfs.constructor.query import Query
+from hsfs.core.online_ingestion import OnlineIngestion
 from hsfs.feature_group import FeatureGroup
 from hsfs.feature_store import FeatureStore
 from hsfs.feature_view import FeatureView
@@ -57,6 +60,8 @@ CLASSES: list[tuple[type, Calls]] = [
     (DatasetApi, FILES),
     (SecretsApi, SECRETS),
     (JobApi, JOBS),
+    (KafkaApi, KAFKA),
+    (OnlineIngestion, INGESTION),
 ]
 
 
@@ -129,6 +134,7 @@ _REFUSALS = (
 # What no Hopsworks can make work: the SDK itself fails before it has asked anything
 _BROKEN = {
     ("FeatureView", "clean"): "calls a method that its own class does not have",
+    ("KafkaApi", "get_subjects"): "forgets which schema a topic has before it asks for it",
     ("FeatureGroup", "insert_stream"): "takes a streaming DataFrame of Spark only",
     ("TrainingDataset", "get_serving_vector"): "there is none to serve, because save is refused",
     ("TrainingDataset", "get_serving_vectors"): "there is none to serve, because save is refused",

@@ -142,9 +142,13 @@ FEATURE_GROUP: Calls = {
     )[1],
     "get_keywords": lambda w: w.group.get_keywords(),
     "get_keywords_metadata": lambda w: w.group.get_keywords_metadata(),
-    "get_latest_online_ingestion": lambda w: w.group.get_latest_online_ingestion(),
+    "get_latest_online_ingestion": lambda w: (
+        w.online_group.get_latest_online_ingestion().num_entries == 20
+    ),
     "get_latest_validation_report": lambda w: w.group.get_latest_validation_report(),
-    "get_online_ingestion": lambda w: w.group.get_online_ingestion(1),
+    "get_online_ingestion": lambda w: (
+        w.online_group.get_online_ingestion(w.ingestion.id).results[0].rows == 20
+    ),
     "get_parent_feature_groups": lambda w: w.group.get_parent_feature_groups(),
     "get_partition_spec": lambda w: w.group.get_partition_spec(),
     "get_partition_specs": lambda w: w.group.get_partition_specs(),

@@ -37,6 +37,7 @@ class World:
         self.jobs: JobApi = self.project.get_job_api()
         self.serving = self.project.get_model_serving()
         self.secrets = hopsworks.get_secrets_api()
+        self.kafka = self.project.get_kafka_api()
         self.folder = Path(tempfile.mkdtemp())
         self._numbers = itertools.count(1)
 
@@ -59,6 +60,16 @@ class World:
     @cached_property
     def group(self) -> Any:
         return self.new_group()
+
+    @cached_property
+    def online_group(self) -> Any:
+        group = self.new_group(self.rows(2), online_enabled=True)
+        group.insert(self.rows(), write_options={"wait_for_online_ingestion": True})
+        return group
+
+    @cached_property
+    def ingestion(self) -> Any:
+        return self.online_group.get_latest_online_ingestion()
 
     @cached_property
     def query(self) -> Any:
