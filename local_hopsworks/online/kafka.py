@@ -119,6 +119,9 @@ class KafkaEndpoint:
                 for line in lines:
                     _log.warning(line.decode(errors="replace").rstrip())
             self._child.wait()
+            assert self._child.stdin is not None
+            with contextlib.suppress(OSError):
+                self._child.stdin.close()
             if self._stopping.wait(_RESTART_SECONDS):
                 return
             _log.warning("The Kafka endpoint has ended and is started again.")
