@@ -404,3 +404,25 @@ def test_hostile_name_of_a_model_reaches_no_file(fortress, name):
         assert answer.status_code in (400, 404, 501) and answer.json()["errorMsg"]
     session.close()
     assert everything(fortress) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/account/secretsANYTHING",
+        "/account/secrets",
+        "/pANYTHING",
+        "/p",
+        "/p/1",
+        "/hopsworks-apiANYTHING",
+        "/hopsworks-api/api/users/secretsANYTHING",
+        "/p/../hopsworks-api/api/users/secrets",
+    ],
+)
+def test_path_that_only_begins_like_an_open_one_shows_nothing_without_the_key(server, path):
+    with requests.Session() as stranger:
+        stranger.trust_env, stranger.verify = False, str(server.store.security / "ca.pem")
+        request = requests.Request("GET", server.address).prepare()
+        request.url = server.address + path  # as it is written
+        answer = stranger.send(request, timeout=10, allow_redirects=True)
+    assert answer.status_code == 401
