@@ -60,7 +60,7 @@ def requests_(besieged, store_in_use):
     for route in create_app(besieged.server._hopsworks, besieged.server._services).routes:
         if route.name == "refusal":  # whatever the request is
             continue
-        for method in sorted(route.methods - {"HEAD"}):
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
             if not any(
                 method == request.method
                 and route.path_regex.fullmatch(urllib.parse.unquote(request.path))
