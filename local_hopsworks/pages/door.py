@@ -48,7 +48,7 @@ async def _elsewhere(request: Request) -> Response:
 
 
 routes: list[Route] = [
-    Route(PREFIX, _Pages()),
-    Route(PREFIX + "/{rest:path}", _Pages()),
+    Route(PREFIX, _Pages(), methods=["GET", "POST"]),
+    Route(PREFIX + "/{rest:path}", _Pages(), methods=["GET", "POST"]),
     _OutsideTheApi("/{rest:path}", _elsewhere, methods=["GET"]),
 ]

@@ -16,6 +16,7 @@ from tests.axe import assert_accessible
 from tests.local_hopsworks.furnishing import R2, RIDES, RMSE, SCRIPT, furnish
 
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
+PATIENCE = 120_000  # milliseconds; on a busy machine a browser is slow
 WIDTHS = {"phone": 390, "desktop": 1280}
 KINDS = [
     "sign in", "projects", "project", "feature group", "feature view", "model", "versions", "job",
@@ -45,6 +46,7 @@ def visit(browser, server) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(
             viewport={"width": width, "height": 844}, color_scheme=scheme, ignore_https_errors=True
         )
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         if signed_in:
             page.goto(server.page)
