@@ -105,6 +105,9 @@ class Column:
         if value is None or self.is_complex:
             return value
         try:
+            scale = decimal_scale(self)
+            if scale is not None:  # as it was written: 1.50, and not 1.5
+                return str(decimal.Decimal(str(value)).quantize(decimal.Decimal(1).scaleb(-scale)))
             return _stored(self.type, value)
         except (TypeError, ValueError, OverflowError, decimal.InvalidOperation) as error:
             message = f"{str(value)[:80]!r} is no value of the feature {self.name} ({self.type})."
@@ -233,8 +236,6 @@ def _stored(kind: str, value: Any) -> Any:
         return _microseconds(value)
     if kind == "date":
         return _days(value)
-    if kind.startswith("decimal"):
-        return str(decimal.Decimal(str(value)))
     if kind in ("float", "double"):
         return float(value)
     if kind == "string":

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hopsworks import udf
 from hopsworks.client.exceptions import FeatureStoreException
+from hsfs.feature import Feature
 
 WAIT = {"wait_for_online_ingestion": True}
 CLIENTS = {
@@ -165,6 +166,20 @@ def test_values_come_back_as_ron_db_has_them(serve, feature_store, name, client)
     assert view.get_feature_vectors([{"key": 2}, {"key": 1}]) == [second, first]
 
 
+def test_a_timestamp_has_the_digits_of_its_online_type(serve, feature_store, name):
+    moment = datetime.datetime(2024, 2, 29, 1, 2, 3, 456789)
+    features = [
+        Feature("key", "bigint"),
+        Feature("seconds", "timestamp"),
+        Feature("milliseconds", "timestamp", online_type="timestamp(3)"),
+    ]
+    rows = pd.DataFrame({"key": [1], "seconds": [moment], "milliseconds": [moment]})
+    group = stored(feature_store, name, rows, ("key",), features=features)
+    view = serve(group.select(["seconds", "milliseconds"]))
+    whole = moment.replace(microsecond=0)
+    assert view.get_feature_vector({"key": 1}) == [whole, moment.replace(microsecond=456000)]
+
+
 def test_missing_values_are_none(serve, feature_store, name):
     rows = pd.DataFrame({"key": [1, 2], "a": [1.5, None], "b": ["x", None], "c": [[1], None]})
     group = stored(feature_store, name, rows, ("key",))
@@ -179,6 +194,7 @@ def test_missing_values_are_none(serve, feature_store, name):
         ([datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 2)], "2024-01-02 00:00:00"),
         ([datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)], "2024-01-02"),
         ([-(2**62), 2**62], 2**62),
+        ([decimal.Decimal("1.50"), decimal.Decimal("2.00")], 2),
     ],
 )
 def test_keys_of_all_types_are_found(serve, feature_store, name, values, wanted):
