@@ -6,11 +6,15 @@
 
 Writing, as Hopsworks does it, through Kafka:
 
+    feature_groups.py          what a group's creation, change and deletion mean online
+    routes.py, kafka.py        where the SDK finds Kafka, in which schema it writes; the process
+    endpoint.py, broker.py, brokered.py   the broker in that process, over all topics of the store
     wire.py, record_batch.py   Kafka's bytes
-    broker.py, brokered.py     the calls that clients make, over the topics of all projects
     ingest.py, avro.py         rows out of record batches, into tables
     topics.py, subjects.py, ingestions.py   what a broker, a schema registry and OnlineFS remember
-    endpoint.py                the broker's process
+    kafka_routes.py, coordinator.py, consumer_groups.py   a person's own topics, and who reads them
+    materialise.py, arrow.py   the offline half of stream groups: out of the topic, into Delta
+    writes.py, halves.py, check.py, recovery.py   what a killed program leaves, and its repair
 
 Reading, as the SDK does it, with SQL unless it is told to use REST:
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -9,6 +12,7 @@ from local_hopsworks.online import topics
 from local_hopsworks.online.materialise import Target, materialise
 from tests.local_hopsworks.online.conftest import WAIT
 
+STREAM_KILLED = Path(__file__).parents[1] / "programs" / "stream_killed.py"
 LATER = {**WAIT, "start_offline_materialization": False}
 
 
@@ -180,3 +184,11 @@ def test_topic_can_be_changed(online_group, online_rows, name, feature_store):
     assert group._online_topic_name == f"{name}_other"
     group.insert(prices(2), write_options=WAIT)
     assert {row["id"] for row in online_rows()} == {1, 2}
+
+
+def test_materialisation_that_was_broken_off_is_run_by_the_next_server(run, environment, tmp_path):
+    home = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    done = run(sys.executable, STREAM_KILLED, "write", env=home)
+    assert done.returncode == -9, done.stderr[-2000:]
+    done = run(sys.executable, STREAM_KILLED, "read", env=home)
+    assert done.returncode == 0, done.stderr[-2000:]
