@@ -19,7 +19,7 @@ Writing, as Hopsworks does it, through Kafka:
 Reading, as the SDK does it, with SQL unless it is told to use REST:
 
     connector.py               where the SDK finds both
-    prepared_statements.py, read_statement.py   SQL that is handed out: of a feature view, of a query
+    prepared_statements.py, read_statement.py   SQL that is handed out: of a view, of a query
     statements.py              its signature, and the values in it when it comes back
     executable.py, results.py  what SQLite makes of it, and how MySQL writes the rows
     mysql_wire.py, sql_endpoint.py   MySQL's bytes, and the port 3306
