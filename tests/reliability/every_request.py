@@ -72,6 +72,15 @@ def by_sdk(project: Any, folder: Path) -> None:
     view.create_training_data(data_format="csv", extra_filter=left.x > 0)
     view.get_training_datasets()
     view.get_parent_feature_groups()
+    latest = store.create_feature_group(
+        f"{NAME}_latest", 1, primary_key=["id"], online_enabled=True
+    )
+    latest.insert(
+        rows[["id", "x"]], storage="online", write_options={"wait_for_online_ingestion": True}
+    )
+    online_view = store.create_feature_view(f"{NAME}_latest", latest.select_all(), 1)
+    online_view.init_serving(1)
+    online_view.get_feature_vector({"id": 1})
     (folder / f"{NAME}.py").write_text("print('hello')\n")
     script = files.upload(str(folder / f"{NAME}.py"), "Resources", overwrite=True)
     files.mkdir(f"Resources/{NAME}")

@@ -90,6 +90,7 @@ class Besieged:
             target += "?" + "&".join(f"{name}={value}" for name, value in request.query)
         headers = {
             "Authorization": f"ApiKey {self.server.api_key}",
+            "X-API-KEY": self.server.api_key,  # for the REST feature server
             "Cookie": "=".join(cookie(self.server._hopsworks.security)),  # for the pages
             "Content-Type": request.content_type,
         }
