@@ -73,6 +73,7 @@ def delete(call: Call, group: dict[str, Any]) -> None:
 def begin_write(call: Call, group: dict[str, Any]) -> None:
     """A client is about to write rows into a group, or has written the offline ones."""
     if group.get("onlineEnabled") and not is_stream(group):
+        call.store.register()  # from now on a write of this server is under way while it lives
         with _store(call).transaction(write=True) as db:
             writes.begun(db, group["id"], call.store.id, call.client)
 

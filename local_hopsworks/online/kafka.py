@@ -47,8 +47,7 @@ class KafkaEndpoint:
     def connector_id(self) -> int:
         """The id of the storage connector: one of this server's own, because the SDK's key files
         are named by it."""
-        seed = self._certificates.joinpath("ca.pem").read_bytes() + self._store.id.encode()
-        return int.from_bytes(hashlib.sha256(seed).digest()[:4], "big") >> 1
+        return _connector_id(self._certificates, self._store.id)
 
     def address(self) -> str:
         """host:port of the broker, which is started if it is not running.
@@ -77,11 +76,10 @@ class KafkaEndpoint:
             child.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             processes.end(child)
-        for file in _KEY_FILES.glob(_KEY_FILE_PATTERN.format(connector=self.connector_id)):
-            with contextlib.suppress(OSError):
-                file.unlink()
+        _remove_key_files(self.connector_id)
 
     def _start(self) -> None:
+        self._store.register()  # if it is killed, the next server removes what it leaves
         folder = self._store.online("x").parent
         where = [str(folder), str(self._certificates), self._host, str(self._port)]
         child = processes.start(
@@ -129,3 +127,21 @@ class KafkaEndpoint:
                 if self._stopping.is_set():
                     return
                 self._start()
+
+
+def remove_files_of_dead_servers(hopsworks: Hopsworks) -> None:
+    """Remove the key files that the SDK has left in programs whose server was killed."""
+    certificates = hopsworks.security.file("server.pem").parent
+    for folder in hopsworks.store.dead_servers():
+        _remove_key_files(_connector_id(certificates, folder.name))
+
+
+def _connector_id(certificates: Path, server: str) -> int:
+    seed = certificates.joinpath("ca.pem").read_bytes() + server.encode()
+    return int.from_bytes(hashlib.sha256(seed).digest()[:4], "big") >> 1
+
+
+def _remove_key_files(connector: int) -> None:
+    for file in _KEY_FILES.glob(_KEY_FILE_PATTERN.format(connector=connector)):
+        with contextlib.suppress(OSError):
+            file.unlink()

@@ -11,6 +11,7 @@ from local_hopsworks.jobs.runner import Runner, Task
 from local_hopsworks.jobs.tables import executions as execution_table
 from local_hopsworks.jobs.tables import jobs
 from local_hopsworks.online.feature_groups import materialization_job
+from local_hopsworks.online.kafka import remove_files_of_dead_servers
 from local_hopsworks.online.materialise import is_due
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.store import OnlineStore, OnlineStores
@@ -19,6 +20,7 @@ from local_hopsworks.projects.tables import projects
 
 def recover(hopsworks: Hopsworks) -> None:
     """Settle the online stores of all projects."""
+    remove_files_of_dead_servers(hopsworks)
     with hopsworks.metadata.transaction(write=False) as db:
         rows = db.execute(projects.select()).all()
     for project in rows:

@@ -60,6 +60,7 @@ def begin_ingestion(call: Call) -> Answer:
     row = feature_groups.find(call, call.integer("id"))
     if call.client in commits.overwriting(call, row):  # online only, or it would have committed
         commits.end_overwrite(call, row)
+    call.store.register()
     with _store(call).transaction(write=True) as db:
         begun = ingestions.create(db, row.id, call.document.get("numEntries"))
         writes.announced(db, row.id, call.store.id, call.client, begun.id)
