@@ -55,10 +55,9 @@ def test_insert_that_was_killed_on_the_way_is_found_and_finished(home, where, mi
     store = home(where)
     assert online_prices(store) != AS_EXPECTED
     _, faults = check(store)
-    (what,) = [fault.what for fault in faults]
+    (what,) = [fault.what for fault in faults if fault.what.startswith("A write into")]
     assert f"was broken off: {missing} keys of its offline table are missing online" in what
-    repaired, faults = check(store, repair=True)
-    assert len(repaired) == 1 and not faults
+    assert check(store, repair=True)[1] == []
     assert online_prices(store) == AS_EXPECTED
 
 
