@@ -84,16 +84,29 @@ class _Planner:
             raise HopsworksError("The query selects no feature.", ILLEGAL_QUERY)
         if (limit := query.get("limit")) is not None:
             self._result.limit = max(0, _whole(limit)) if limit != NO_LIMIT else None
-        if (
-            self._result.joins or limit is not None
-        ):  # neither a join nor a merge into a table leaves rows in an order
-            self._result.order = [
-                self._column(table, feature["name"])
-                for table, group in enumerate(self._groups)
-                for feature in group["features"]
-                if feature.get("primary") or feature["name"] == group.get("eventTime")
-            ]
+        if self._result.joins or limit is not None:
+            self._result.order = self._order()
         return self._result
+
+    def _order(self) -> list[Column]:
+        """The columns to order rows by: neither a join nor a merge into a table leaves them in an
+        order. A point-in-time join finds at most one row for each, so the first table's keys do."""
+        first = self._keys(0)
+        is_point_in_time = all(
+            join.event_times is not None and not join.joins for join in self._result.joins
+        )
+        if first and is_point_in_time:
+            return first
+        return [column for table in range(len(self._groups)) for column in self._keys(table)]
+
+    def _keys(self, table: int) -> list[Column]:
+        """The primary key and the event time of a table."""
+        group = self._groups[table]
+        return [
+            self._column(table, feature["name"])
+            for feature in group["features"]
+            if feature.get("primary") or feature["name"] == group.get("eventTime")
+        ]
 
     def _add(self, query: dict[str, Any], prefix: str) -> int:
         """Add a (sub)query's table, its columns, its filter and its joins; returns the table's

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks.figure import PICTURE, draw
+from tests.benchmarks.figure import FIELD_PICTURE, PICTURE, draw, draw_field
 
 SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
 PEERS = Path(__file__).with_name("peers.py")
@@ -123,3 +123,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     write(f"medians, in turns, on {os.cpu_count()} CPUs with a load of {os.getloadavg()[0]:.1f}")
     if draw(rows):
         write(f"drawn in {PICTURE}")
+    if draw_field(rows):
+        write(f"drawn in {FIELD_PICTURE}")

@@ -1,8 +1,9 @@
-"""The figure in README.md: seconds against rows, embedded and bare, of the table that make bench
-ends with."""
+"""The figures of the table that make bench ends with: seconds against rows, embedded and bare; and rows
+a second beside what was published of others."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ WORK = {  # lines of the table, and what the figure calls them
     "point-in-time join": "point-in-time join",
 }
 FEWEST_SIZES = 4
+OURS = f"embedded, {os.cpu_count()} cores"
+FIELD_PICTURE = PICTURE.with_name("benchmark_field.png")
+FIELD = {
+    "read taxi trips into pandas": "read into pandas",
+    "point-in-time join of 3 groups": "point-in-time join of 3 groups",
+}
 # As the pictures of titanic_batch_inference_pipeline.py
 BLUE, INK, MUTED = "#1f5f99", "#16213a", "#55607a"
 STYLE = {
@@ -72,3 +79,38 @@ def draw(rows: list[tuple[Any, ...]], picture: Path = PICTURE) -> bool:
         figure.supxlabel("rows", fontsize=11, color=MUTED)
         figure.savefig(picture)
     return True
+
+
+def draw_field(rows: list[tuple[Any, ...]], picture: Path = FIELD_PICTURE) -> bool:
+    """Whether the work of the field's benchmark was measured; the largest size of it is drawn."""
+    sizes = [row[1] for row in rows if row[0] in FIELD]
+    if not sizes:
+        return False
+    largest = max(sizes)
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((9, 2.6))
+        for axes, (work, title) in zip(figure.subplots(1, len(FIELD)), FIELD.items(), strict=True):
+            speeds = _speeds([row for row in rows if row[0] == work and row[1] == largest])
+            names = sorted(speeds, key=speeds.__getitem__)
+            colors = [BLUE if name == OURS else MUTED for name in names]
+            bars = axes.barh(names, [speeds[name] for name in names], color=colors)
+            axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+            axes.set_title(f"{title}, {largest:,} rows", fontsize=11)
+            axes.margins(x=0.15)
+        figure.supxlabel("million rows a second", fontsize=11, color=MUTED)
+        figure.savefig(picture)
+    return True
+
+
+def _speeds(rows: list[tuple[Any, ...]]) -> dict[str, float]:
+    """Million rows a second of everybody who did one work. A line of the table has seconds, or with
+    a unit the speeds themselves."""
+    found = {}
+    for _, size, ours, name, other, *unit in rows:
+        found[OURS] = ours if unit else size / ours / 1e6
+        found[name if unit else f"{name}, {os.cpu_count()} cores"] = (
+            other if unit else size / other / 1e6
+        )
+    return found
