@@ -121,24 +121,28 @@ class Instances:
         self._record(row, {"state": STARTING})
         folder = self._hopsworks.store.new_draft()
         try:
-            self._watch(row, _Process(self._hopsworks, row, folder))
+            process = _Process(self._hopsworks, row, folder)
         except OSError as error:
             self._record(row, _failed(f"The process cannot be started: {error}."))
+        else:
+            with process:
+                self._watch(row, process)
         finally:
             self._hopsworks.store.remove(folder)
 
     def _watch(self, row: sa.Row[Any], process: _Process) -> None:
+        """Follow a process to its end, or to the moment where it must end."""
         identity = processes.identity(process.child.pid)
         self._record(row, {"state": STARTING, "process": identity})
         port = None
         while not process.has_ended(POLL_SECONDS if port else START_POLL_SECONDS):
             if self._must_end(self._row(row.id), row):
-                process.end("The process is to end.")
+                process.note("The process is to end.")
                 return
             if port is None and (port := process.port()) is not None:
                 instance = {"state": RUNNING, "process": identity}
                 self._record(row, {**instance, "port": port, "token": process.token})
-        process.end(f"The process has ended with the status {process.child.returncode}.")
+        process.note(f"The process has ended with the status {process.child.returncode}.")
         if port is None:
             self._record(row, _failed(process.failure()))
 
@@ -248,9 +252,15 @@ class _Process:
             return (self._folder / "failure").read_text()
         return f"The process ended with the status {self.child.returncode}."
 
-    def end(self, why: str) -> None:
-        """End the process, if it has not ended, with all it has started; the log says why."""
-        self._log.write(f"[local_hopsworks] {why}")
+    def note(self, what: str) -> None:
+        """Write into its log what this server has to say."""
+        self._log.write(f"[local_hopsworks] {what}")
+
+    def __enter__(self) -> _Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process, if it has not ended, with all it has started."""
         processes.end(self.child)
         self._following.join(processes.GRACE_SECONDS)
         self._log.close()

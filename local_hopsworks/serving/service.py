@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.serving import deployments, inference, instances
+from local_hopsworks.serving import deployments, details, inference, instances
 
 SERVICE = ServiceDescription(
-    routes=[*deployments.routes, *inference.routes],
+    routes=[*deployments.routes, *details.routes, *inference.routes],
     refuses={
         r"/serving/\d+/(versions|rollback)": "versions of a deployment",
         r"/serving|/inference": "this with a deployment",

@@ -1,5 +1,5 @@
-"""The figures of the table that make bench ends with: seconds against rows, embedded and bare; and rows
-a second beside what was published of others."""
+"""The figures of the table that make bench ends with: seconds against rows, embedded and bare; and
+rows a second beside what was published of others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = f"embedded, {os.cpu_count()} cores"
 FIELD_PICTURE = PICTURE.with_name("benchmark_field.png")
 FIELD = {
     "read taxi trips into pandas": "read into pandas",
-    "point-in-time join of 3 groups": "point-in-time join of 3 groups",
+    "point-in-time join of 3 groups": "join 3 groups as of a time",
 }
 # As the pictures of titanic_batch_inference_pipeline.py
 BLUE, INK, MUTED = "#1f5f99", "#16213a", "#55607a"
@@ -97,9 +97,10 @@ def draw_field(rows: list[tuple[Any, ...]], picture: Path = FIELD_PICTURE) -> bo
             colors = [BLUE if name == OURS else MUTED for name in names]
             bars = axes.barh(names, [speeds[name] for name in names], color=colors)
             axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-            axes.set_title(f"{title}, {largest:,} rows", fontsize=11)
+            axes.set_title(title, fontsize=11)
             axes.margins(x=0.15)
-        figure.supxlabel("million rows a second", fontsize=11, color=MUTED)
+        label = f"million rows a second, of {largest:,}"
+        figure.supxlabel(label, fontsize=11, color=MUTED)
         figure.savefig(picture)
     return True
 

@@ -106,18 +106,22 @@ def feast(folder, rows):
 
 
 def taxi(folder, rows):
-    """The taxi rows of taxi.py: read the trips, and join both kinds of what was known of their zones
-    to them in time."""
+    """The taxi rows of taxi.py: read the trips, and join both kinds of what was known of their
+    zones to them in time."""
     import pandas as pd
     from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
     from feast.types import Float64, Int64, String
 
     store = FeatureStore(
         config=RepoConfig(
-            project="taxi", provider="local", registry=str(folder / "registry.db"), offline_store={"type": "duckdb"},
-            online_store={"type": "sqlite", "path": str(folder / "online.db")}, entity_key_serialization_version=3,
+            project="taxi",
+            provider="local",
+            registry=str(folder / "registry.db"),
+            offline_store={"type": "duckdb"},
+            online_store={"type": "sqlite", "path": str(folder / "online.db")},
+            entity_key_serialization_version=3,
         )
-    )  # fmt: skip
+    )
 
     def view(name, key, times, fields):
         frame = pd.read_parquet(folder / f"{name}.parquet").rename(columns={"location_id": key})

@@ -1,6 +1,7 @@
 """Generated rows in the schema of the field's published benchmark of offline feature stores
-(github.com/featurestoreorg/featurestore-benchmarks): taxi trips in New York, what was known of a zone
-every 15 minutes of pick-ups, and every 30 minutes of drop-offs; and the figures published there."""
+(github.com/featurestoreorg/featurestore-benchmarks): taxi trips in New York, what was known of a
+zone every 15 minutes of pick-ups, and every 30 minutes of drop-offs; and the figures published
+there."""
 
 import numpy as np
 import pandas as pd

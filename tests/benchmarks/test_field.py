@@ -1,6 +1,6 @@
-"""The work of the field's published benchmark, on generated data of its schema (taxi.py): reading taxi
-trips into pandas, and a point-in-time join of three feature groups; beside Feast, which does the same
-on the same rows in the same run, and beside what was published of others on clusters.
+"""The work of the field's published benchmark, on generated data of its schema (taxi.py): reading
+taxi trips into pandas, and a point-in-time join of three feature groups; beside Feast, which does
+the same on the same rows in the same run, and beside what was published of others on clusters.
 
 BENCH_SIZES="5e6 1e7" are the sizes published there.
 """

@@ -1,5 +1,5 @@
-"""What lists and look-ups cost as a store grows: the REST calls of the SDK, on a store with a few of
-each thing and on the same store with many. A list is given in µs for each thing in it."""
+"""What lists and look-ups cost as a store grows: the REST calls of the SDK, on a store with a few
+of each thing and on the same store with many. A list is given in µs for each thing in it."""
 
 import http.client
 import ssl

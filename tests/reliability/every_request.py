@@ -145,13 +145,23 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         "transformationFeatures": [],
     }
     deployment = {
-        "name": NAME, "description": "a deployment", "modelServer": "PYTHON", "servingTool": "KSERVE",
-        "modelName": NAME, "modelVersion": 1, "modelFramework": "PYTHON", "apiProtocol": "REST",
-        "predictor": f"Resources/{NAME}.py", "requestedInstances": 1, "inferenceLogging": "NONE",
+        "name": NAME,
+        "description": "a deployment",
+        "modelServer": "PYTHON",
+        "servingTool": "KSERVE",
+        "modelName": NAME,
+        "modelVersion": 1,
+        "modelFramework": "PYTHON",
+        "apiProtocol": "REST",
+        "predictor": f"Resources/{NAME}.py",
+        "requestedInstances": 1,
+        "inferenceLogging": "NONE",
         "predictorResources": {"requests": {"cores": 0.2, "memory": 32, "gpus": 0}, "limits": None},
-        "predictorEnvVars": ["COLOUR=hidden-variable"], "batchingConfiguration": {"batchingEnabled": False},
-        "predictorScalingConfig": {"minInstances": 1}, "predictorEnvironment": {"name": "inference"},
-    }  # fmt: skip
+        "predictorEnvVars": ["COLOUR=hidden-variable"],
+        "batchingConfiguration": {"batchingEnabled": False},
+        "predictorScalingConfig": {"minInstances": 1},
+        "predictorEnvironment": {"name": "inference"},
+    }
     return [
         ("PUT", f"{models}/{NAME}_1", model),
         ("PUT", "/project/1/serving", deployment),
