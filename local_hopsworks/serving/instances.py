@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import json
 import logging
-import os
 import secrets
 import subprocess
 import sys
@@ -217,7 +216,6 @@ class _Process:
         folder.mkdir(mode=0o700)
         place = files.Place(hopsworks.store, row.project, row.name, row.version)
         settings = Settings(
-            os.getpid(),
             self.token,
             row.name,
             place.script("predictor"),

@@ -5,7 +5,7 @@
 FOLDER has `settings.json` (see `Settings`). Once it listens, the program writes its port to the
 file `port` there; if it cannot load the model, one sentence to the file `failure`, and its
 traceback to the standard error. It listens on loopback, for callers with the token of its settings
-only, and ends with the process that has started it.
+only. Its keeper (keeper.py) ends it with the server.
 
 Scripts are as on Hopsworks: a predictor is a class `Predict` with `predict(inputs)`, a transformer
 a class `Transformer` with `preprocess(inputs)` and `postprocess(outputs)`, each plain or async.
@@ -20,11 +20,8 @@ import json
 import math
 import os
 import secrets
-import signal
 import socket
 import sys
-import threading
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +39,6 @@ from starlette.routing import Route
 if __name__ == "__main__":
     del sys.path[0]
 
-PARENT_SECONDS = 0.5  # between two looks whether the server still lives
 KEEP_ALIVE_SECONDS = 3600
 
 
@@ -50,7 +46,6 @@ KEEP_ALIVE_SECONDS = 3600
 class Settings:
     """What a deployment's process is told. Paths are on disk."""
 
-    parent: int  # the process of the server
     token: str
     name: str  # of the deployment
     predictor: str | None  # the script; without one the model's only file is a pickled estimator
@@ -202,17 +197,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a prediction cannot be of the type {type(value).__name__}")
 
 
-def _end_with(parent: int) -> None:
-    """End this process and all it has started once its parent is gone."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SECONDS)
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
 def _tell(folder: Path, name: str, text: str) -> None:
     """Write a file whole."""
     draft = folder / f".{name}"
@@ -223,7 +207,6 @@ def _tell(folder: Path, name: str, text: str) -> None:
 def main(folder: Path) -> int:
     """Serve until SIGTERM; 1 if the model could not be loaded."""
     settings = Settings(**json.loads((folder / "settings.json").read_text()))
-    _end_with(settings.parent)
     try:
         model = Model(settings)
     except BaseException as error:  # a script may end itself
