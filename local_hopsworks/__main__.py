@@ -169,8 +169,8 @@ def _check(home: Path, repair: bool) -> int:
     """Look whether everything in the store is in order.
 
     It names every fault: what, where, and what you can do. It changes nothing without --repair, and
-    you may use it while other programs use the store; to repair it wants the store alone. The exit status is 1 if there are faults, or
-    with --repair if some are left.
+    you may use it while other programs use the store; to repair it wants the store alone. The exit
+    status is 1 if there are faults, or with --repair if some are left.
     """
     return check(home, repair=repair)
 

@@ -1,7 +1,7 @@
 """The certificates of one store: an authority, and what it signed for the server and its clients.
 
-No clock is outside of their time: they are for one machine, and secret keys are made anew by deleting
-them.
+No clock is outside of their time: they are for one machine, and secret keys are made anew by
+deleting them.
 """
 
 from __future__ import annotations
@@ -50,9 +50,13 @@ def renew(folder: Path, host: str, new_draft: Callable[[], Path]) -> None:
         return
     start, end = max(span[0] for span in spans), min(span[1] for span in spans)
     _log.warning(
-        "The certificates in %s are valid from %s to %s, and it is %s by this machine's clock: new ones were made. "
-        "Programs that are connected log in again.", folder, start.date(), end.date(), now.date(),
-    )  # fmt: skip
+        "The certificates in %s are valid from %s to %s, and it is %s by this machine's clock: "
+        "new ones were made. Programs that are connected log in again.",
+        folder,
+        start.date(),
+        end.date(),
+        now.date(),
+    )
     earlier = (folder / "ca.pem").read_bytes()
     for name, content in new(host).items():
         draft = new_draft()

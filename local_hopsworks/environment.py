@@ -1,8 +1,8 @@
-"""What the SDK finds in the environment: variables with which a plain `hopsworks.login()` reaches an
-embedded Hopsworks, whatever else is set.
+"""What the SDK finds in the environment: variables with which a plain `hopsworks.login()` reaches
+an embedded Hopsworks, whatever else is set.
 
-The SDK, requests and gRPC read more of the environment than one expects: proxies, an engine, whether
-and by which authority certificates are verified, and where certificates are kept.
+The SDK, requests and gRPC read more of the environment than one expects: proxies, an engine,
+whether and by which authority certificates are verified, and where certificates are kept.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def of_child(ours: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def in_this_process(ours: Mapping[str, str]) -> Iterator[None]:
-    """This process has the variables `ours` for a while. Those about proxies stay, as requests reads
-    them for every request."""
+    """This process has the variables `ours` for a while. Those about proxies stay, as requests
+    reads them for every request."""
     before = {name: os.environ.get(name) for name in ours if name not in _AROUND_PROXIES}
     os.environ.update(ours)
     try:

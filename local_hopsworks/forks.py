@@ -1,7 +1,7 @@
 """Forks of a program that has logged in: told what to do, instead of hanging.
 
-The threads of a server, of gRPC and of delta-rs are not there in a fork, and its connections are the
-parent's. A fork that used them would wait for ever, and disturb the parent.
+The threads of a server, of gRPC and of delta-rs are not there in a fork, and its connections are
+the parent's. A fork that used them would wait for ever, and disturb the parent.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from typing import Any, NoReturn
 
 SENTENCE = (
-    "This process is a fork of one that has logged in to Hopsworks, whose client does not survive that: start it "
-    "with multiprocessing.get_context('spawn'), or log in in the forks only."
+    "This process is a fork of one that has logged in to Hopsworks, whose client does not survive "
+    "that: start it with multiprocessing.get_context('spawn'), or log in in the forks only."
 )
 
 

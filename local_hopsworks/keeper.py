@@ -1,11 +1,11 @@
-"""Runs one command, and ends with it and with everything it has started. The server that wanted it holds
-the other end of a pipe: when that server is gone, by whatever death, so are they.
+"""Runs one command, and ends with it and with everything it has started. The server that wanted it
+holds the other end of a pipe: when that server is gone, by whatever death, so are they.
 
     python -I -S keeper.py PIPE MARK COMMAND [ARGUMENT ...]
 
-On Linux nothing escapes: what a command leaves behind, even in a session of its own, becomes a child of
-this process. Elsewhere it is found by MARK, a variable in its environment; a program that has cleared
-its environment, and on macOS one of the system's own, is not found there.
+On Linux nothing escapes: what a command leaves behind, even in a session of its own, becomes a
+child of this process. Elsewhere it is found by MARK, a variable in its environment; a program that
+has cleared its environment, and on macOS one of the system's own, is not found there.
 
 Only the standard library, and little of that: it starts with every job.
 """

@@ -1,5 +1,5 @@
-"""Child processes of a server: started under a keeper, which ends them with all they have started when
-they end, when they are told to, and when this server is gone. See keeper.py."""
+"""Child processes of a server: started under a keeper, which ends them with all they have started
+when they end, when they are told to, and when this server is gone. See keeper.py."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ GRACE_SECONDS = 5  # from SIGTERM to SIGKILL
 
 
 class Child(subprocess.Popen[bytes]):
-    """A command and its keeper. The returncode is the command's exit status, or 128 and the number of
-    the signal that ended it."""
+    """A command and its keeper. The returncode is the command's exit status, or 128 and the number
+    of the signal that ended it."""
 
     lifeline: int  # the end of a pipe that keeps them alive
 

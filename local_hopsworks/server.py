@@ -78,8 +78,8 @@ class Server:
 
     Use it as a context manager, or `start()` and `stop()`. It listens on `host` only: HTTPS on
     `port` (0: one that is free), the query service on another free one. Several servers, of one
-    process or many, may share a store. Clients on this machine keep their certificates in the folder
-    `certificates` (default: one that ends with the server).
+    process or many, may share a store. Clients on this machine keep their certificates in the
+    folder `certificates` (default: one that ends with the server).
     """
 
     def __init__(

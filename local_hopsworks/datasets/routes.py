@@ -95,7 +95,8 @@ class _Download(FileResponse):
     """A file as it was when it was asked for: one that grows, such as the log of a job, is sent
     without what was added meanwhile."""
 
-    # each chunk costs a hop to another thread; with Starlette's 64 KiB that was half of the CPU time
+    # each chunk costs a hop to another thread; with Starlette's 64 KiB that was half of the CPU
+    # time
     chunk_size = 1 << 20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
-"""Executions are not kept for ever: beyond the newest of a job, and beyond some months, they go with
-their logs. The figures are Hopsworks' own defaults (executions_per_job_limit, executions_ttl_days)."""
+"""Executions are not kept for ever: beyond the newest of a job, and beyond some months, they go
+with their logs. The figures are Hopsworks' own defaults (executions_per_job_limit,
+executions_ttl_days)."""
 
 from __future__ import annotations
 

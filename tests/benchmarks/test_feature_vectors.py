@@ -1,5 +1,5 @@
-"""Feature vectors by key: ours over SQL and over REST beside Feast's SQLite online store, one program
-and ten at once, each a process of its own."""
+"""Feature vectors by key: ours over SQL and over REST beside Feast's SQLite online store, one
+program and ten at once, each a process of its own."""
 
 import json
 import statistics

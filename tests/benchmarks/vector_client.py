@@ -1,9 +1,11 @@
-"""A program that asks for feature vectors over and over; test_feature_vectors.py starts some at once.
+"""A program that asks for feature vectors over and over; test_feature_vectors.py starts some at
+once.
 
 python vector_client.py sql|rest VECTORS CALLS      Hopsworks, as the environment names it
-python vector_client.py FOLDER VECTORS CALLS        Feast's repository in FOLDER; with Feast's Python
+python vector_client.py FOLDER VECTORS CALLS        Feast's repository; with Feast's Python
 
-It says "ready" once it has asked for some, waits for a line, and prints the ms of each call as JSON.
+It says "ready" once it has asked for some, waits for a line, and prints the ms of each call as
+JSON.
 """
 
 import json

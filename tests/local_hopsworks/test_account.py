@@ -1,4 +1,5 @@
-"""`local_hopsworks.login()` with HOPSWORKS_API_KEY set: what goes wrong at the account is one sentence."""
+"""`local_hopsworks.login()` with HOPSWORKS_API_KEY set: what goes wrong at the account is one
+sentence."""
 
 import http.server
 import json
@@ -36,7 +37,8 @@ def log_in(run, tmp_path):
 
 @pytest.fixture
 def answering(server):
-    """Start a server, with TLS or without, that gives one answer to everything; returns its port."""
+    """Start a server, with TLS or without, that gives one answer to everything; returns its
+    port."""
     started = []
 
     def start(status, body, tls=True):
@@ -109,8 +111,8 @@ def test_key_that_is_refused(log_in, answering, body):
     port = answering(401, body)
     status, said = log_in("127.0.0.1", port)
     assert status == 1 and said.startswith(
-        f"local_hopsworks: Cannot log in to https://127.0.0.1:{port}: the API key was refused (HTTP 401). Make a "
-        "new API key"
+        f"local_hopsworks: Cannot log in to https://127.0.0.1:{port}: the API key was refused "
+        "(HTTP 401). Make a new API key"
     )
 
 

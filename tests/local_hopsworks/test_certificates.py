@@ -1,4 +1,5 @@
-"""Certificates are valid whatever the clock says, and those of earlier versions are renewed in time."""
+"""Certificates are valid whatever the clock says, and those of earlier versions are renewed in
+time."""
 
 import datetime
 import logging

@@ -1,5 +1,5 @@
-"""Whatever is set in the environment, programs reach the embedded Hopsworks on their own machine, and
-keep what they are handed where no other user gets at it."""
+"""Whatever is set in the environment, programs reach the embedded Hopsworks on their own machine,
+and keep what they are handed where no other user gets at it."""
 
 import os
 import signal
@@ -81,7 +81,7 @@ def test_key_is_not_sent_to_another_server_at_the_port(run, server, tmp_path):
     assert done.returncode == 1 and "HopsworksSSLClientError" in done.stderr
 
 
-# ---------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # where the SDK keeps its certificates
 
 
@@ -92,7 +92,10 @@ def test_nothing_of_a_client_lies_in_the_folder_for_temporary_files(run, tmp_pat
     assert not [name for name in set(os.listdir("/tmp")) - before if name.startswith("127.")]
 
 
-STAY = "import local_hopsworks, time; local_hopsworks.login(); print('in', flush=True); time.sleep(600)"
+STAY = (
+    "import local_hopsworks, time; local_hopsworks.login(); "
+    "print('in', flush=True); time.sleep(600)"
+)
 
 
 def test_certificates_of_a_killed_program_go_when_the_next_one_starts(run, environment, tmp_path):
@@ -115,7 +118,8 @@ def test_certificates_of_a_killed_program_go_when_the_next_one_starts(run, envir
 
 BOTH = """
 import subprocess, sys
-first = subprocess.Popen([sys.executable, "-c", "import hopsworks; hopsworks.login(); print('in', flush=True); input()"],
+program = "import hopsworks; hopsworks.login(); print('in', flush=True); input()"
+first = subprocess.Popen([sys.executable, "-c", program],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 while first.stdout.readline() != "in\\n":
     pass
@@ -135,7 +139,7 @@ def test_program_that_ends_does_not_take_the_certificates_of_another_under_one_r
     assert done.stdout.endswith("2 rows\n"), done.stderr[-2000:]
 
 
-# ---------------------------------------------------------------------------------------------------
+# -------------------------------------------------------------------------------------------------
 # threads and forks
 
 THREADS = """

@@ -1,4 +1,5 @@
-"""What a job has started ends with it, and with its server: nobody is left who holds the API key."""
+"""What a job has started ends with it, and with its server: nobody is left who holds the API
+key."""
 
 import os
 import signal

@@ -81,11 +81,12 @@ def test_only_project_need_not_be_named(run, server):
 STORE = """
 import pandas as pd
 from local_hopsworks import login
-groups = [
+
+def handle():
     store = login().get_feature_store()
-    store.get_or_create_feature_group("g", 1, primary_key=["id"], online_enabled=True)
-    for _ in range(2)
-]
+    return store.get_or_create_feature_group("g", 1, primary_key=["id"], online_enabled=True)
+
+groups = [handle(), handle()]
 for number, group in enumerate(groups):
     group.insert(pd.DataFrame({"id": [number]}))
 """

@@ -1,6 +1,7 @@
 """What is acknowledged survives a power cut: it has been flushed to the disk before the answer.
 
-A power cut cannot be had here. What reaches the disk is what was flushed, so the flushes are watched.
+A power cut cannot be had here. What reaches the disk is what was flushed, so the flushes are
+watched.
 """
 
 import os

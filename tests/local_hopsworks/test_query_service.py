@@ -1,5 +1,5 @@
-"""The query service: every question is signed or shows what only a client with the API key was handed,
-and readers that stop reading hold little."""
+"""The query service: every question is signed or shows what only a client with the API key was
+handed, and readers that stop reading hold little."""
 
 import json
 

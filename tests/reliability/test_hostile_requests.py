@@ -74,7 +74,8 @@ def requests_(besieged, store_in_use):
 
 
 def _vectors(project):
-    """What the SDK's REST client asks the feature server, which it does not ask through requests."""
+    """What the SDK's REST client asks the feature server, which it does not ask through
+    requests."""
     asked = {
         "featureStoreName": project,
         "featureViewName": "thing_latest",

@@ -1,5 +1,5 @@
-"""`python -m local_hopsworks serve` in a process that may have 256 descriptors, and ask for as many as
-the first argument says."""
+"""`python -m local_hopsworks serve` in a process that may have 256 descriptors, and ask for as many
+as the first argument says."""
 
 import resource
 import sys
