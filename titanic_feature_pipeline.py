@@ -226,7 +226,7 @@ def write_passengers(backfill: bool, count: int, seed: int | None, source: str) 
     titanic = project.get_feature_store().get_or_create_feature_group(
         name="titanic",
         version=1,
-        description="Titanic passengers, encoded",
+        description="Titanic passengers of data/titanic.csv and synthetic ones, encoded",
         primary_key=["passenger_id"],
         event_time="event_time",
     )

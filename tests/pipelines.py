@@ -57,9 +57,10 @@ class Scripts:
         env |= {name: str(value) for name, value in variables.items()}
         return self._run(sys.executable, program, *options, env=env, cwd=self.folder, timeout=600)
 
-    def look(self) -> dict[str, Any]:
-        """What is stored: rows of both feature groups, encoding, monitor and model versions."""
-        done = self.start(PROGRAMS / "show_stored.py")
+    def look(self, program: str = "show_stored.py") -> dict[str, Any]:
+        """What is stored, as a program prints it after STATE; by default rows of both feature
+        groups, encoding, monitor and model versions."""
+        done = self.start(PROGRAMS / program)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.split("STATE")[1].splitlines()[0])
 

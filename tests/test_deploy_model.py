@@ -10,20 +10,6 @@ import pytest
 
 from tests.pipelines import REPOSITORY, Scripts
 
-EXPECTED = """
-import json, tempfile, joblib, pandas
-from pathlib import Path
-from local_hopsworks import login
-project = login()
-model = project.get_model_registry().get_model("titanic", 1)
-with tempfile.TemporaryDirectory() as folder:
-    model.download(folder)
-    classifier = joblib.load(Path(folder) / "model.joblib")
-rows = project.get_feature_store().get_feature_group("titanic", 1).read().set_index("passenger_id")
-chances = classifier.predict_proba(rows[["pclass", "sex", "age_bin", "fare_bin"]])[:, 1]
-print("STATE", json.dumps(dict(zip(rows.index.astype(str), chances.round(2)))))
-"""
-
 
 @pytest.fixture(scope="module")
 def store(trained, tmp_path_factory):
@@ -45,7 +31,7 @@ def ask(run, store):
 
 def test_deployment_tells_the_chance_of_a_passenger_by_id(ask, run, store):
     newest, seventh = ask(), ask(7)
-    expected = Scripts(run, store).look(EXPECTED)
+    expected = Scripts(run, store).look("show_chances.py")
     for done, passenger in ((newest, "891"), (seventh, "7")):
         assert done.returncode == 0, done.stderr
         assert "serves version 1 of the model" in done.stdout

@@ -7,7 +7,9 @@ YES=1 make clean-hopsworks    # does not ask
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from local_hopsworks import login
 
 JOBS = [

@@ -4,7 +4,9 @@ import contextlib
 import io
 import logging
 import sys
+from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from local_hopsworks import login
 
 

@@ -54,12 +54,19 @@ def test_endpoint_ends_with_its_program(run, tmp_path, how):
     assert [file for file in files if file.exists()] == []
 
 
+def process_of(endpoint: KafkaEndpoint) -> int:
+    """The endpoint itself, which is the child of its keeper."""
+    keeper = str(endpoint._child.pid)
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", keeper], capture_output=True, text=True)
+    return int(found.stdout)
+
+
 def test_endpoint_that_is_killed_comes_back_on_its_port(server, online_group, online_rows, caplog):
     group = online_group()
     group.insert(pd.DataFrame({"id": [1], "price": [1.0]}), write_options=WAIT)
     endpoint = server._hopsworks.part(KafkaEndpoint)
     address = endpoint.address()
-    os.kill(endpoint._child.pid, signal.SIGKILL)
+    os.kill(process_of(endpoint), signal.SIGKILL)
     group.insert(pd.DataFrame({"id": [2], "price": [2.0]}), write_options=WAIT)
     assert [row["id"] for row in online_rows()] == [1, 2]
     assert endpoint.address() == address
@@ -68,7 +75,7 @@ def test_endpoint_that_is_killed_comes_back_on_its_port(server, online_group, on
 
 def test_nothing_listens_beyond_this_machine(server, online_group):
     online_group().insert(pd.DataFrame({"id": [1]}), write_options=WAIT)
-    process = server._hopsworks.part(KafkaEndpoint)._child.pid
+    process = process_of(server._hopsworks.part(KafkaEndpoint))
     listening = subprocess.run(["ss", "-ltnp"], capture_output=True, text=True, check=True).stdout
     own = [line.split()[3] for line in listening.splitlines() if f"pid={process}," in line]
     assert own and all(address.startswith("127.") for address in own)

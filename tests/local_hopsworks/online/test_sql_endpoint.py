@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import struct
@@ -278,8 +279,9 @@ def until_closed(connection):
 )
 def test_bytes_that_are_no_login_end_the_connection(stranger, ask, data):
     connection = stranger()
-    connection.sendall(data)
-    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):  # it may have ended the connection already
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
     assert b"Access denied" not in until_closed(connection)[:4]
     assert ask("SELECT 1") == [(1,)]
 

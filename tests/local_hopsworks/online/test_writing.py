@@ -198,9 +198,7 @@ def test_group_without_a_key_cannot_be_online(online_group, feature_store, name)
     assert feature_store.get_feature_group(name, 1) is None
 
 
-@pytest.mark.parametrize(
-    ("event_time", "type_"), [(None, "timestamp"), ("at", "bigint"), ("at", "string")]
-)
+@pytest.mark.parametrize(("event_time", "type_"), [(None, "timestamp"), ("at", "bigint")])
 def test_time_to_live_needs_an_event_time(online_group, event_time, type_):
     features = [Feature("id", "bigint"), Feature("at", type_)]
     group = online_group(event_time=event_time, ttl=60, features=features)
@@ -208,7 +206,7 @@ def test_time_to_live_needs_an_event_time(online_group, event_time, type_):
         group.save()
 
 
-@pytest.mark.parametrize("type_", ["map<bigint,string>", "interval", "array<nothing>"])
+@pytest.mark.parametrize("type_", ["map<bigint,string>", "array<nothing>"])
 def test_type_that_has_no_place_online_is_refused(online_group, type_):
     group = online_group(features=[Feature("id", "bigint"), Feature("odd", type_)])
     with pytest.raises(RestAPIError, match="online"):
