@@ -117,6 +117,8 @@ def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response
             client=hopsworks.clients.of(request),
         )
         answer = handler(call)
+    # What the SDK asks for often precedes a look at its certificates
+    hopsworks.hand_out_certificates()
     for action in call.after_commit:
         action()
     if not isinstance(answer, Response):

@@ -49,8 +49,7 @@ def _port_after(host: str, port: int) -> int:
 
 
 def _address(hopsworks: Hopsworks, client: str) -> str:
-    """What the SDK asks for before it reads its certificates and connects."""
-    hopsworks.hand_out_certificates()
+    """What the SDK asks for before it connects."""
     return f"{hopsworks.part(Queries).address}/"
 
 

@@ -25,8 +25,7 @@ _BY_ID = re.compile(r"ID:(\d{1,18})")
 @routes.add("GET", FEATURE_STORE + "/storageconnectors/kafka_connector/byok", options=["external"])
 def kafka_connector(call: Call) -> Answer:
     """Where the SDK sends rows. `externalKafka: false` makes it take its keys out of the Java key
-    stores that it got at login, which another program that shares the folder may have removed."""
-    call.hopsworks.hand_out_certificates()
+    stores that it got at login."""
     endpoint = call.hopsworks.part(KafkaEndpoint)
     return {
         "id": endpoint.connector_id,

@@ -169,7 +169,7 @@ def start_app(
         assert "Traceback" not in app.log(), app.log()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with chromium.started() as launched:

@@ -40,8 +40,6 @@ def test_service_that_is_not_there_is_refused_by_its_name(project, call, named):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda g: g.read(online=True), "the online feature store"),
-        (lambda g: g.select_all().read(online=True), "the online feature store"),
         (lambda g: g.get_feature_monitoring_configs(), "monitoring"),
         (lambda g: g.get_restricted_access(), "restricting access"),
         (lambda g: g.create_alert("me", "feature_validation_failure", "info"), "alerts"),

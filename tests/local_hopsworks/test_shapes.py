@@ -32,7 +32,7 @@ STORE = "/project/1/featurestores/1"
 # clients of Java need
 BESIDE = {"href", "type", "items", "count"}
 BESIDE_OF = {
-    "feature view": {"features", "created", "creator"},
+    "feature view": {"features", "created", "creator", "on_demand_transformation_functions"},
     "query of a view": {"hive_engine"},
     "statistics of a feature": {"stddev"},
     "model": {"experiment_id", "llm", "job_name"},

@@ -16,7 +16,7 @@ LEFT = {
     ("pages/pages.py", "routes"),
 }
 # login() starts one server in a process, however often it is called
-MEANT = {("__init__.py", "_server"), *LEFT}
+MEANT = {("__init__.py", "_server"), ("__init__.py", "_project"), *LEFT}
 
 
 def base(node):
