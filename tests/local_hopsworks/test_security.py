@@ -240,7 +240,7 @@ def test_question_signed_by_another_store_is_refused(connect, server, question, 
 def test_query_service_reads_no_file_outside_the_project(connect, server, path):
     with (
         connect(server.store.security) as client,
-        pytest.raises(flight.FlightServerError, match="cannot be the name of|There is no"),
+        pytest.raises(flight.FlightServerError, match=r"cannot be the name of|There is no"),
     ):
         client.do_get(
             flight.Ticket(json.dumps({"path": path})), flight.FlightCallOptions(timeout=10)

@@ -207,10 +207,13 @@ def mark(monkeypatch, tmp_path):
 
 
 def has_ended(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
+    """Whether a process ends within some seconds: its keeper ends it, and its parent reaps it."""
+    for _ in range(200):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
     return False
 
 

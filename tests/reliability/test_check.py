@@ -385,7 +385,7 @@ def test_fault_that_only_a_copy_can_mend_is_named_and_left_as_it_is(damage, chec
 def test_newcomer_is_told_what_check_does(run):
     said = " ".join(run(sys.executable, "-m", "local_hopsworks", "check", "--help").stdout.split())
     assert (
-        "Changes nothing without --repair" in said
+        "It changes nothing without --repair" in said
         and "exit status is 1 if there are faults" in said
     )
     assert "moved into the folder aside/ of the store" in said

@@ -116,5 +116,5 @@ def test_name_of_a_split_leads_nowhere(api, feature_store, name, split, server):
     answer = api("POST", path, json=body)
     assert (
         answer.status_code == 400
-        and "cannot be the name of a file or folder" in answer.json()["errorMsg"]
+        and "A split's name is lower-case letters" in answer.json()["errorMsg"]
     )

@@ -40,7 +40,7 @@ assert len(stored) == 24 and stored["price"].min() == 6.0
 job.schedule("0 0 6 * * ?")
 assert jobs_api.get_job("fetch_prices").job_schedule.enabled
 for refused in (
-    lambda: project.get_kafka_api().get_topics(),
+    lambda: project.get_environment_api().get_environments(),
     lambda: project.get_git_api().get_repos(),
 ):
     try:
