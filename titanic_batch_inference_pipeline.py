@@ -26,6 +26,7 @@ import seaborn
 from deltalake.exceptions import DeltaError
 from hopsworks.client.exceptions import FeatureStoreException
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -34,7 +35,7 @@ from typer import Option, run
 try:
     from local_hopsworks import login  # without an account: an embedded Hopsworks
 except ModuleNotFoundError:  # a job of Hopsworks has this file alone
-    from hopsworks import login
+    from hopsworks import login  # type: ignore[no-redef]
 
 HERE = Path(__file__).resolve().parent
 # Toggles; each is also an option and an environment variable of the same name ---------------------
@@ -151,6 +152,16 @@ def describe(passengers: pd.DataFrame, encoding: dict) -> pd.Series:
     return words.agg(", ".join, axis=1)
 
 
+def join(predictions: pd.DataFrame, passengers: pd.DataFrame, encoding: dict) -> pd.DataFrame:
+    """One row per predicted passenger with everything about it, newest first."""
+    history = predictions.merge(passengers.drop(columns="label"), on="passenger_id")
+    history = history.sort_values(["event_time", "passenger_id"], ascending=False)
+    history["words"] = describe(history, encoding)
+    for name in ("event_time", "datetime"):
+        history[name] = pd.to_datetime(history[name], utc=True)
+    return history
+
+
 def tabulate(recent: pd.DataFrame) -> pd.DataFrame:
     """Predictions as people read them."""
     is_right = recent["prediction"] == recent["label"]
@@ -167,13 +178,20 @@ def tabulate(recent: pd.DataFrame) -> pd.DataFrame:
 
 def draw_table(table: pd.DataFrame, path: Path) -> None:
     """The rows of a table as a picture."""
-    axes = Figure(figsize=(11, 0.4 * (len(table) + 1))).add_subplot()
+    figure = Figure(figsize=(11, 0.4 * (len(table) + 1)))
+    axes = figure.add_subplot()
     axes.axis("off")
-    widths = [0.46, 0.12, 0.12, 0.18, 0.12]
-    look = {"cellLoc": "left", "colLoc": "left", "edges": "horizontal", "bbox": (0, 0, 1, 1)}
-    drawn = axes.table(table.to_numpy(), colLabels=list(table), colWidths=widths, **look)
+    drawn = axes.table(
+        table.to_numpy(),
+        colLabels=list(table),
+        colWidths=[0.46, 0.12, 0.12, 0.18, 0.12],
+        cellLoc="left",
+        colLoc="left",
+        edges="horizontal",
+        bbox=Bbox.unit(),
+    )
     drawn.auto_set_font_size(False)
-    axes.figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.2)
+    figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.2)
 
 
 def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
@@ -181,24 +199,25 @@ def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
     counts = pd.DataFrame(matrix, index=OUTCOMES, columns=OUTCOMES)
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     texts = counts.astype(str) + "\n" + shares.map("{:.0%}".format)
-    axes = Figure(figsize=(4.8, 4.8)).add_subplot()
+    figure = Figure(figsize=(4.8, 4.8))
+    axes = figure.add_subplot()
     look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "annot_kws": {"size": 16}}
     seaborn.heatmap(shares, annot=texts, fmt="", ax=axes, **look)
     axes.set_title(f"{matrix.trace()} of {matrix.sum()} predicted right", pad=16)
     axes.set(xlabel="predicted", ylabel="actual")
-    axes.figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
+    figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
 
 
 def count_shares(encoding: dict, folder: Path) -> dict:
     """Of each feature, the share of every code among the passengers that the model learnt from."""
     counts = pd.read_json(folder / "passengers.json")
-    shares = {}
+    shares: dict[str, list[dict]] = {}
     for name in FEATURES:
         by_code = counts.groupby(name)["passengers"].sum() / counts["passengers"].sum()
         shares[name] = []
         for entry in encoding[name]:
             share = float(by_code.get(entry["code"], 0))
-            shares[name].append({"code": entry["code"], "label": entry["label"], "share": share})
+            shares[name].append({"code": entry["code"], "words": entry["words"], "share": share})
     return shares
 
 
@@ -264,11 +283,7 @@ def predict_and_draw(assets_url: str, directory: Path) -> str:
         raise SystemExit("No synthetic passenger is stored yet. Run: make passengers")
 
     encoding = json.loads((files / "encoding.json").read_text())
-    history = predictions.merge(passengers.drop(columns="label"), on="passenger_id")
-    history = history.sort_values(["event_time", "passenger_id"], ascending=False)
-    history["words"] = describe(history, encoding)
-    for name in ("event_time", "datetime"):
-        history[name] = pd.to_datetime(history[name], utc=True)
+    history = join(predictions, passengers, encoding)
     recent = draw(history, files, images)
     write_monitor(history, model, encoding, files, images)
     upload(project.get_dataset_api(), images)
@@ -294,8 +309,8 @@ def main(
 ) -> None:
     """Predict the synthetic passengers that have no prediction yet, and draw how it went."""
     if not local:
-        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
-        sys.exit(subprocess.call([sys.executable, *job, "--assets-url", assets_url]))
+        job = [sys.executable, str(HERE / "tools" / "deploy_job.py"), __file__, schedule]
+        sys.exit(subprocess.call([*job, "--assets-url", assets_url]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):

@@ -29,7 +29,7 @@ from typer import Option, run
 try:
     from local_hopsworks import login  # without an account: an embedded Hopsworks
 except ModuleNotFoundError:  # a job of Hopsworks has this file alone
-    from hopsworks import login
+    from hopsworks import login  # type: ignore[no-redef]
 
 HERE = Path(__file__).resolve().parent
 # Toggles; each is also an option and an environment variable of the same name ---------------------
@@ -120,12 +120,12 @@ def make_encoding(passengers: pd.DataFrame) -> dict:
     """What the codes mean, in labels for programs and words for people, and what fills gaps."""
     medians = passengers[["Age", "Fare"]].median()
     modes = passengers[["Pclass", "Sex"]].mode().iloc[0]
-    fares = passengers["Fare"].fillna(medians["Fare"])
-    quartiles = fares.quantile([0.25, 0.5, 0.75]).round(4).tolist()
-    if len(set(quartiles)) < 3:
-        raise SystemExit(f"The quartiles of the fares, {quartiles}, do not separate four bins.")
-    ages = ["child", "teenager", "adult", "elder"]
-    fares = ["low fare", "low-medium fare", "high-medium fare", "high fare"]
+    quartiles = passengers["Fare"].fillna(medians["Fare"]).quantile([0.25, 0.5, 0.75])
+    fare_edges = quartiles.round(4).tolist()
+    if len(set(fare_edges)) < 3:
+        raise SystemExit(f"The quartiles of the fares, {fare_edges}, do not separate four bins.")
+    fares = ["low", "low_med", "high_med", "high"]
+    fares_in_words = ["low fare", "low-medium fare", "high-medium fare", "high fare"]
     return {
         "format": 2,
         "features": FEATURES,
@@ -133,18 +133,18 @@ def make_encoding(passengers: pd.DataFrame) -> dict:
         "fill": {**medians, **modes},
         "pclass": name_codes(["1st class", "2nd class", "3rd class"], first=1),
         "sex": name_codes(["male", "female"]),
-        "age_bin": name_codes(ages, edges=AGE_EDGES),
-        "fare_bin": name_codes(fares, edges=[None, *quartiles, None]),
+        "age_bin": name_codes(["child", "teenager", "adult", "elder"], edges=AGE_EDGES),
+        "fare_bin": name_codes(fares, fares_in_words, edges=[None, *fare_edges, None]),
         "survived": name_codes(["died", "survived"]),
     }
 
 
-def name_codes(names: list[str], first: int = 0, edges: list | None = None) -> list[dict]:
+def name_codes(labels: list[str], words=None, first: int = 0, edges=None) -> list[dict]:
     """One entry per code; a bin also has its edges (above, up_to], where None is no limit."""
+    words = words or labels
     entries = []
-    for position, words in enumerate(names):
-        label = words.removesuffix(" fare").replace("-medium", "_med")
-        entry = {"code": first + position, "label": label, "words": words}
+    for position, label in enumerate(labels):
+        entry = {"code": first + position, "label": label, "words": words[position]}
         if edges:
             entry["above"] = edges[position]
             entry["up_to"] = edges[position + 1]
@@ -184,23 +184,31 @@ def generate_passenger(historical: pd.DataFrame, rng: np.random.Generator) -> di
     return passenger
 
 
-def read_encoding(dataset_api) -> dict | None:
-    """The stored encoding; None before the first backfill."""
-    if not dataset_api.exists(ENCODING):
-        return None
-    return json.loads(dataset_api.read_content(f"/{ENCODING}").content)
-
-
 @again_after_conflict
-def upload_encoding(dataset_api, encoding: dict) -> None:
-    """Store the encoding, as a file in dataset storage."""
+def agree_on_encoding(dataset_api, passengers: pd.DataFrame) -> dict:
+    """The stored encoding. The first backfill stores it: what the codes mean stays so for good."""
+    if dataset_api.exists(ENCODING):
+        return json.loads(dataset_api.read_content(f"/{ENCODING}").content)
     folder, name = os.path.split(ENCODING)
     if not dataset_api.exists(folder):
         dataset_api.mkdir(folder)
+    encoding = make_encoding(passengers)
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / name
         path.write_text(json.dumps(encoding, indent=2))
-        dataset_api.upload(str(path), folder, overwrite=True)
+        dataset_api.upload(str(path), folder)
+    return encoding
+
+
+def get_titanic(project):
+    """The feature group of the passengers, made if it is missing."""
+    return project.get_feature_store().get_or_create_feature_group(
+        name="titanic",
+        version=1,
+        description="Titanic passengers of data/titanic.csv and synthetic ones, encoded",
+        primary_key=["passenger_id"],
+        event_time="event_time",
+    )
 
 
 @again_after_conflict
@@ -219,25 +227,19 @@ def read_historical(titanic) -> pd.DataFrame:
         raise SystemExit("No historical passenger is stored yet. Run: make backfill") from None
 
 
-def write_passengers(backfill: bool, count: int, seed: int | None, source: str) -> str:
-    """Store historical or synthetic passengers; returns a sentence about them."""
-    passengers = read_passengers(source) if backfill else None  # refused before anything is done
+def store_historical(source: str) -> str:
+    """Store the passengers of a CSV; returns a sentence about them."""
+    passengers = read_passengers(source)  # what is wrong with it is said before anything is stored
     project = login()
-    titanic = project.get_feature_store().get_or_create_feature_group(
-        name="titanic",
-        version=1,
-        description="Titanic passengers of data/titanic.csv and synthetic ones, encoded",
-        primary_key=["passenger_id"],
-        event_time="event_time",
-    )
-    if backfill:
-        dataset_api = project.get_dataset_api()
-        encoding = read_encoding(dataset_api)
-        if encoding is None:  # the first backfill decides for good what a code means
-            encoding = make_encoding(passengers)
-            upload_encoding(dataset_api, encoding)
-        insert(titanic, encode(passengers, encoding))
-        return f"Stored {len(passengers)} historical passengers. Next: make train"
+    titanic = get_titanic(project)
+    encoding = agree_on_encoding(project.get_dataset_api(), passengers)
+    insert(titanic, encode(passengers, encoding))
+    return f"Stored {len(passengers)} historical passengers. Next: make train"
+
+
+def store_synthetic(count: int, seed: int | None) -> str:
+    """Make up passengers and store them; returns a sentence about them."""
+    titanic = get_titanic(login())
     historical = read_historical(titanic)
     rng = np.random.default_rng(seed)
     rows = pd.DataFrame([generate_passenger(historical, rng) for _ in range(count)])
@@ -256,14 +258,14 @@ def main(
 ) -> None:
     """Write Titanic passengers to the Hopsworks feature store."""
     if not local:
-        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
+        job = [sys.executable, str(HERE / "tools" / "deploy_job.py"), __file__, schedule]
         toggles = ["--backfill"] if backfill else ["--passengers", str(passengers)]
-        sys.exit(subprocess.call([sys.executable, *job, *toggles, "--titanic-csv", titanic_csv]))
+        sys.exit(subprocess.call([*job, *toggles, "--titanic-csv", titanic_csv]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        message = write_passengers(backfill, passengers, seed, titanic_csv)
-    print(message)
+        done = store_historical(titanic_csv) if backfill else store_synthetic(passengers, seed)
+    print(done)
 
 
 def stop(*_) -> None:

@@ -34,7 +34,7 @@ from typer import Option, run
 try:
     from local_hopsworks import login  # without an account: an embedded Hopsworks
 except ModuleNotFoundError:  # a job of Hopsworks has this file alone
-    from hopsworks import login
+    from hopsworks import login  # type: ignore[no-redef]
 
 HERE = Path(__file__).resolve().parent
 # Toggles; each is also an option and an environment variable of the same name ---------------------
@@ -120,6 +120,15 @@ def read_passengers(project) -> tuple:
     return view, passengers.sort_values("passenger_id", ignore_index=True)
 
 
+def split(passengers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The passengers to train with, and the 20 % to test with.
+
+    The id decides for good who is who, so no version ever learns from another's test passengers.
+    """
+    is_test = passengers["passenger_id"] % 5 == 0
+    return passengers[~is_test], passengers[is_test]
+
+
 def cross_validate(passengers: pd.DataFrame) -> pd.DataFrame:
     """Chances of survival, each by a model that has not seen the passenger.
 
@@ -185,32 +194,38 @@ def find_faults(model, chances: pd.DataFrame, passengers: pd.DataFrame, test, ri
     return faults
 
 
-def load_newest(registry, folder: Path):
-    """The classifier in service, all its files in `folder`; None if there is none to compare."""
+def load_newest(registry, folder: Path) -> tuple:
+    """The number of the next version, and the classifier in service, all its files in `folder`.
+
+    The classifier is None if there is none to compare with.
+    """
     versions = registry.get_models("titanic")
     if not versions:
-        return None
+        return 1, None
     newest = max(versions, key=lambda model: model.version)
     newest.download(str(folder))
     try:
-        return joblib.load(folder / "model.joblib")
+        return newest.version + 1, joblib.load(folder / "model.joblib")
     except Exception as error:  # a wrong file can raise anything, says the manual of pickle
         say(f"Version {newest.version} cannot be loaded, so it is not compared: {error}")
-        return None
+        return newest.version + 1, None
 
 
-def draw_confusion_matrix(survived: pd.Series, predicted: np.ndarray, path: Path) -> None:
+def draw_confusion_matrix(survived: pd.Series, predicted: np.ndarray, version: int, path: Path):
     """Rows are what happened, columns what was predicted; the shares are of each row."""
     matrix = confusion_matrix(survived, predicted, labels=[0, 1])
     counts = pd.DataFrame(matrix, index=OUTCOMES, columns=OUTCOMES)
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     texts = counts.astype(str) + "\n" + shares.map("{:.0%}".format)
-    axes = Figure(figsize=(4.8, 4.8)).add_subplot()
+    figure = Figure(figsize=(4.8, 4.8))
+    axes = figure.add_subplot()
     look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "annot_kws": {"size": 16}}
     seaborn.heatmap(shares, annot=texts, fmt="", ax=axes, **look)
-    axes.set_title(f"{matrix.trace()} of {matrix.sum()} test passengers predicted right", pad=16)
+    right, total = matrix.trace(), matrix.sum()
+    title = f"Version {version}: {right} of {total} test passengers right ({right / total:.1%})"
+    axes.set_title(title, pad=16)
     axes.set(xlabel="predicted", ylabel="actual")
-    axes.figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
+    figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
 
 
 def write_card(metrics: dict, train: int, test: int, folder: Path) -> None:
@@ -219,8 +234,8 @@ def write_card(metrics: dict, train: int, test: int, folder: Path) -> None:
     (folder / "README.md").write_text(CARD.format(train=train, test=test, metrics=table))
 
 
-def register(project, model, metrics: dict, view, train: pd.DataFrame, folder: Path):
-    """Register the files in `folder` as the newest version of the model; returns its entry."""
+def register(project, version: int, model, metrics: dict, view, train: pd.DataFrame, folder: Path):
+    """Register the files in `folder` as a version of the model."""
     encoding = project.get_dataset_api().read_content(f"/{ENCODING}").content
     (folder / "encoding.json").write_bytes(encoding)
     joblib.dump(model, folder / "model.joblib")
@@ -228,13 +243,14 @@ def register(project, model, metrics: dict, view, train: pd.DataFrame, folder: P
     alike.reset_index().to_json(folder / "passengers.json", orient="records")
     entry = project.get_model_registry().sklearn.create_model(
         name="titanic",
+        version=version,
         description="Whether a passenger of the Titanic survived, from class, sex, age and fare",
         metrics=metrics,
         model_schema=ModelSchema(Schema(train[FEATURES]), Schema(train[[LABEL]])),
         input_example=train[FEATURES].head(1),
         feature_view=view,
     )
-    return entry.save(str(folder))
+    entry.save(str(folder))
 
 
 def train_and_register(assets_url: str, directory: Path) -> str:
@@ -242,17 +258,15 @@ def train_and_register(assets_url: str, directory: Path) -> str:
     project = login()
     in_service, folder = directory / "in_service", directory / "new"
     folder.mkdir()
-    rival = load_newest(project.get_model_registry(), in_service)
+    version, rival = load_newest(project.get_model_registry(), in_service)
     copy_pictures(assets_url, in_service, folder)
     view, passengers = read_passengers(project)
-    # The id decides for good who is for testing, so no version ever learns from these passengers
-    is_test = passengers["passenger_id"] % 5 == 0
-    train, test = passengers[~is_test], passengers[is_test]
+    train, test = split(passengers)
 
     say(f"Training on {len(train)} passengers, testing on {len(test)} …")
     model = GradientBoostingClassifier(**SETTINGS).fit(train[FEATURES], train[LABEL])
     predicted = model.predict(test[FEATURES])
-    draw_confusion_matrix(test[LABEL], predicted, folder / "confusion_matrix.png")
+    draw_confusion_matrix(test[LABEL], predicted, version, folder / "confusion_matrix.png")
     say(f"Cross-validating over {len(passengers)} passengers …")
     chances = cross_validate(passengers)
     metrics = measure(model, passengers, test, chances)
@@ -262,8 +276,8 @@ def train_and_register(assets_url: str, directory: Path) -> str:
 
     say("Registering the model …")
     write_card(metrics, len(train), len(test), folder)
-    entry = register(project, model, metrics, view, train, folder)
-    return summarize(entry.version, metrics)
+    register(project, version, model, metrics, view, train, folder)
+    return summarize(version, metrics)
 
 
 def summarize(version: int, metrics: dict) -> str:
@@ -286,8 +300,8 @@ def main(
 ) -> None:
     """Train a survival classifier on the historical passengers and register it."""
     if not local:
-        job = [HERE / "tools" / "deploy_job.py", __file__, schedule]
-        sys.exit(subprocess.call([sys.executable, *job, "--assets-url", assets_url]))
+        job = [sys.executable, str(HERE / "tools" / "deploy_job.py"), __file__, schedule]
+        sys.exit(subprocess.call([*job, "--assets-url", assets_url]))
     logging.disable(logging.NOTSET if verbose else logging.WARNING)
     shown = sys.stdout if verbose else io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):

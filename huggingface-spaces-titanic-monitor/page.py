@@ -31,10 +31,11 @@ FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]  # no
 THEME = gr.themes.Default(
     primary_hue="blue", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=FONTS
 )
-# Events of the page itself: no program calls them, and many pages may do so at once
+# Events of the page itself: no program calls them. Each is answered at once, on its own request:
+# Gradio's queue answers over one stream for a page, and an answer was lost when that was closed
 QUIET: dict[str, Any] = {
     "show_progress": "hidden",
-    "concurrency_limit": None,
+    "queue": False,
     "api_visibility": "private",
 }
 # Gradio writes what these are sent into files. The apps need none of them, and a stranger could

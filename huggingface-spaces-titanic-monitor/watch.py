@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 def judge(latest: pd.DataFrame, model: dict, shares_in_training: dict) -> Verdict:
     """The verdict on the model in service.
 
-    model: its version and metrics. shares_in_training: {feature: [{code, label, share}, …]}.
+    model: its version and metrics. shares_in_training: {feature: [{code, words, share}, …]}.
     """
     own = latest[latest["model_version"] == model["version"]]
     reasons = drop_in_accuracy(own, expected_accuracy(model["metrics"]))
@@ -82,7 +82,7 @@ def drop_in_accuracy(own: pd.DataFrame, expected: float) -> list[str]:
 
 
 def drift(latest: pd.DataFrame, groups: list[dict], feature: str) -> pd.DataFrame:
-    """The shares of a feature's groups: a row per group, with label, now, training and index.
+    """The shares of a feature's groups: a row per group, with words, now, training and index.
 
     The sum of index is the population stability index, of (now - training) * log(now / training).
     For it half a passenger is added to each group, or an empty one would make it infinite.
@@ -109,7 +109,7 @@ def other_passengers(latest: pd.DataFrame, shares_in_training: dict) -> list[str
             most = shares.loc[(shares["now"] - shares["training"]).idxmax()]
             reasons.append(
                 f"Of the {len(latest)} passengers since {since}, {most['now']:.0%} are "
-                f"{most['label']}, in training {most['training']:.0%} "
+                f"{most['words']}, in training {most['training']:.0%} "
                 f"({feature}: population stability index {index:.2f})."
             )
     return reasons

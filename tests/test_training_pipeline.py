@@ -277,12 +277,12 @@ def test_confusion_matrix_has_died_first_and_shares_of_each_actual_outcome(tmp_p
     monkeypatch.setattr(pipeline, "Figure", keep)
     survived = pd.Series([0] * 10 + [1] * 4)
     predicted = np.array([0] * 9 + [1] + [0] + [1] * 3)
-    pipeline.draw_confusion_matrix(survived, predicted, tmp_path / "matrix.png")
+    pipeline.draw_confusion_matrix(survived, predicted, 3, tmp_path / "matrix.png")
     (axes,) = figures[0].axes
     cells = [text.get_text() for text in axes.texts]
     assert cells == ["9\n90%", "1\n10%", "1\n25%", "3\n75%"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["died", "survived"]
-    assert axes.get_title() == "12 of 14 test passengers predicted right"
+    assert axes.get_title() == "Version 3: 12 of 14 test passengers right (85.7%)"
     assert_texts_fit(figures[0])
     with Image.open(tmp_path / "matrix.png") as picture:
         assert picture.width > 800

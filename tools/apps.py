@@ -21,7 +21,7 @@ FIRST_PORT = 7860  # Gradio's own
 
 def free_ports(count: int) -> list[int]:
     """The first ports from FIRST_PORT on that no program listens on."""
-    found = []
+    found: list[int] = []
     port = FIRST_PORT
     while len(found) < count:
         with socket.socket() as listener:

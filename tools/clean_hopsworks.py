@@ -7,6 +7,7 @@ YES=1 make clean-hopsworks    # does not ask
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -52,9 +53,9 @@ def find_files(dataset_api) -> Removable:
         ours = present.intersection(names)
         for name in sorted(ours):
             path = f"{folder}/{name}"
-            yield f"file {path}", lambda path=path: dataset_api.remove(path)
+            yield f"file {path}", partial(dataset_api.remove, path)
         if present == ours:
-            yield f"folder {folder}, then empty", lambda path=folder: dataset_api.remove(path)
+            yield f"folder {folder}, then empty", partial(dataset_api.remove, folder)
 
 
 def find(project) -> Removable:

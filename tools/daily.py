@@ -36,9 +36,8 @@ def read_picture(project) -> bytes:
 
 def look(project) -> dict:
     """What can change in a day: the passengers of each feature group, and a picture."""
-    state = {name: read_ids(project, name) for name in GROUPS}
-    state["picture"] = read_picture(project)
-    return state
+    passengers = {name: read_ids(project, name) for name in GROUPS}
+    return {**passengers, "picture": read_picture(project)}
 
 
 def find_problems(before: dict, after: dict) -> list[str]:

@@ -13,11 +13,12 @@ import os
 import re
 import subprocess
 import warnings
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from huggingface_hub import CommitOperationAdd, HfApi, get_session
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_session
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, RepositoryNotFoundError
 from huggingface_hub.utils import logging
 
@@ -159,13 +160,26 @@ def configure(api: HfApi, repo_id: str, key: str, variables: dict[str, str]) -> 
 
 
 def upload(api: HfApi, repo_id: str, folder: Path) -> list[str]:
-    """Commit the files that differ; the client compares them with the Hub's and makes no empty
-    commit."""
-    before = api.space_info(repo_id).sha
+    """Commit the files that differ, and delete those that an earlier deployment had and this one
+    has not. The client compares them with the Hub's, and makes no empty commit."""
+    before = api.space_info(repo_id)
     paths = [path for pattern in FILES for path in sorted(folder.glob(pattern))]
-    files = [CommitOperationAdd(path.relative_to(folder).as_posix(), path) for path in paths]
-    after = api.create_commit(repo_id, files, commit_message="Deploy", repo_type="space").oid
-    return ["files uploaded"] if after != before else []
+    ours = {path.relative_to(folder).as_posix(): path for path in paths}
+    there = [file.rfilename for file in before.siblings or []]
+    gone = [name for name in there if name not in ours and is_of_app(name)]
+    operations: list[CommitOperationAdd | CommitOperationDelete] = []
+    operations += [CommitOperationAdd(name, path) for name, path in ours.items()]
+    operations += [CommitOperationDelete(name) for name in gone]
+    commit = api.create_commit(repo_id, operations, commit_message="Deploy", repo_type="space")
+    changes = [f"{name} deleted" for name in gone]
+    return [*changes, "files uploaded"] if commit.oid != before.sha else []
+
+
+def is_of_app(name: str) -> bool:
+    """Whether a file of a Space has a name such as the app's own files have."""
+    return any(
+        fnmatchcase(name, pattern) and name.count("/") == pattern.count("/") for pattern in FILES
+    )
 
 
 def repository_url() -> str | None:

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZE = {"width": 1280, "height": 960}
+SIZE = ViewportSize(width=1280, height=960)
 APPS = {  # folder of the app: picture, and a text that is there once the page is complete
     "huggingface-spaces-titanic": ("screenshot_predict.png", "Copy link"),
     "huggingface-spaces-titanic-monitor": ("screenshot_monitor.png", "Check the model:"),
@@ -23,6 +23,7 @@ def photograph(browser: Browser, folder: str, picture: str, text: str) -> None:
     """Start the app in `folder`, save what it shows as assets/{picture}, and stop it."""
     command = [sys.executable, "app.py"]
     with subprocess.Popen(command, cwd=ROOT / folder, stdout=subprocess.PIPE, text=True) as app:
+        assert app.stdout is not None
         address = app.stdout.readline().split(" app: ")[1].strip()
         page = browser.new_page(viewport=SIZE, device_scale_factor=2)
         page.goto(address)

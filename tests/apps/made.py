@@ -20,7 +20,6 @@ WORDS = {
     "fare_bin": {0: "low fare", 1: "low-medium fare", 2: "high-medium fare", 3: "high fare"},
 }
 FEATURES = list(WORDS)
-FARE_LABELS = {0: "low", 1: "low_med", 2: "high_med", 3: "high"}
 METRICS = {
     "accuracy": 0.8547, "accuracy_low": 0.796, "accuracy_high": 0.899,
     "cv_accuracy": 0.8159, "cv_accuracy_low": 0.7891, "cv_accuracy_high": 0.84,
@@ -50,11 +49,11 @@ def shares_in_training() -> dict[str, list[dict[str, Any]]]:
     """As monitor.json has them."""
     historical = historical_passengers()
     shares = {}
-    for feature, words in {**WORDS, "fare_bin": FARE_LABELS}.items():
+    for feature, names in WORDS.items():
         of_each = historical[feature].value_counts(normalize=True)
         shares[feature] = [
-            {"code": code, "label": label, "share": round(of_each[code], 4)}
-            for code, label in words.items()
+            {"code": code, "words": words, "share": round(of_each[code], 4)}
+            for code, words in names.items()
         ]
     return shares
 

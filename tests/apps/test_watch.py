@@ -94,8 +94,8 @@ def test_other_passengers_are_noticed_though_they_are_predicted_right():
 
 def test_stability_index_is_the_textbooks():
     groups = [
-        {"code": 0, "label": "male", "share": 0.65},
-        {"code": 1, "label": "female", "share": 0.35},
+        {"code": 0, "words": "male", "share": 0.65},
+        {"code": 1, "words": "female", "share": 0.35},
     ]
     latest = pd.DataFrame({"sex": [0, 1] * 50_000})
     index = (0.5 - 0.65) * math.log(0.5 / 0.65) + (0.5 - 0.35) * math.log(0.5 / 0.35)
@@ -103,7 +103,7 @@ def test_stability_index_is_the_textbooks():
 
 
 def test_a_group_that_has_nobody_makes_no_infinite_index():
-    groups = [{"code": 0, "label": "a", "share": 0.0}, {"code": 1, "label": "b", "share": 1.0}]
+    groups = [{"code": 0, "words": "a", "share": 0.0}, {"code": 1, "words": "b", "share": 1.0}]
     for codes in ([0] * 100, [1] * 100):
         shares = watch.drift(pd.DataFrame({"sex": codes}), groups, "sex")
         assert math.isfinite(shares["index"].sum())

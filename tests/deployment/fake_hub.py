@@ -210,11 +210,13 @@ class FakeHub:
         space: Space = request.state.space
         header, *operations = [json.loads(line) for line in (await request.body()).splitlines()]
         for operation in operations:
-            if operation["key"] != "file":
+            path = operation["value"]["path"]
+            if operation["key"] == "deletedFile":
+                del space.files[path]
+            elif operation["key"] == "file":
+                space.files[path] = base64.b64decode(operation["value"]["content"])
+            else:
                 return error(501, f"The stand-in does not do {operation['key']}")
-            space.files[operation["value"]["path"]] = base64.b64decode(
-                operation["value"]["content"]
-            )
         names = sorted(operation["value"]["path"] for operation in operations)
         space.commits.append({"summary": header["value"]["summary"], "files": names})
         self.changes.append(f"{request.state.repo_id} commit {' '.join(names)}")

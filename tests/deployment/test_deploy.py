@@ -163,6 +163,20 @@ def test_edited_file_makes_one_commit_of_that_file(
     assert hub.spaces["olga/titanic"].files["style.css"] == b"body { color: red }"
 
 
+def test_file_of_an_earlier_version_of_the_app_is_deleted_and_no_others(
+    deploy: Deploy, hub: Any
+) -> None:
+    deploy()
+    hub.changes.clear()
+    others = {"notes.md": b"mine", "templates/deep/old.html": b"mine", "data/old.py": b"mine"}
+    stored = hub.spaces["olga/titanic"].files
+    stored.update({"old.py": b"ours", "templates/old.html": b"ours", **others})
+    done = deploy()
+    assert hub.changes == ["olga/titanic commit old.py templates/old.html"]
+    assert "old.py deleted, templates/old.html deleted" in done.stdout
+    assert "old.py" not in stored and others.items() <= stored.items()
+
+
 def test_changed_settings_are_put_right_and_no_others_touched(deploy: Deploy, hub: Any) -> None:
     """A name that is both secret and variable would keep the Space from starting."""
     deploy()

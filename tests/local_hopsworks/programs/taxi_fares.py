@@ -51,7 +51,8 @@ rides_fg.insert(rides_df)
 fares_fg = fs.get_or_create_feature_group(
     "nyc_taxi_fares", version=1, primary_key=["ride_id"], stream=True
 )
-fares_fg.insert(fares_df)
+# The rows of a stream group go through Kafka: the job brings them into the offline table
+fares_fg.insert(fares_df, write_options={"wait_for_job": True})
 assert rides_fg.get_statistics().feature_descriptive_statistics[0].count == count
 
 query = fares_fg.select(["total_fare", "toll"]).join(
