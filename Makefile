@@ -33,10 +33,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 run: $(VENV)/.installed  ## set everything up, then the main job: backfill, train, 200 passengers, predict
-	@BACKFILL=True $(BIN)/python titanic_feature_pipeline.py
-	@$(BIN)/python tools/has_model.py || { $(BIN)/python titanic_training_pipeline.py \
-	  && PASSENGERS=200 $(BIN)/python titanic_feature_pipeline.py; }
-	@$(BIN)/python titanic_batch_inference_pipeline.py
+	@$(BIN)/python tools/main_job.py
 
 backfill: $(VENV)/.installed  ## store the historical passengers of data/titanic.csv
 	@BACKFILL=True $(BIN)/python titanic_feature_pipeline.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -34,9 +35,26 @@ def with_hopsworks(script: Scripts, program: Path, **variables: str) -> Done:
     )
 
 
-def test_has_model_tells_by_its_exit_status(run, script, tmp_path):
-    assert script.start(TOOLS / "has_model.py").returncode == 0
-    assert Scripts(run, tmp_path).start(TOOLS / "has_model.py").returncode == 1
+@pytest.mark.parametrize("seconds", [0.3, 1.2])
+def test_interrupted_main_job_says_so_in_one_line(environment, tmp_path, seconds):
+    """Also while the packages are imported."""
+    main_job = subprocess.Popen(
+        [sys.executable, TOOLS / "main_job.py"],
+        env={**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(seconds)
+    main_job.send_signal(signal.SIGINT)
+    out, err = main_job.communicate(timeout=60)
+    assert (main_job.returncode, out.splitlines()[-1], err) == (130, "Stopped.", "")
+
+
+def test_main_job_ends_with_the_sentence_of_the_pipeline_that_refused(run, tmp_path):
+    done = Scripts(run, tmp_path).start(TOOLS / "main_job.py", TITANIC_CSV="no/such.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("TITANIC_CSV: no/such.csv, cannot be read:")
 
 
 def test_hindcast_shows_how_a_version_would_have_done(script):

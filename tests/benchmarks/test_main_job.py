@@ -1,7 +1,7 @@
-"""What the embedded Hopsworks adds to the main job: the same scripts, embedded, and at a server of
-another process.
+"""How long `make run` takes and what that is spent on, and what the embedded Hopsworks adds to the
+pipelines: the same scripts, embedded, and at a server of another process.
 
-Both do what `make run` does with two synthetic passengers, each in a store of its own, in turns;
+The latter two do the main job with two synthetic passengers, each in a store of its own, in turns;
 the fastest run counts. What remains when the server is elsewhere is the SDK's own time and the
 work.
 """
@@ -16,6 +16,7 @@ import pytest
 from local_hopsworks import Server
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 JOB = [
     ("titanic_feature_pipeline.py", {"BACKFILL": "True"}),
     ("titanic_training_pipeline.py", {}),
@@ -38,6 +39,29 @@ def run_job(environment):
         )
         seconds.append(time.perf_counter() - start)
     return seconds
+
+
+def seconds_of(environment, *command):
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, *command], env=environment, stdout=subprocess.DEVNULL, check=True
+    )
+    return time.perf_counter() - start
+
+
+@pytest.mark.timeout(1800)
+def test_make_run(environment, tmp_path, report):
+    """The first time and the second; beside the first, what it has to do in any case."""
+    environment = environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    imports = seconds_of(environment, PROGRAMS / "import_packages.py")
+    log_in = seconds_of(environment, PROGRAMS / "log_in.py") - imports
+    fits = seconds_of(environment, PROGRAMS / "fit_and_cross_validate.py") - imports
+    first = seconds_of(environment, ROOT / "tools" / "main_job.py")
+    second = seconds_of(environment, ROOT / "tools" / "main_job.py")
+    report("make run, first time", None, first, "second time", second)
+    report("make run, first time", None, first, "importing its packages", imports)
+    report("make run, first time", None, first, "starting Hopsworks, login", log_in)
+    report("make run, first time", None, first, "training, cross-validating", fits)
 
 
 @pytest.mark.timeout(1800)
