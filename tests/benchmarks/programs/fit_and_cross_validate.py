@@ -1,9 +1,5 @@
 """Trains and cross-validates as the training pipeline does, on the CSV and without a Hopsworks."""
 
-import runpy
-from pathlib import Path
-
-runpy.run_path(str(Path(__file__).with_name("import_packages.py")))
 from titanic_feature_pipeline import TITANIC_CSV, encode, make_encoding, read_passengers
 from titanic_training_pipeline import (
     FEATURES,

@@ -1,9 +1,8 @@
-"""Starts the embedded Hopsworks over the store, and logs in."""
+"""Starts the embedded Hopsworks over the store, and logs in; imports what the pipelines import."""
 
-import runpy
-from pathlib import Path
+from importlib import import_module
 
-runpy.run_path(str(Path(__file__).with_name("import_packages.py")))
 from local_hopsworks import login
 
+import_module("tests.benchmarks.programs.import_packages")
 login().get_feature_store()
