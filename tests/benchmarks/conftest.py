@@ -74,6 +74,7 @@ class Peer:
     """Feast and MLflow in an environment of their own, and what peers.py measures of them there."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         uv = Path(sys.prefix, "bin", "uv")
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
         self.python = folder / "bin" / "python"
@@ -91,7 +92,10 @@ class Peer:
     def __call__(self, *arguments: object) -> Any:
         """Run peers.py with these arguments and return what it measured."""
         command = [self.python, PEERS, *map(str, arguments)]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        # DuckDB, which Feast reads with, spills into the directory it is started in
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.split("MEASURED")[1])
 

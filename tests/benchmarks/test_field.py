@@ -87,6 +87,8 @@ def test_read(groups, feast, size, report):
 
 @pytest.mark.timeout(3600)
 def test_point_in_time_join_of_three_groups(groups, feast, size, report):
+    if "join" not in feast:
+        pytest.skip("nothing is published of so many rows")
     trips, pickups, dropoffs = (groups[0][name] for name in ("trips", "pickups", "dropoffs"))
     query = (
         trips.select_all()
