@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.pipelines import Scripts
+from tests.warm import WarmPython
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
@@ -103,7 +104,15 @@ def reach(environment: dict[str, str]) -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def run(environment: dict[str, str]) -> Run:
+def warm(environment: dict[str, str]) -> Iterator[WarmPython]:
+    """Starts Python programs without the seconds that their imports take; see warm.py."""
+    python = WarmPython(environment)
+    yield python
+    python.close()
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str], warm: WarmPython) -> Run:
     """Start a program, wait for it, and return its exit status and output as text; `env` adds to
     `environment`."""
 
@@ -113,16 +122,7 @@ def run(environment: dict[str, str]) -> Run:
         timeout: float = 180,
         **options: Any,
     ) -> subprocess.CompletedProcess[str]:
-        if "input" not in options:
-            options["stdin"] = subprocess.DEVNULL
-        return subprocess.run(
-            [str(part) for part in command],
-            env={**environment, **(env or {})},
-            timeout=timeout,
-            capture_output=True,
-            text=True,
-            **options,
-        )
+        return warm.run(command, timeout, env={**environment, **(env or {})}, **options)
 
     return start
 
@@ -163,15 +163,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory, run: Run, backfilled: Path
 
 
 @pytest.fixture
-def serve(environment: dict[str, str]) -> Iterator[Any]:
+def serve(environment: dict[str, str], warm: WarmPython) -> Iterator[Any]:
     """Start `python -m local_hopsworks serve` with these arguments, and wait until it serves;
     returns the process and the environment variables it prints for clients. Those still running at
     the end are stopped."""
     processes = []
 
     def start(*arguments: str | Path) -> tuple[subprocess.Popen[str], dict[str, str]]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local_hopsworks", "serve", *map(str, arguments)],
+        process = warm.start(
+            [sys.executable, "-m", "local_hopsworks", "serve", *arguments],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

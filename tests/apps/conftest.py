@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests import chromium
 from tests.axe import assert_accessible
+from tests.warm import WarmPython
 
 from .modules import REPOSITORY
 
@@ -37,8 +38,10 @@ class Hopsworks:
     """`python -m local_hopsworks serve` over one store, to be stopped and started again on the same
     port."""
 
-    def __init__(self, home: Path, environment: dict[str, str], project: str = "local") -> None:
-        self.home, self.project, self.port = home, project, "0"
+    def __init__(
+        self, home: Path, warm: WarmPython, environment: dict[str, str], project: str = "local"
+    ) -> None:
+        self.home, self.warm, self.project, self.port = home, warm, project, "0"
         self.environment = {
             **environment,
             "LOCAL_HOPSWORKS_HOME": str(home),
@@ -48,7 +51,7 @@ class Hopsworks:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "local_hopsworks", "serve", "--port", self.port]
-        self.process = subprocess.Popen(
+        self.process = self.warm.start(
             command, env=self.environment, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
         )
         said = ""
@@ -67,15 +70,12 @@ class Hopsworks:
     def program(self, *command: str | Path, **variables: str) -> str:
         """Run a program to its end against this store, and return what it printed."""
         environment = {**self.environment, **variables}
-        done = subprocess.run(
-            [sys.executable, *map(str, command)],
+        done = self.warm.run(
+            [sys.executable, *command],
+            timeout=180,
             env=environment,
             cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            timeout=180,
         )
         assert done.returncode == 0, (
             f"{command} ended with {done.returncode}:\n{done.stdout[-3000:]}"
@@ -92,7 +92,7 @@ class Hopsworks:
 
 @pytest.fixture(scope="module")
 def make_hopsworks(
-    tmp_path_factory: pytest.TempPathFactory, environment: dict
+    tmp_path_factory: pytest.TempPathFactory, environment: dict, warm: WarmPython
 ) -> Iterator[Callable[..., Hopsworks]]:
     # To the end of the file only: apps that look for news twice a second would slow down all that
     # comes after
@@ -102,7 +102,7 @@ def make_hopsworks(
         home = tmp_path_factory.mktemp("hopsworks")
         if start:
             shutil.copytree(start, home, dirs_exist_ok=True)
-        made.append(Hopsworks(home / "store", environment))
+        made.append(Hopsworks(home / "store", warm, environment))
         return made[-1]
 
     yield make
@@ -119,10 +119,12 @@ def hopsworks(make_hopsworks: Callable[..., Hopsworks], trained: Path) -> Hopswo
 class App:
     """`python app.py`, on a port that it chooses and prints."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], log: Path) -> None:
+    def __init__(
+        self, folder: Path, warm: WarmPython, environment: dict[str, str], log: Path
+    ) -> None:
         self._log = log
         with log.open("w") as output:
-            self.process = subprocess.Popen(
+            self.process = warm.start(
                 [sys.executable, "app.py"],
                 cwd=folder,
                 env={**environment, "PYTHONUNBUFFERED": "1"},
@@ -147,7 +149,7 @@ class App:
 
 @pytest.fixture(scope="module")
 def start_app(
-    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], warm: WarmPython
 ) -> Iterator[Callable[..., App]]:
     started: list[App] = []
 
@@ -159,7 +161,7 @@ def start_app(
             # Where it begins to look for a free port: not where the apps of other workers do
             "GRADIO_SERVER_PORT": str(random.randrange(20_000, 30_000)),
         }
-        started.append(App(folder, {**environment, **own, **variables}, place / "log"))
+        started.append(App(folder, warm, {**environment, **own, **variables}, place / "log"))
         return started[-1]
 
     yield start

@@ -87,8 +87,6 @@ def test_read(groups, feast, size, report):
 
 @pytest.mark.timeout(3600)
 def test_point_in_time_join_of_three_groups(groups, feast, size, report):
-    if "join" not in feast:
-        pytest.skip("nothing is published of so many rows")
     trips, pickups, dropoffs = (groups[0][name] for name in ("trips", "pickups", "dropoffs"))
     query = (
         trips.select_all()
@@ -106,7 +104,8 @@ def test_point_in_time_join_of_three_groups(groups, feast, size, report):
         )
     )
     seconds = median_of(lambda: through_the_sdk(query))
-    report("point-in-time join of 3 groups", size, seconds, "Feast", feast["join"])
+    if "join" in feast:
+        report("point-in-time join of 3 groups", size, seconds, "Feast", feast["join"])
     for name, published in taxi.PUBLISHED["join"].items():
         speed = size / seconds / 1e6
         report("point-in-time join of 3 groups", size, speed, f"{name}, 16 cores", published, "M/s")

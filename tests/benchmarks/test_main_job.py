@@ -53,6 +53,7 @@ def seconds_of(environment, *command):
 def test_make_run(environment, tmp_path, report):
     """The first time and the second; beside the first, what it has to do in any case."""
     environment = environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    seconds_of(environment, PROGRAMS / "import_packages.py")  # which compiles them
     imports = seconds_of(environment, PROGRAMS / "import_packages.py")
     log_in = seconds_of(environment, PROGRAMS / "log_in.py") - imports
     fits = seconds_of(environment, PROGRAMS / "fit_and_cross_validate.py") - imports

@@ -6,10 +6,11 @@ from __future__ import annotations
 import html
 import secrets
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, Locator, Page, StorageState
 
 from tests import chromium
 from tests.axe import assert_accessible
@@ -18,6 +19,7 @@ from tests.local_hopsworks.furnishing import R2, RIDES, RMSE, SCRIPT, furnish
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 PATIENCE = 120_000  # milliseconds; on a busy machine a browser is slow
 WIDTHS = {"phone": 390, "desktop": 1280}
+HEIGHT = 844
 KINDS = [
     "sign in", "projects", "project", "feature group", "feature view", "model", "versions", "job",
     "folder", "picture", "json", "text", "csv", "parquet", "binary", "search", "not here",
@@ -36,20 +38,29 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser, server) -> StorageState:
+    """The cookies of a browser that has opened the link which `serve` prints."""
+    with browser.new_context(ignore_https_errors=True) as context:
+        context.new_page().goto(server.page, timeout=PATIENCE)
+        return context.storage_state()
+
+
 @pytest.fixture
-def visit(browser, server) -> Iterator[Callable[..., Page]]:
+def visit(browser, server, signed_in) -> Iterator[Callable[..., Page]]:
     """Open a path of the server in a browser of its own, signed in. Nothing may be wrong with what
     is opened."""
     opened: list[tuple[Page, list[str]]] = []
 
-    def go(path: str, width: int = 1280, scheme: str = "light", *, signed_in: bool = True) -> Page:
+    def go(path: str, *, is_signed_in: bool = True) -> Page:
         context = browser.new_context(
-            viewport={"width": width, "height": 844}, color_scheme=scheme, ignore_https_errors=True
+            viewport={"width": WIDTHS["desktop"], "height": HEIGHT},
+            color_scheme="light",
+            ignore_https_errors=True,
+            storage_state=signed_in if is_signed_in else None,
         )
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        if signed_in:
-            page.goto(server.page)
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("dialog", lambda dialog: wrong.append(f"a script ran: {dialog.message}"))
@@ -84,15 +95,16 @@ def path_of(kind: str, furnished) -> str:
     return others.get(kind) or furnished.paths[kind]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_page_is_accessible_and_fits_the_window(visit, furnished, kind, width, scheme):
-    page = visit(path_of(kind, furnished), WIDTHS[width], scheme, signed_in=kind != "sign in")
+def test_page_is_accessible_and_fits_the_window_by_day_and_by_night(visit, furnished, kind):
+    page = visit(path_of(kind, furnished), is_signed_in=kind != "sign in")
     name = kind.replace(" ", "_")
-    page.screenshot(path=SCREENSHOTS / f"page_{name}_{width}_{scheme}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert_accessible(page)
+    for (width, pixels), scheme in product(WIDTHS.items(), ("light", "dark")):
+        page.set_viewport_size({"width": pixels, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=SCREENSHOTS / f"page_{name}_{width}_{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert_accessible(page)
 
 
 def row(page: Page, heading: str, name: str) -> Locator:
@@ -297,7 +309,7 @@ def test_every_link_of_every_page_leads_to_a_page(visit, furnished, server):
 
 
 def test_key_signs_in_and_a_wrong_one_is_told(visit, furnished, server):
-    page = visit(furnished.paths["feature group"], signed_in=False)
+    page = visit(furnished.paths["feature group"], is_signed_in=False)
     assert str(server.store.security / "api_key") in page.locator("main").inner_text()
     page.get_by_label("API key").fill("guess")
     page.get_by_role("button", name="Sign in").click()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from local_hopsworks import Server
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
 
@@ -29,19 +31,10 @@ def test_program_runs_to_its_end(program, run, reach, tmp_path):
     needed = [
         name for name in ("great_expectations", "polars") if f"import {name}" in source.read_text()
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "local_hopsworks",
-        "run",
-        "--home",
-        tmp_path / "store",
-        "--",
-        sys.executable,
-        source,
-    ]
     (tmp_path / "work").mkdir()
-    done = run(*command, env=reach(*needed), cwd=tmp_path / "work")
+    with Server(tmp_path / "store") as server:
+        environment = {**server.environment, **reach(*needed)}
+        done = run(sys.executable, source, env=environment, cwd=tmp_path / "work")
     assert done.returncode == 0 and "done" in done.stdout, done.stderr[-3000:]
 
 
