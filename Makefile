@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint types-package types-programs browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
 .DEFAULT_GOAL := help
 
 $(BIN)/uv:
@@ -87,10 +87,19 @@ monitor-app: $(VENV)/.installed  ## how does the model do?
 lint: $(VENV)/.installed-for-tests  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/mypy --config-file= --ignore-missing-imports --check-untyped-defs --no-error-summary titanic_*.py tools/*.py
-	@for app in huggingface-spaces-*; do (cd $$app && ../$(BIN)/mypy --config-file= --ignore-missing-imports \
-	  --check-untyped-defs --disallow-untyped-defs --no-error-summary *.py); done
+	@$(MAKE) --no-print-directory -j types-package types-programs $(addprefix types-,$(wildcard huggingface-spaces-*))
+
+MYPY = mypy --cache-dir $(CURDIR)/.mypy_cache/$@ --no-error-summary
+PLAIN = --config-file= --ignore-missing-imports --check-untyped-defs
+
+types-package:
+	@$(BIN)/$(MYPY)
+
+types-programs:
+	@$(BIN)/$(MYPY) $(PLAIN) titanic_*.py tools/*.py
+
+types-huggingface-%:
+	@cd huggingface-$* && ../$(BIN)/$(MYPY) $(PLAIN) --disallow-untyped-defs *.py
 
 # The tests of the apps need a browser: installed where that is allowed (as root, on Debian or Ubuntu)
 browser:
