@@ -71,7 +71,8 @@ class RequireApiKey:
         await self._app(scope, receive, send)
 
     def _is_page(self, scope: Scope) -> bool:
-        return any(page.matches(scope)[0] is not Match.NONE for page in self._pages)
+        # Not by another method: a page that only takes POST would let a GET of the API through
+        return any(page.matches(scope)[0] is Match.FULL for page in self._pages)
 
     def _has_key(self, scope: Scope) -> bool:
         header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")

@@ -37,10 +37,14 @@ def entered(request: Request) -> Response | None:
     shown = request.query_params.get(_TOKEN)
     if shown is not None and _same(shown, token(hopsworks.security)):
         return _welcome(request)
+    return None if is_known(request) else _ask(request, "")
+
+
+def is_known(request: Request) -> bool:
+    """Whether this browser was let in before."""
+    hopsworks: Hopsworks = request.app.state.hopsworks
     name, value = cookie(hopsworks.security)
-    if _same(request.cookies.get(name, ""), value):
-        return None
-    return _ask(request, "")
+    return _same(request.cookies.get(name, ""), value)
 
 
 async def sign_in(request: Request) -> Response:

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from local_hopsworks.http.calls import API
 from local_hopsworks.http.hopsworks import Hopsworks
+from local_hopsworks.pages import access
 
 PREFIX = "/p"
 
@@ -32,12 +33,24 @@ def _router(hopsworks: Hopsworks) -> Router:
     return hopsworks.part(Rooms).router
 
 
-class _OutsideTheApi(Route):
+class _Page(Route):
+    """A route of pages. By a method that they do not take there is nothing: that is what a browser
+    that was let in is told, and a stranger is asked for the key, as everywhere."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for this route."""
+        match, child = super().matches(scope)
+        if match is Match.PARTIAL:
+            match = Match.FULL if access.is_known(Request(scope)) else Match.NONE
+        return match, child
+
+
+class _OutsideTheApi(_Page):
     """A route that leaves paths of the API alone, which have refusals of their own."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is for this route."""
-        if scope["path"].startswith(API.rpartition("/")[0]):
+        if f"{scope['path']}/".startswith(API.rpartition("/")[0] + "/"):
             return Match.NONE, {}
         return super().matches(scope)
 
@@ -48,7 +61,7 @@ async def _elsewhere(request: Request) -> Response:
 
 
 routes: list[Route] = [
-    Route(PREFIX, _Pages(), methods=["GET", "POST"]),
-    Route(PREFIX + "/{rest:path}", _Pages(), methods=["GET", "POST"]),
+    _Page(PREFIX, _Pages(), methods=["GET", "POST"]),
+    _Page(PREFIX + "/{rest:path}", _Pages(), methods=["GET", "POST"]),
     _OutsideTheApi("/{rest:path}", _elsewhere, methods=["GET"]),
 ]

@@ -50,4 +50,5 @@ def _file(name: str, request: Request) -> Response:
 
 for _name in _TYPES:
     pages.append(Route(f"{PREFIX}/files/{_name}", partial(_file, _name)))
-pages.append(Route(PREFIX + "/{path:path}", access.sign_in, methods=["POST"]))
+for _path in (PREFIX, PREFIX + "/{path:path}"):
+    pages.append(Route(_path, access.sign_in, methods=["POST"]))

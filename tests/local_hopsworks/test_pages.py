@@ -110,6 +110,11 @@ def test_key_typed_into_the_form_opens_the_page_that_asked(browser, furnished, s
     assert browser.get(links["model"], timeout=10).status_code == 200
 
 
+def test_key_typed_at_the_shortest_address_opens_the_projects(browser, server):
+    page = browser.post(f"{server.address}/p", data={"key": server.api_key}, timeout=10)
+    assert page.status_code == 200 and "<h1>Projects</h1>" in page.text
+
+
 def test_wrong_key_opens_nothing(browser, furnished, links):
     page = browser.post(links["project"], data={"key": "guess"}, timeout=10)
     assert page.status_code == 401 and "not the key of this Hopsworks" in page.text
@@ -163,8 +168,8 @@ def test_api_key_is_not_in_any_page_or_cookie(visitor, server, links):
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_nothing_on_a_page_changes_the_store(visitor, links, method):
-    for address in links.values():
+def test_nothing_on_a_page_changes_the_store(visitor, server, links, method):
+    for address in (*links.values(), f"{server.address}/p", f"{server.address}/nothing"):
         assert visitor.request(method, address, timeout=10).status_code in (405, 501)
 
 

@@ -45,14 +45,22 @@ def test_no_route_answers_without_the_key(stranger, server, headers):
     assert len(calls) > 80
     for method, address in calls:
         answer = stranger.request(method, address, headers=headers, timeout=10)
-        # This address is only a way to the sign-in page: by POST there is nothing, for anybody
-        is_way = (method, address) == ("POST", f"{server.address}/p")
-        assert answer.status_code == (501 if is_way else 401), (method, address)
+        assert answer.status_code == 401, (method, address)
         if address.startswith(server.address + API):
             assert (
                 answer.json()["errorCode"] == INVALID_API_KEY
                 and "API key" in answer.json()["errorMsg"]
             )
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_stranger_is_asked_for_the_key_whatever_the_method(stranger, server, method):
+    pages = ["/", "/p", "/p/", "/p/1", "/p/1/files", "/p/files/style", "/nothing"]
+    predict = f"{API}/project/1/inference/models/titanic:predict"
+    vectors = ["/0.1.0/feature_store", "/0.1.0/batch_feature_store", predict]
+    for path in [*pages, *vectors, API, f"{API}/project", f"{API}/nothing"]:
+        answer = stranger.request(method, server.address + path, timeout=10)
+        assert answer.status_code == 401, path
 
 
 @pytest.mark.parametrize(
