@@ -102,6 +102,8 @@ class Metadata:
             )  # SQLite would leave its mode, and that of its journals, to the umask
             with self.transaction(write=True) as db:
                 _tables.create_all(db)
+                for index in _indexes():  # a table of an older store lacks the newer ones
+                    db.execute(sa.schema.CreateIndex(index, if_not_exists=True))
         except sa.exc.DatabaseError as error:
             raise StoreError(f"The metadata in {file} cannot be used: {error.orig}.") from error
         except OSError as error:
@@ -125,6 +127,11 @@ def _import_tables() -> None:
         name = f"local_hopsworks.{module.name}.tables"
         if module.ispkg and importlib.util.find_spec(name):
             importlib.import_module(name)
+
+
+def _indexes() -> Iterator[sa.Index]:
+    for declared in _tables.tables.values():
+        yield from declared.indexes
 
 
 def _configure(connection: Any, _record: object) -> None:

@@ -25,14 +25,16 @@ import sqlalchemy as sa
 from local_hopsworks import processes
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.jobs import retention
-from local_hopsworks.jobs.states import LOST, UNDER_WAY
-from local_hopsworks.jobs.tables import executions
+from local_hopsworks.jobs.logs import Log
+from local_hopsworks.jobs.states import LOST
+from local_hopsworks.jobs.tables import executions, still_runs
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store
 
 _log = logging.getLogger("local_hopsworks")
 POLL_SECONDS = 0.25
 FINISH_SECONDS = 60  # that a stopping server waits for a task that must finish
+LOG_SECONDS = 5  # for the last lines, after all that could write them has ended
 
 
 @dataclass(frozen=True)
@@ -99,25 +101,29 @@ class Runner:
 
     def _run(self, task: Task) -> None:
         started, folder = time.monotonic(), self._store.new_draft()
-        with task.stdout.open("wb") as stdout, task.stderr.open("wb") as stderr:
-            try:
-                folder.mkdir()
-                for file in task.files:
-                    shutil.copy2(file, folder / file.name)
-                command = [sys.executable, *task.program]
-                child = processes.start(
-                    command, folder, task.environment, stdout=stdout, stderr=stderr
-                )
-            except OSError as error:
-                stderr.write(f"The job could not be started: {error}.\n".encode())
-                self._record(
-                    task.id, state="INITIALIZATION_FAILED", finalStatus="FAILED", progress=1.0
-                )
-                self._store.remove(folder)
-                return
-            self._record(task.id, state="RUNNING", process=processes.identity(child.pid))
-            killed = self._wait(task, child)
-            processes.end_group(child)  # whatever it left running ends with it
+        stdout, stderr = (Log(self._store, path) for path in (task.stdout, task.stderr))
+        try:
+            folder.mkdir()
+            for file in task.files:
+                shutil.copy2(file, folder / file.name)
+            command = [sys.executable, *task.program]
+            child = processes.start(
+                command, folder, task.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            stderr.write(f"The job could not be started: {error}.\n".encode())
+            stdout.close()
+            stderr.close()
+            self._record(task.id, state="INITIALIZATION_FAILED", finalStatus="FAILED", progress=1.0)
+            self._store.remove(folder)
+            return
+        assert child.stdout is not None and child.stderr is not None
+        pumps = stdout.follow(child.stdout), stderr.follow(child.stderr)
+        self._record(task.id, state="RUNNING", process=processes.identity(child.pid))
+        killed = self._wait(task, child)
+        processes.end_group(child)  # whatever it left running ends with it
+        for pump in pumps:
+            pump.join(LOG_SECONDS)
         self._store.remove(folder)
         status = (
             ("KILLED", "KILLED")
@@ -179,7 +185,7 @@ def lost(db: sa.Connection, store: Store) -> list[sa.Row[Any]]:
 
 def under_way() -> sa.Select[Any]:
     """The query for executions that are marked as running."""
-    return executions.select().where(executions.c.document["state"].as_string().in_(UNDER_WAY))
+    return executions.select().where(still_runs)
 
 
 def _update(db: sa.Connection, row: sa.Row[Any], changes: dict[str, Any]) -> None:

@@ -2,15 +2,19 @@
 
 import datetime
 import json
+import re
 import sqlite3
-from contextlib import closing
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from local_hopsworks import Server
 from local_hopsworks.http.times import iso
-from local_hopsworks.jobs import cron, retention, schedules
+from local_hopsworks.jobs import cron, logs, retention, runner, schedules
 
 WEEK = 7 * 24 * 3600 * 1000  # ms
 MOMENT = int(
@@ -173,6 +177,61 @@ def test_page_of_many_executions_is_a_page(with_job):
         assert beyond == {"count": 2000, "items": []}
 
 
+@contextmanager
+def asked_about_executions(server):
+    """The questions that this server puts to its database about executions meanwhile."""
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_):
+        if "executions" in statement and statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    engine = server._metadata._engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def ways(server, statement, parameters):
+    """How SQLite finds the rows that a statement asks for, step by step."""
+    with closing(sqlite3.connect(server.store.metadata_file)) as database:
+        plan = database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+    return [step[-1] for step in plan]
+
+
+def test_no_question_about_executions_reads_or_sorts_all_of_them(with_job):
+    executions(with_job, 3, submitted=iso(int(time.time() * 1000)))
+    with asked_about_executions(with_job) as asked, requests.Session() as session:
+        session.trust_env, session.verify = False, str(with_job.store.security / "ca.pem")
+        session.headers["Authorization"] = f"ApiKey {with_job.api_key}"
+        url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
+        options = {"sort_by": "submissiontime:desc", "offset": 1, "limit": 1}
+        assert session.get(url, params=options, timeout=30).json()["items"][0]["id"] == 2
+        assert session.get(f"{url}/2", timeout=30).json()["args"] == "2"
+        token = with_job.page.partition("?")[2]
+        assert session.get(f"{with_job.address}/p/1/jobs/named/job?{token}", timeout=30).ok
+        assert session.get(f"{with_job.address}/p/1/jobs", timeout=30).ok
+        runner.recover(with_job.store, with_job._metadata)
+        retention.drop_old(with_job.store, with_job._metadata, 3)
+        assert session.delete(f"{url}/2", timeout=30).ok
+    assert len(asked) >= 8
+    for statement, parameters in asked:
+        steps = ways(with_job, statement, parameters)
+        whole = [step for step in steps if "SCAN executions" in step and "INDEX" not in step]
+        assert not whole and not any("TEMP B-TREE" in step for step in steps), (statement, steps)
+
+
+def test_store_of_an_older_version_gets_the_indexes_that_came_later(tmp_path):
+    with Server(tmp_path / "store") as server:
+        file = server.store.metadata_file
+    query = "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name"
+    with closing(sqlite3.connect(file)) as database:
+        before = database.execute(query).fetchall()
+        database.execute("DROP INDEX ix_executions_under_way")
+    with Server(tmp_path / "store"), closing(sqlite3.connect(file)) as database:
+        assert database.execute(query).fetchall() == before
+
+
 def test_oldest_executions_go_with_their_logs(with_job, monkeypatch):
     monkeypatch.setattr(retention, "MOST_KEPT", 5)
     monkeypatch.setattr(retention, "BATCH", 4)
@@ -217,3 +276,81 @@ def test_job_cannot_have_the_name_of_another_folder(with_job, name):
     with requests.Session() as session:
         answer = session.send(request, verify=str(with_job.store.security / "ca.pem"), timeout=30)
     assert answer.status_code == 400 and "A job's name is" in answer.json()["errorMsg"]
+
+
+# -------------------------------------------------------------------------------------------------
+# logs
+
+
+@pytest.fixture
+def small_logs(monkeypatch):
+    """Logs are shortened early."""
+    monkeypatch.setattr(logs, "HEAD_BYTES", 1000)
+    monkeypatch.setattr(logs, "TAIL_BYTES", 4000)
+    monkeypatch.setattr(logs, "MOST_BYTES", 9000)
+
+
+def parts(content):
+    """The beginning of a log, how many bytes are left out, and the end."""
+    begin, left_out, end = re.split(rb"\[(\d+) bytes are left out here: [^\n]*\]\n", content)
+    return begin, int(left_out), end
+
+
+def log_of(with_job, chunks):
+    """What stays of the output that comes in these chunks."""
+    path = with_job.store.home / "stdout.log"
+    log = logs.Log(with_job.store, path)
+    for chunk in chunks:
+        log.write(chunk)
+        assert path.stat().st_size <= logs.MOST_BYTES + max(map(len, chunks)) + 200
+    log.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("lines_at_once", [1, 7, 900])
+@pytest.mark.parametrize("number", [10, 449, 451, 1000, 5000])
+def test_of_a_long_log_the_beginning_and_the_end_stay(with_job, small_logs, lines_at_once, number):
+    lines = [f"this is line {line:6}\n".encode() for line in range(number)]
+    starts = range(0, number, lines_at_once)
+    content = log_of(with_job, [b"".join(lines[at : at + lines_at_once]) for at in starts])
+    if number < 451:
+        assert content == b"".join(lines)
+        return
+    begin, left_out, end = parts(content)
+    assert begin == b"".join(lines[:50]) and len(end) >= 3980
+    assert left_out % 20 == 0 and b"".join(lines[50 + left_out // 20 :]) == end
+
+
+def test_log_without_line_ends_is_shortened_too(with_job, small_logs):
+    begin, left_out, end = parts(log_of(with_job, [b"x" * 500] * 100))
+    assert begin == b"x" * 1000 + b"\n" and left_out + 1000 + len(end) == 50_000
+
+
+def test_log_that_the_disk_cannot_take_does_not_stop_its_program(with_job, caplog):
+    log = logs.Log(with_job.store, Path("/dev/full"))
+    log.write(b"lost\n")
+    log.write(b"lost\n")
+    assert [record.message for record in caplog.records] == [
+        "The log /dev/full cannot be written: No space left on device."
+    ]
+    log.close()
+
+
+def test_job_that_says_much_has_a_short_log(with_job, small_logs):
+    script = with_job.store.project("local") / "Resources" / "job.py"
+    script.write_text("for line in range(100_000):\n    print(line)\nprint('the end')")
+    with requests.Session() as session:
+        session.trust_env, session.verify = False, str(with_job.store.security / "ca.pem")
+        session.headers["Authorization"] = f"ApiKey {with_job.api_key}"
+        url = f"{with_job.address}/hopsworks-api/api/project/1"
+        run = session.post(f"{url}/jobs/job/executions", timeout=30).json()
+        while run["finalStatus"] == "UNDEFINED":
+            time.sleep(0.1)
+            run = session.get(f"{url}/jobs/job/executions/{run['id']}", timeout=30).json()
+        assert run["finalStatus"] == "SUCCEEDED"
+        path = f"{url}/dataset/download/with_auth{run['stdoutPath']}"
+        content = session.get(path, timeout=30).content
+    begin, left_out, end = parts(content)
+    assert begin.startswith(b"0\n1\n2\n") and end.endswith(b"\n99999\nthe end\n")
+    whole = sum(len(f"{line}\n") for line in range(100_000)) + len("the end\n")
+    assert len(begin) + left_out + len(end) == whole and len(content) <= 9200
