@@ -62,7 +62,7 @@ class _HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.door is not None:
             self.door.close()
-        self._cut(lambda connection: connection.cycle is None or connection.cycle.response_complete)
+        self._cut(lambda connection: not _is_asked(connection))
         await super().shutdown(sockets)
         self._cut(lambda connection: True)
         await asyncio.sleep(0.01)  # until the event loop has closed them
@@ -71,6 +71,11 @@ class _HttpServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if connection.transport is not None and chosen(connection):
                 connection.transport.abort()
+
+
+def _is_asked(connection: Any) -> bool:
+    """Whether a request is being read or answered on a connection of uvicorn's."""
+    return connection.cycle is not None and not connection.cycle.response_complete
 
 
 class Server:
@@ -209,12 +214,14 @@ class Server:
         if self._http.door is not None:
             self._http.door.let_in(client)
 
-    def _connections(self) -> set[tuple[str, int]]:
-        connections = (
-            self._http.server_state.connections.copy()
-        )  # the event loop's; a copy is made at once
+    def _connections(self) -> dict[tuple[str, int], bool]:
+        """The clients' ends of all open connections, and whether a request is under way there."""
+        # They are the event loop's; a copy is made at once
+        connections: list[Any] = list(self._http.server_state.connections.copy())
         return {
-            client for connection in connections if (client := getattr(connection, "client", None))
+            connection.client: _is_asked(connection)
+            for connection in connections
+            if getattr(connection, "client", None)
         }
 
     def run_schedules(self) -> None:

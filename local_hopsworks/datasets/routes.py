@@ -14,6 +14,7 @@ from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from local_hopsworks import disk, unfinished
+from local_hopsworks.datasets import folder_names
 from local_hopsworks.datasets.errors import (
     DATASET_EXISTS,
     DATASET_NOT_FOUND,
@@ -138,17 +139,34 @@ def upload(call: Call) -> Answer:
             f"{target.name!r} is a folder there, so no file of that name can be uploaded.",
             DATASET_EXISTS,
         )
+    if chunk.chunks > 1:
+        _check_beginning(call, target)
+        call.remember_client()
     call.hopsworks.part(Uploads).receive(call.client, target, chunk)
     return None
+
+
+def _check_beginning(call: Call, target: Path) -> None:
+    """The chunks that an earlier server at this address was sent are gone with it: those that
+    follow never make a file, so they are refused."""
+    clients, intents = call.hopsworks.clients, call.hopsworks.part(Intents)
+    is_known = not call.client or clients.was_greeted_here(call.client)
+    if not is_known and not intents.has_asked_about_files(call.client):
+        raise NotFound(
+            f"The upload of {target.name!r} was begun at a server that has ended; begin it again.",
+            DATASET_NOT_FOUND,
+        )
 
 
 @routes.add("GET", PATH + "/{path:path}", options=["action", "offset", "limit", "sort_by", "type"])
 def get(call: Call) -> Answer:
     """The attributes of a file or folder, or a page of what a folder has."""
+    intents = call.hopsworks.part(Intents)
+    intents.asked_about_files(call.client)
     path = _existing(call, call.path["path"])
     action = call.option("action")
     if action is None or action == "stat":
-        call.hopsworks.part(Intents).looked_at(call.client, path)
+        intents.looked_at(call.client, path)
         return _document(call, path)
     if action != "listing":
         raise NotEmbedded(f"the dataset action {action[:40]!r}")
@@ -183,6 +201,7 @@ def change(call: Call) -> Answer:
     if action == "create":
         path = call.store.dataset(call.project.name, name)
         is_dataset = path.parent == call.store.project(call.project.name)
+        folder_names.check(path.name, is_dataset)
         return _create(call, path if is_dataset else _target(call, name))
     if action not in ("copy", "move"):
         raise NotEmbedded(f"the dataset action {str(action)[:40]!r}")

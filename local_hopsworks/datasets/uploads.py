@@ -108,10 +108,16 @@ class Uploads:
 
     def _begun(self, key: tuple[Path, str, str], number: int) -> _Upload:
         """The upload that a chunk belongs to; a chunk that comes again begins it anew."""
+        target, client, identifier = key
         with self._lock:
+            # A client is known from its second request on, and the first may have been a chunk
+            unknown = self._uploads.pop((target, "", identifier), None) if client else None
+            if unknown is not None and key not in self._uploads:
+                unknown.client = client
+                self._uploads[key] = unknown
             upload = self._uploads.get(key)
             if upload is None or number in upload.begun:
-                upload = _Upload(key[1], self._hopsworks.store.new_draft())
+                upload = _Upload(client, self._hopsworks.store.new_draft())
                 disk.make_file(upload.draft)
                 self._uploads[key] = upload
             upload.begun.add(number)

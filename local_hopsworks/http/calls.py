@@ -89,10 +89,15 @@ class Call:
         """The body, which must be a JSON object."""
         return bodies.an_object(self.body)
 
+    def remember_client(self) -> None:
+        """Know the client by its process from now on: it is in the middle of something that a lost
+        connection must not break off."""
+        self.hopsworks.clients.remember_process(self.client, self.peer)
+
     def begin(self, action: str, path: Path, **facts: Any) -> int:
         """Note that the client has begun what ends with a later call of its own; see
         unfinished.py."""
-        self.hopsworks.clients.remember_process(self.client, self.peer)
+        self.remember_client()
         return unfinished.begin(self.db, self.store, action, path, self.client, **facts)
 
     def remove(self, path: Path) -> None:

@@ -1,11 +1,14 @@
 """Which programs are connected: each gets a cookie with its first answer.
 
 A program is alive as long as it has a connection. One that is in the middle of a longer write is
-known by its process too, because a connection that is idle for long may be lost on its way.
+known by its process too, because a connection that is idle for long may be lost on its way. Of a
+program on another machine no process is seen, so it counts as alive for some minutes.
 """
 
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,37 +17,48 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from local_hopsworks import processes
+from local_hopsworks.environment import is_loopback
 from local_hopsworks.http import peers
 
 _COOKIE = "local_hopsworks_client"
+SILENT_SECONDS = 600  # from the last request of a program on another machine; then it has ended
 
 
 class Clients:
     """The clients of one server. `connections` are the other ends, as host and port, of those that
-    are open; `let_in` keeps one open that has shown the key."""
+    are open, and whether a request of theirs is being answered; `let_in` keeps one open that has
+    shown the key."""
 
     def __init__(
         self,
-        connections: Callable[[], set[tuple[str, int]]],
+        connections: Callable[[], dict[tuple[str, int], bool]],
         let_in: Callable[[tuple[str, int]], None],
     ) -> None:
         self._connections, self.let_in = connections, let_in
         self._seen: dict[str, set[tuple[str, int]]] = {}
         self._processes: dict[str, list[Any]] = {}
+        self._asked: dict[str, float] = {}  # when those of other machines did so last
+        self._mark = uuid.uuid4().hex[:8]  # at the end of the cookies that this server gives
 
     def of(self, request: Request) -> str:
         """The client that asks; empty for one that keeps no cookies."""
         client = request.cookies.get(_COOKIE, "")
         if client and request.client:
             self._seen.setdefault(client, set()).add((request.client.host, request.client.port))
+            here, _ = request.scope["server"]
+            if request.client.host != here and not is_loopback(request.client.host):
+                self._asked[client] = time.monotonic()
         return client
 
     def greet(self, request: Request, response: Response) -> None:
         """Give the client its cookie, if it has none."""
         if _COOKIE not in request.cookies:
-            response.set_cookie(
-                _COOKIE, uuid.uuid4().hex, secure=True, httponly=True, samesite="strict"
-            )
+            value = f"{uuid.uuid4().hex}{self._mark}"
+            response.set_cookie(_COOKIE, value, secure=True, httponly=True, samesite="strict")
+
+    def was_greeted_here(self, client: str) -> bool:
+        """Whether this server gave the client its cookie, and no earlier one of this address."""
+        return client.endswith(self._mark)
 
     def remember_process(self, client: str, peer: str) -> None:
         """Note which process has the other end `peer` (host:port) of a connection of the client,
@@ -61,12 +75,26 @@ class Clients:
         if not client or self.is_connected(client):
             return True
         process = self._processes.get(client)
-        return process is not None and processes.identity(process[0]) == process
+        if process is not None:
+            return processes.identity(process[0]) == process
+        return time.monotonic() - self._asked.get(client, -SILENT_SECONDS) < SILENT_SECONDS
+
+    def is_in_this_process(self, client: str) -> bool:
+        """Whether the client is the program that this server runs in."""
+        process = self._processes.get(client)
+        return process is not None and process[0] == os.getpid()
 
     def is_connected(self, client: str) -> bool:
         """Whether a connection of the client is open."""
+        return bool(self._open(client))
+
+    def is_asking(self, client: str) -> bool:
+        """Whether a request of the client is being read or answered."""
+        return any(self._open(client).values())
+
+    def _open(self, client: str) -> dict[tuple[str, int], bool]:
+        seen = self._seen.setdefault(client, set())
+        before = seen.copy()
         open_now = self._connections()
-        self._seen[client] = {
-            connection for connection in self._seen.get(client, ()) if connection in open_now
-        }
-        return bool(self._seen[client])
+        seen -= before - open_now.keys()  # in place: a request may just be adding its own
+        return {connection: open_now[connection] for connection in before & open_now.keys()}

@@ -77,6 +77,17 @@ class Intents:
         self._missed_models: _Recent[tuple[str, str]] = _Recent()
         self._folders_of_others: _Recent[tuple[str, Path]] = _Recent()
 
+    def asked_about_files(self, client: str) -> None:
+        """The client has asked what there is in dataset storage, as it does before an upload."""
+        with self._lock:
+            if client:
+                self._of(client)
+
+    def has_asked_about_files(self, client: str) -> bool:
+        """Whether the client has done so, or anything else that is noted of it."""
+        with self._lock:
+            return client in self._overwriting
+
     def looked_at(self, client: str, file: Path) -> None:
         """The client has asked for a file's attributes."""
         with self._lock:

@@ -3,10 +3,13 @@ uploads."""
 
 import contextlib
 import math
+import os
 import random
 import signal
+import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 import requests
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
+from local_hopsworks import Server
 from local_hopsworks.datasets import replacements
 
 MEGABYTE = 2**20
@@ -292,7 +296,7 @@ def client(server):
             def ask(method, path, **options):
                 return session.request(method, address + path, timeout=30, **options)
 
-            ask.close = session.close
+            ask.close, ask.forget = session.close, session.cookies.clear
             assert ask("GET", "/project").ok
             return ask
 
@@ -376,6 +380,161 @@ def test_upload_that_fails_gives_back_the_file_it_was_to_replace(
             draft.unlink()  # as if the disk had lost it
     assert post_chunk(b"newer", 2, 3, ask=ask).status_code == 500
     assert read(f"{folder}/file.bin") == b"old"
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """Half a second after a removal it was meant as one."""
+    monkeypatch.setattr(replacements, "WAIT_SECONDS", 0.5)
+
+
+def test_overwrite_is_protected_however_slowly_its_first_chunk_comes(
+    post_chunk, read, folder, client, server, soon
+):
+    file = f"/project/1/dataset/{folder}/file.bin"
+    post_chunk(b"old", 1, 3)
+    ask = client()
+    begin_overwriting(ask, file)
+
+    def ask_slowly(method, path, data, files):
+        form = requests.Request(method, "https://x", data=data, files=files).prepare()
+
+        def halves():
+            yield form.body[:100]
+            time.sleep(1.2)
+            yield form.body[100:]
+
+        return ask(
+            method, path, data=halves(), headers={"Content-Type": form.headers["Content-Type"]}
+        )
+
+    assert post_chunk(b"newer", 1, 3, ask=ask_slowly).ok
+    for draft in (server.store.home / "servers" / server.store.id).glob("?" * 32):
+        if draft.read_bytes() == b"new":
+            draft.unlink()  # as if the disk had lost it
+    assert post_chunk(b"newer", 2, 3, ask=ask).status_code == 500
+    assert read(f"{folder}/file.bin") == b"old"
+
+
+def test_program_killed_within_an_overwrite_leaves_the_earlier_file_though_nobody_logs_in(
+    post_chunk, folder, server, run, tmp_path, soon
+):
+    post_chunk(b"old", 1, 3)
+    (tmp_path / "file.bin").write_bytes(b"newer")
+    program = PROGRAMS / "killed_in_an_overwrite.py"
+    run(sys.executable, program, tmp_path / "file.bin", folder, 0, env=server.environment)
+    stored = server.store.dataset("tests", f"{folder}/file.bin")
+    wait(stored.exists)
+    assert stored.read_bytes() == b"old"
+
+
+def wait(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_program_interrupted_within_an_overwrite_leaves_the_earlier_file(run, tmp_path, chunks):
+    home, file = tmp_path / "store", tmp_path / "file.bin"
+    with Server(home) as server:
+        stored = server.store.dataset("local", "Resources/file.bin")
+        stored.write_bytes(b"old")
+    file.write_bytes(b"newer")
+    program = PROGRAMS / "killed_in_an_overwrite.py"
+    env = {"LOCAL_HOPSWORKS_HOME": str(home)}
+    ended = run(sys.executable, program, file, "Resources", chunks, "SIGINT", env=env)
+    assert "\nKeyboardInterrupt\n" in ended.stderr
+    assert stored.read_bytes() == b"old"
+
+
+def test_program_that_sends_the_calls_of_an_overwrite_and_ends_has_removed_the_file(run, tmp_path):
+    home = tmp_path / "store"
+    with Server(home) as server:
+        stored = server.store.dataset("local", "Resources/file.bin")
+        stored.write_bytes(b"old")
+    program = PROGRAMS / "removes_as_an_overwrite_does.py"
+    ended = run(sys.executable, program, env={"LOCAL_HOPSWORKS_HOME": str(home)})
+    assert ended.returncode == 0, ended.stderr
+    with Server(home):
+        assert not stored.exists()
+
+
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_server_that_stops_within_an_overwrite_leaves_the_earlier_file(tmp_path, chunks):
+    with Server(tmp_path / "store") as server:
+        stored = server.store.dataset("local", "Resources/file.bin")
+        stored.write_bytes(b"old")
+        (tmp_path / "file.bin").write_bytes(b"newer")
+        program = PROGRAMS / "killed_in_an_overwrite.py"
+        command = [
+            sys.executable,
+            program,
+            tmp_path / "file.bin",
+            "Resources",
+            str(chunks),
+            "SIGSTOP",
+        ]
+        env = {**os.environ, **server.environment}
+        with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as other:
+            wait(lambda: not stored.exists())
+            server.stop()
+            other.kill()
+    assert stored.read_bytes() == b"old"
+
+
+def test_upload_goes_on_though_its_connection_was_lost_and_another_program_logs_in(
+    post_chunk, read, folder, client
+):
+    ask = client()
+    assert post_chunk(b"abcdef", 1, 2, ask=ask).ok
+    ask.close()
+    client()
+    for number in (2, 3):
+        assert post_chunk(b"abcdef", number, 2, ask=ask).ok
+    assert read(f"{folder}/file.bin") == b"abcdef"
+
+
+def test_upload_whose_first_chunks_went_to_a_server_that_has_ended_is_refused(tmp_path):
+    form = {
+        "flowChunkSize": 2,
+        "flowTotalSize": 6,
+        "flowTotalChunks": 3,
+        "flowFilename": "file.bin",
+        "flowIdentifier": "6_file.bin",
+    }
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def ask(server, method, path, **options):
+            session.headers["Authorization"] = f"ApiKey {server.api_key}"
+            session.verify = str(server.store.security / "ca.pem")
+            address = f"{server.address}/hopsworks-api/api/project"
+            return session.request(method, address + path, timeout=30, **options)
+
+        def post(server, number):
+            data = {**form, "flowChunkNumber": number}
+            path = "/1/dataset/upload/Resources"
+            return ask(server, "POST", path, data=data, files={"file": ("file.bin", b"ab")})
+
+        with Server(tmp_path / "store") as server:
+            assert ask(server, "GET", "").ok
+            assert post(server, 1).ok
+        with Server(tmp_path / "store", port=server.port) as server:
+            answer = post(server, 2)
+            assert answer.status_code == 404 and "begin it again" in answer.json()["errorMsg"]
+            assert ask(server, "GET", "/1/dataset/Resources/file.bin").status_code == 404
+            assert all(post(server, number).ok for number in (1, 2, 3))
+            assert (server.store.project("local") / "Resources" / "file.bin").stat().st_size == 6
+
+
+def test_upload_may_be_the_first_that_a_client_asks_for(post_chunk, read, folder, client):
+    ask = client()
+    ask.forget()
+    for number in (1, 2, 3):
+        assert post_chunk(b"abcdef", number, 2, ask=ask).ok
+    assert read(f"{folder}/file.bin") == b"abcdef"
 
 
 def test_what_a_thread_removes_while_another_overwrites_is_gone(
