@@ -40,7 +40,8 @@ _KINDS = {
     "boolean": "boolean",
     "binary": "bytes",
 }
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_BOOLEANS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+_SHORT_YEAR = re.compile(r"(\d{1,3})(?=-\d)")
 _NESTED = ("array<", "struct<", "map<")
 MOST_DIGITS = 38  # of a decimal
 _EXACT = decimal.Context(prec=100)  # digits; a decimal of Hopsworks has at most 38
@@ -247,14 +248,18 @@ def _floating(text: str, type_: str) -> float:
 
 
 def _bytes(text: str) -> bytes | None:
-    """What `str()` made of bytes; None for any other text."""
-    if not text.startswith(("b'", 'b"')):
+    """What `str()` made of bytes or of a bytearray; None for any other text."""
+    is_array = text.startswith("bytearray(") and text.endswith(")")
+    literal = text[len("bytearray(") : -1] if is_array else text
+    if not literal.startswith(("b'", 'b"')):
         return None
     try:
-        value = ast.literal_eval(text)
+        value = ast.literal_eval(literal)
     except (ValueError, SyntaxError, MemoryError):
         return None
-    return value if isinstance(value, bytes) and str(value) == text else None
+    if not isinstance(value, bytes):
+        return None
+    return value if text == str(bytearray(value) if is_array else value) else None
 
 
 def _misfit(text: str, type_: str, name: str) -> HopsworksError:
@@ -267,5 +272,8 @@ def _moment(text: str) -> datetime.datetime:
     """A time as the SDK writes it: ISO text (UTC if it names no zone), or ms since 1970."""
     if text.lstrip("-").isdigit():
         return EPOCH + datetime.timedelta(milliseconds=int(text))
-    moment = datetime.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    text = text.strip().replace("Z", "+00:00")
+    if short := _SHORT_YEAR.match(text):  # strftime of Linux writes the year 1 as 1
+        text = text[: short.start()] + short[1].zfill(4) + text[short.end() :]
+    moment = datetime.datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)

@@ -24,7 +24,7 @@ _SIGNED = re.compile(r"(.*\S)\s*/\* ([0-9a-f]{32}) \*/[\s;]*", re.DOTALL)
 # A name in backticks is no literal, whatever is in it, nor is a number that belongs to a word.
 _NAME_OR_LITERAL = re.compile(
     r"`[^`]*`"
-    r"|(?P<binary>_binary)?'(?P<text>(?:[^'\\]|\\.|'')*)'"
+    r"|(?:(?P<binary>_binary)|(?P<hex>\bX))?'(?P<text>(?:[^'\\]|\\.|'')*)'"
     r"|(?<![\w`.])(?P<number>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w`])"
     r"|(?<!IS )(?<!NOT )(?P<null>\bNULL\b)",
     re.DOTALL,
@@ -91,6 +91,8 @@ def _value(match: re.Match[str]) -> Any:
         return None
     if number := match["number"]:
         return int(number) if number.lstrip("-").isdigit() else float(number)
+    if match["hex"]:
+        return bytes.fromhex(match["text"])
     unescaped = re.sub(r"\\(.)|''", _unescaped, match["text"], flags=re.DOTALL)
     return unescaped.encode("utf-8", "surrogateescape") if match["binary"] else unescaped
 
@@ -111,7 +113,7 @@ def literal(value: Any) -> str:
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
     if isinstance(value, bytes):
-        return "_binary" + literal(value.decode("utf-8", "surrogateescape"))
+        return f"X'{value.hex()}'"  # in JSON there is no text for bytes that are no UTF-8
     if isinstance(value, datetime.datetime):
         value = value.replace(tzinfo=None).isoformat(" ")
     escaped = str(value).replace("\\", "\\\\").replace("'", "''")

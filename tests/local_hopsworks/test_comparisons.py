@@ -272,6 +272,7 @@ def test_features_without_a_common_order_are_refused_with_a_sentence(read, left,
 
 REFUSED = [
     ("s", "EQUALS", str(b"a"), r'"b\'a\'" is no string, which \'s\' is compared with'),
+    ("s", "EQUALS", str(bytearray(b"a")), "is no string, which 's' is compared with"),
     ("n", "EQUALS", "NaN", "'NaN' is no bigint"),
     ("m", "LESS_THAN", "x", r"'x' is no decimal\(9,2\)"),
     ("n", "IN", '["x"]', "'x' is no bigint"),
@@ -294,7 +295,7 @@ def test_what_fits_no_column_is_refused_with_a_sentence(read, name, condition, v
 def test_truth_counts_as_one_where_numbers_are_compared(read):
     assert read("n", "EQUALS", "True") == [5]
     assert read("x", "EQUALS", "False") == [0]
-    assert read("b", "EQUALS", "1") == [0, 1, 6]
+    assert read("b", "EQUALS", "1") == read("b", "EQUALS", "1.0") == [0, 1, 6]
 
 
 def test_a_single_value_may_stand_for_a_list_of_one(read):
@@ -379,9 +380,20 @@ def test_a_filter_by_a_feature_group_that_is_not_read_is_refused_with_a_sentence
 
 def test_bytes_are_found_in_a_binary_feature(feature_store):
     group = feature_store.get_or_create_feature_group("of_bytes", 1, primary_key=["id"])
-    group.insert(pd.DataFrame({"id": [1, 2], "raw": [b"a", b"b'"]}))
+    stored = [b"a", b"b'", b"\xff\x00", b"\\"]
+    group.insert(pd.DataFrame({"id": [1, 2, 3, 4], "raw": stored}))
     assert group.get_feature("raw").type == "binary"
-    assert group.filter(group.raw == b"b'").read()["id"].tolist() == [2]
+    for number, value in enumerate(stored, 1):
+        for literal in (value, bytearray(value)):
+            assert group.filter(group.raw == literal).read()["id"].tolist() == [number]
+
+
+def test_the_first_years_are_compared_though_python_writes_them_short(read):
+    """`datetime(1, 1, 1).strftime("%Y-%m-%d")` is 1-01-01 on Linux."""
+    for name in "dt":
+        for short, whole in (("1-01-01 00:00:00", "0001-01-01"), ("999-12-31", "0999-12-31")):
+            found = read(name, "GREATER_THAN", short)
+            assert found and found == read(name, "GREATER_THAN", whole)
 
 
 def test_a_column_from_one_end_of_64_bits_to_the_other_is_filtered(feature_store):

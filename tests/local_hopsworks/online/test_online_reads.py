@@ -19,6 +19,7 @@ PEOPLE = pd.DataFrame(
         "day": [datetime.date(1900 + 10 * n, 1, 1) for n in range(6)],
         "fare": [decimal.Decimal(f"{n}.50") for n in range(5)] + [decimal.Decimal("10.00")],
         "alive": [True, False] * 3,
+        "raw": [b"", b"\xff\x00", b"it's", b"\\", b"X'ff'", b"a"],
     }
 )
 
@@ -80,6 +81,11 @@ def test_the_first_rows_are_shown(people):
         (lambda g: g["day"] == datetime.date(1930, 1, 1), [3]),
         (lambda g: g["fare"] > 2.5, [3, 4, 5]),
         (lambda g: g["fare"] == decimal.Decimal("1.5"), [1]),
+        (lambda g: g["raw"] == b"\xff\x00", [1]),
+        (lambda g: g["raw"] == b"", [0]),
+        (lambda g: g["raw"] == bytearray(b"\\"), [3]),
+        (lambda g: (g["raw"] == b"it's") | (g["raw"] == b"X'ff'"), [2, 4]),
+        (lambda g: g["name"] == "X'ff'", []),
         (lambda g: g["alive"] == True, [0, 2, 4]),  # noqa: E712  a filter
         (lambda g: (g["id"] < 2) | ((g["level"] == 3) & (g["id"].isin([5, 1]))), [0, 1, 5]),
     ],
