@@ -14,11 +14,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.expectations.errors import ILLEGAL_EXPECTATION_UPDATE
+from local_hopsworks.expectations.errors import (
+    FEATURE_NAME_NOT_FOUND,
+    ILLEGAL_EXPECTATION_UPDATE,
+    TEXT_TOO_LONG,
+)
 from local_hopsworks.expectations.tables import expectation_suites, expectations
+from local_hopsworks.feature_store.tables import feature_groups
 from local_hopsworks.http.calls import Call
 
 _POLICIES = ("ALWAYS", "STRICT")
+# How long the texts of a suite and of an expectation may be, as Hopsworks' backend has it
+# (ExpectationSuiteController, ExpectationController)
+_LONGEST_IN_SUITE = {
+    "expectationSuiteName": 63,
+    "meta": 1000,
+    "geCloudId": 200,
+    "dataAssetType": 50,
+}
+_LONGEST = {"expectationType": 150, "meta": 1000, "kwargs": 5000}
 
 
 def of_group(call: Call, group: int) -> sa.Row[Any] | None:
@@ -80,6 +94,7 @@ def kept(body: dict[str, Any]) -> dict[str, Any]:
     policy = str(body.get("validationIngestionPolicy") or "ALWAYS").strip().upper()
     if not isinstance(name, str) or not name:
         raise HopsworksError("The expectation suite has no name.")
+    _check_lengths(body, _LONGEST_IN_SUITE)
     if policy not in _POLICIES:
         raise HopsworksError(
             f"The validation ingestion policy is {' or '.join(_POLICIES)}, not {policy[:40]!r}."
@@ -105,23 +120,62 @@ def parsed(value: Any, what: str) -> dict[str, Any]:
     return found or {}
 
 
-def _checked(body: dict[str, Any]) -> dict[str, Any]:
+def _check_lengths(body: dict[str, Any], longest: dict[str, int]) -> None:
+    for name, most in longest.items():
+        text = body.get(name)
+        if isinstance(text, str) and len(text) > most:
+            raise HopsworksError(
+                f"The {name} {text[:80]!r}… has {len(text)} characters; at most {most} are "
+                "allowed.",
+                TEXT_TOO_LONG,
+            )
+
+
+def _check_columns(call: Call, suite: int, arguments: dict[str, Any]) -> None:
+    """An expectation is about features of the group that the suite is for."""
+    query = (
+        sa.select(feature_groups.c.document)
+        .join(expectation_suites, expectation_suites.c.parent_id == feature_groups.c.id)
+        .where(expectation_suites.c.id == suite)
+    )
+    features = [feature["name"] for feature in call.db.execute(query).scalar_one()["features"]]
+    for name in _columns(arguments):
+        if name not in features:
+            raise HopsworksError(
+                f"The expectation is about {str(name)[:80]!r}, which is none of the features "
+                f"{', '.join(features)}.",
+                FEATURE_NAME_NOT_FOUND,
+            )
+
+
+def _columns(arguments: dict[str, Any]) -> list[Any]:
+    if "column" in arguments:
+        return [arguments["column"]]
+    for name in ("column_list", "column_set"):
+        if name in arguments:
+            return list(arguments[name] or [])
+    return []
+
+
+def _checked(call: Call, suite: int, body: dict[str, Any]) -> dict[str, Any]:
     kind = body.get("expectationType")
     if not isinstance(kind, str) or not kind.isidentifier():
         raise HopsworksError(
             "An expectation has a type like expect_column_min_to_be_between, not "
             f"{str(kind)[:80]!r}."
         )
-    meta = parsed(body.get("meta"), "meta")
+    _check_lengths(body, _LONGEST)
+    arguments, meta = parsed(body.get("kwargs"), "kwargs"), parsed(body.get("meta"), "meta")
+    _check_columns(call, suite, arguments)
     meta.pop("expectationId", None)  # it is ours to give
-    return {"expectationType": kind, "kwargs": parsed(body.get("kwargs"), "kwargs"), "meta": meta}
+    return {"expectationType": kind, "kwargs": arguments, "meta": meta}
 
 
 def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
     """Add an expectation to the suite with this id."""
     inserted = (
         expectations.insert()
-        .values(parent_id=suite, document=_checked(body))
+        .values(parent_id=suite, document=_checked(call, suite, body))
         .returning(*expectations.c)
     )
     return call.db.execute(inserted).one()
@@ -129,7 +183,7 @@ def add(call: Call, suite: int, body: dict[str, Any]) -> sa.Row[Any]:
 
 def change(call: Call, row: sa.Row[Any], body: dict[str, Any]) -> None:
     """Change an expectation; raises HopsworksError if that would make it another one."""
-    changed = _checked(body)
+    changed = _checked(call, row.parent_id, body)
     for name, old, new in (
         ("type", row.document["expectationType"], changed["expectationType"]),
         ("column", row.document["kwargs"].get("column"), changed["kwargs"].get("column")),

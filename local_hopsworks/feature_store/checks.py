@@ -22,7 +22,7 @@ _TYPE = re.compile(
     r"tinyint|smallint|int|bigint|float|double|string|boolean|binary|timestamp|date"
     r"|(decimal|char|varchar)(\(\d+(,\d+)?\))?|(array|map|struct|uniontype)<.+>"
 )
-_HUDI_PARTITIONS = ("int", "bigint", "float", "double", "date", "string")
+_PARTITIONS = ("int", "bigint", "float", "double", "date", "string")
 _TIME_SERIES = "TIME_SERIES_SPLIT"
 
 Body = dict[str, Any]
@@ -75,8 +75,14 @@ def feature_group(body: Body) -> list[Body]:
             )
     _event_time(body.get("eventTime"), features)
     statistics(body.get("statisticsConfig"), [feature["name"] for feature in features])
-    if str(body.get("timeTravelFormat")).upper() == "HUDI":
-        _hudi(name, features)
+    is_hudi = str(body.get("timeTravelFormat")).upper() == "HUDI"
+    if is_hudi and not any(feature.get("primary") for feature in features):
+        raise HopsworksError(
+            f"Feature group {name} has the time travel format HUDI, which needs a primary key.",
+            errors.PRIMARY_KEY_REQUIRED,
+        )
+    if is_hudi or body.get("type") == "streamFeatureGroupDTO":
+        _partitions(features)
     return features
 
 
@@ -131,18 +137,14 @@ def _event_time(name: str | None, features: list[Body]) -> None:
         )
 
 
-def _hudi(name: str, features: list[Body]) -> None:
-    if not any(feature.get("primary") for feature in features):
-        raise HopsworksError(
-            f"Feature group {name} has the time travel format HUDI, which needs a primary key.",
-            errors.PRIMARY_KEY_REQUIRED,
-        )
+def _partitions(features: list[Body]) -> None:
+    """Those of a group with time travel format HUDI, and of a stream group."""
     for feature in features:
         type_ = _plain(feature["type"])
-        if feature.get("partition") and not type_.startswith(_HUDI_PARTITIONS):
+        if feature.get("partition") and not type_.startswith(_PARTITIONS):
             raise HopsworksError(
-                f"The partition key {feature['name']!r} is {type_}; with HUDI it must be "
-                f"{', '.join(_HUDI_PARTITIONS[:-1])} or {_HUDI_PARTITIONS[-1]}.",
+                f"The partition key {feature['name']!r} is {type_}; with HUDI, and of a stream "
+                f"group, it must be {', '.join(_PARTITIONS[:-1])} or {_PARTITIONS[-1]}.",
                 errors.FEATURE_GROUP_NOT_CREATED,
             )
 

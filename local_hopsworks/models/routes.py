@@ -89,7 +89,7 @@ def registries(call: Call) -> Answer:
     )
 
 
-@routes.add("PUT", PATH + "/{id}", body=shapes.MODEL, options=["jobName"])
+@routes.add("PUT", PATH + "/{id}", body=shapes.MODEL, options=["jobName", "kernelId"])
 def register(call: Call) -> Answer:
     """The client has uploaded the files; from now on the version exists."""
     body = call.document

@@ -14,7 +14,7 @@ from typing import Any
 from local_hopsworks.errors import NotFound
 from local_hopsworks.http.calls import Call
 from local_hopsworks.jobs import jobs
-from local_hopsworks.online import online_table, topics, writes
+from local_hopsworks.online import creation, online_table, topics, writes
 from local_hopsworks.online.online_table import Table, table_of
 from local_hopsworks.online.store import OnlineStore, OnlineStores
 from local_hopsworks.online.types import online_type
@@ -45,9 +45,11 @@ def create(call: Call, group: dict[str, Any]) -> None:
     """Make the online half of a new feature group (its DTO); HopsworksError if it cannot be."""
     if not has_topic(group):
         return
-    store = _store(call)
+    store, table = _store(call), table_in(call.project.id, group)
+    if table.online:
+        creation.check(table)
     with store.transaction(write=True) as db:
-        store.create(db, table_in(call.project.id, group))
+        store.create(db, table)
     if is_stream(group):
         jobs.of_server(call, _job(group), _MATERIALISE, f"--group {group['id']}")
 
@@ -73,6 +75,7 @@ def delete(call: Call, group: dict[str, Any]) -> None:
 def begin_write(call: Call, group: dict[str, Any]) -> None:
     """A client is about to write rows into a group, or has written the offline ones."""
     if group.get("onlineEnabled") and not is_stream(group):
+        call.remember_client()
         call.store.register()  # from now on a write of this server is under way while it lives
         with _store(call).transaction(write=True) as db:
             writes.begun(db, group["id"], call.store.id, call.client)

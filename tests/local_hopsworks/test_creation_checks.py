@@ -83,6 +83,43 @@ GROUPS = {
         [Feature("at", "timestamp", partition=True)],
         {"time_travel_format": "HUDI", "partition_key": ["at"]},
     ),
+    "stream group with a partition by time": (
+        270176,
+        [Feature("at", "timestamp", partition=True)],
+        {"stream": True, "partition_key": ["at"]},
+    ),
+    **{
+        f"{type_} kept online as {online_type}": (
+            270176, [Feature("a", type_, online_type=online_type)], {"online_enabled": True},
+        )
+        for type_, online_type in (
+            ("bigint", "int"), ("float", "double"), ("string", "varbinary(100)"),
+            ("array<int>", "varchar(100)"), ("date", "timestamp"), ("boolean", "int"),
+        )
+    },
+    **{
+        f"online key that is {online_type}": (
+            270176,
+            [Feature("key", type_, primary=True, online_type=online_type)],
+            {"online_enabled": True, "primary_key": ["id", "key"]},
+        )
+        for type_, online_type in (
+            ("double", "double"), ("float", "float"), ("string", "text"), ("binary", "blob"),
+        )
+    },
+    "online key of 4,008 bytes": (
+        270176,
+        [Feature(f"key_{number}", "string", primary=True) for number in range(10)],
+        {"online_enabled": True, "primary_key": ["id", *(f"key_{each}" for each in range(10))]},
+    ),
+    "online row of 30,008 bytes": (
+        270176,
+        [Feature(f"word_{number}", "string") for number in range(75)],
+        {"online_enabled": True},
+    ),
+    "501 online features": (
+        270176, [Feature(f"n_{number}", "int") for number in range(500)], {"online_enabled": True},
+    ),
 }  # fmt: skip
 
 
@@ -109,6 +146,31 @@ ACCEPTED_GROUPS = {
         {},
     ),
     "no primary key": ([Feature("a", "int")], {"primary_key": []}),
+    "other types online": (
+        [
+            Feature("a", "int", online_type="smallint"),
+            Feature("b", "boolean", online_type="tinyint"),
+            Feature("c", "string", online_type="text"),
+            Feature("d", "array<double>", online_type="blob"),
+            Feature("e", "timestamp", online_type="timestamp(3)"),
+        ],
+        {"online_enabled": True},
+    ),
+    "longest online row": (
+        [Feature(f"word_{number}", "string") for number in range(74)],
+        {"online_enabled": True},
+    ),
+    "most online features": (
+        [Feature(f"n_{number}", "int") for number in range(499)],
+        {"online_enabled": True},
+    ),
+    "longest online key": (
+        [Feature("key", "string", primary=True, online_type="varchar(998)")],
+        {"online_enabled": True, "primary_key": ["id", "key"]},
+    ),
+    "partition by time of a group that is neither HUDI nor a stream": (
+        [Feature("at", "timestamp", partition=True)], {"partition_key": ["at"]},
+    ),
 }  # fmt: skip
 
 
@@ -262,6 +324,53 @@ def test_keyword_that_hopsworks_refuses(api, group, word):
     assert api("POST", path, json={"keywords": ["a" * 63, "Two_2"]}).ok
 
 
+ABOUT = {"expectationType": "expect_column_max_to_be_between", "meta": "{}"}
+EXPECTATIONS = {
+    "column that is no feature": (270210, {"kwargs": '{"column": "nothing"}'}),
+    "set with what is no feature": (270210, {"kwargs": '{"column_set": ["x", "nothing"]}'}),
+    "list with what is no feature": (270210, {"kwargs": '{"column_list": ["nothing"]}'}),
+    "arguments of 5,001 characters": (270200, {"kwargs": f'{{"a": "{"x" * 4992}"}}'}),
+    "meta of 1,001 characters": (270200, {"meta": f'{{"a": "{"x" * 992}"}}', "kwargs": "{}"}),
+    "type of 151 characters": (270200, {"expectationType": "x" * 151, "kwargs": "{}"}),
+}  # fmt: skip
+SUITES = {
+    "name of 64 characters": {"expectationSuiteName": "x" * 64},
+    "meta of 1,001 characters": {"meta": f'{{"a": "{"x" * 992}"}}'},
+    "data asset type of 51 characters": {"dataAssetType": "x" * 51},
+}
+
+
+@pytest.fixture
+def suites(api, group):
+    """Where the expectation suite of `group` is made, which has none."""
+    path = f"/project/1/featurestores/1/featuregroups/{group.id}/expectationsuite"
+    yield path
+    found = api("GET", path).json()
+    if "id" in found:
+        assert api("DELETE", f"{path}/{found['id']}").ok
+
+
+@pytest.mark.parametrize(("code", "changes"), EXPECTATIONS.values(), ids=EXPECTATIONS)
+def test_expectation_that_hopsworks_refuses(api, suites, code, changes):
+    body = {"expectationSuiteName": "suite", "expectations": [{**ABOUT, **changes}]}
+    answer = api("POST", suites, json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, code)
+    assert api("GET", suites).json()["count"] == 0
+
+
+@pytest.mark.parametrize("changes", SUITES.values(), ids=SUITES)
+def test_expectation_suite_that_hopsworks_refuses(api, suites, changes):
+    answer = api("POST", suites, json={"expectationSuiteName": "suite", **changes})
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, 270200)
+
+
+def test_expectations_about_features_and_about_the_table_are_accepted(api, suites):
+    arguments = ['{"column": "x"}', '{"column_set": ["id", "x"]}', '{"min_value": 1}']
+    listed = [{**ABOUT, "kwargs": each} for each in arguments]
+    body = {"expectationSuiteName": "x" * 63, "expectations": listed}
+    assert len(api("POST", suites, json=body).json()["expectations"]) == 3
+
+
 # Models
 
 PLAIN = pytest.mark.filterwarnings("ignore:Model schema")  # of the SDK: it was given none
@@ -335,6 +444,23 @@ def test_a_folder_is_made_in_a_dataset_or_is_a_new_one(project):
     refused(110008, lambda: dataset_api.mkdir("/Projects/other/Resources/images"))
     assert Path(dataset_api.mkdir("Pictures")).name == "Pictures"
     assert Path(dataset_api.mkdir("Pictures/small")).name == "small"
+
+
+FOLDERS = ["a__b", "a&b", "ö", "ends.", "x" * 89, "[1]", "50%", "a+b", "what?"]
+
+
+@pytest.mark.parametrize("bad", [*(f"Resources/{name}" for name in FOLDERS), "two words", "é"])
+def test_name_of_a_folder_that_hopsworks_refuses(project, bad):
+    refused(110028, lambda: project.get_dataset_api().mkdir(bad))
+    assert not project.get_dataset_api().exists(bad)
+
+
+@pytest.mark.parametrize("good", ["two words", "x" * 88, "a_b-c.d", "2026-01-31", ".hidden"])
+def test_name_of_a_folder_that_hopsworks_takes(project, good):
+    dataset_api = project.get_dataset_api()
+    dataset_api.mkdir(f"Resources/{good}")
+    assert dataset_api.exists(f"Resources/{good}")
+    dataset_api.remove(f"Resources/{good}")
 
 
 # What is let through with a notice
