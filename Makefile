@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint types-package types-programs browser test test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint types-package types-programs browser test test-long test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
 .DEFAULT_GOAL := help
 
 $(BIN)/uv:
@@ -108,8 +108,11 @@ browser:
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
 # Three at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
-test: lint browser  ## set everything up, then every test
+test: lint browser  ## set everything up, then all tests but the long ones
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-long: $(VENV)/.installed-for-tests browser  ## whole stories: fresh clone, tools, other people's programs, fresh environments
+	@$(BIN)/python -m pytest -m long -n 3 --dist loadfile --no-loadscope-reorder
 
 test-reliability: $(VENV)/.installed-for-tests  ## faults, load and attacks: more of them than make test
 	@$(BIN)/python -m pytest tests/reliability -m "" -n 2 --dist loadfile

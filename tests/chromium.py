@@ -1,4 +1,4 @@
-"""A real Chromium for tests, driven by Playwright."""
+"""A real Chromium for tests, driven by Playwright. With SCREENSHOTS=1 its pictures are kept."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -31,3 +33,10 @@ def started() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
         yield browser
         browser.close()
+
+
+def photograph(page: Page, name: str) -> None:
+    """Save what a page shows as tests/screenshots/{name}.png, for people to look at, if wanted."""
+    if os.environ.get("SCREENSHOTS"):
+        path = SCREENSHOTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True, animations="disabled")

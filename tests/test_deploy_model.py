@@ -10,6 +10,8 @@ import pytest
 
 from tests.pipelines import REPOSITORY, Scripts
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def store(trained, tmp_path_factory):

@@ -108,6 +108,7 @@ def test_readme_is_short():
     assert len(README.split()) <= 900
 
 
+@pytest.mark.long
 def test_main_job_says_in_a_few_lines_what_it_did(main_job):
     lines = main_job.splitlines()
     assert len(lines) <= 18, main_job
@@ -117,6 +118,7 @@ def test_main_job_says_in_a_few_lines_what_it_did(main_job):
     assert lines[-1] == "Both outcomes have been predicted. Now: make apps"
 
 
+@pytest.mark.long
 def test_figures_of_the_model_are_those_that_the_main_job_prints(main_job):
     accuracy = re.search(r"has not seen: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", main_job)
     test = re.search(r"test passengers: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", main_job)
@@ -126,6 +128,7 @@ def test_figures_of_the_model_are_those_that_the_main_job_prints(main_job):
     assert f"| calibration slope (1 is perfect) | {slope[1]} |" in README
 
 
+@pytest.mark.long
 def test_main_job_run_again_stores_nothing_twice(main_job, clone, newcomer):
     before = stored(clone)
     again = subprocess.run(
@@ -142,6 +145,7 @@ def test_main_job_run_again_stores_nothing_twice(main_job, clone, newcomer):
     assert before["titanic_1_1"] > 891
 
 
+@pytest.mark.long
 def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tmp_path):
     scripts = [command for command in commands() if "titanic_" in command]
     assert len(scripts) == 4
@@ -160,6 +164,7 @@ def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tm
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_any_program_runs_beside_an_embedded_hopsworks(clone, newcomer):
     (clone / "my_pipeline.py").write_text("import hopsworks\nprint('in', hopsworks.login().name)\n")
     command = next(command for command in commands() if "my_pipeline" in command)
@@ -169,6 +174,7 @@ def test_any_program_runs_beside_an_embedded_hopsworks(clone, newcomer):
     assert "in local" in done.stdout, done.stderr[-1000:]
 
 
+@pytest.mark.long
 def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
     served = subprocess.Popen(
         ["python", "-m", "local_hopsworks", "serve"],
@@ -189,6 +195,7 @@ def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
         assert served.wait(15) == 0
 
 
+@pytest.mark.long
 def test_check_finds_the_store_of_the_main_job_in_order(main_job, clone, newcomer):
     assert "`python -m local_hopsworks check`" in PACKAGE_README
     done = subprocess.run(
@@ -202,6 +209,7 @@ def test_check_finds_the_store_of_the_main_job_in_order(main_job, clone, newcome
     assert done.returncode == 0 and "is in order." in done.stdout, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
     # Last in this file: the others want the store
     command = ["python", "-m", "local_hopsworks", "reset"]

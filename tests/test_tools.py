@@ -15,6 +15,8 @@ import pytest
 
 from tests.pipelines import REPOSITORY, Done, Scripts, load
 
+pytestmark = pytest.mark.long
+
 TOOLS = REPOSITORY / "tools"
 WATCH = REPOSITORY / "huggingface-spaces-titanic-monitor" / "watch.py"
 

@@ -23,7 +23,6 @@ from tests.warm import WarmPython
 from .modules import REPOSITORY
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-SCREENSHOTS = REPOSITORY / "tests" / "screenshots"
 PATIENCE = 60_000  # milliseconds; on a busy machine a browser is slow
 # Gradio cuts off what is too wide, so it need not make the page scroll
 SIDEWAYS = """[...document.querySelectorAll("main *")]
@@ -219,9 +218,8 @@ def look() -> Callable[[Page, str], None]:
     def at_all_sizes(page: Page, state: str) -> None:
         """Judge the page by axe-core on a phone and a desktop, by day and by night.
 
-        For people to look at, each is saved as tests/screenshots/{state}_{width}_{scheme}.png.
+        With SCREENSHOTS=1, each is saved as tests/screenshots/{state}_{width}_{scheme}.png.
         """
-        SCREENSHOTS.mkdir(exist_ok=True)
         size = page.viewport_size
         page.mouse.move(0, 0)
         for width, scheme in itertools.product((390, 1280), ("dark", "light")):
@@ -230,8 +228,7 @@ def look() -> Callable[[Page, str], None]:
             expect(page.locator("body.dark")).to_have_count(1 if scheme == "dark" else 0)
             page.evaluate(TRANSITIONS_DONE)
             assert_accessible(page)
-            picture = SCREENSHOTS / f"{state}_{width}_{scheme}.png"
-            page.screenshot(path=picture, full_page=True, animations="disabled")
+            chromium.photograph(page, f"{state}_{width}_{scheme}")
             assert page.evaluate(SIDEWAYS) == []
         page.set_viewport_size(size)
 

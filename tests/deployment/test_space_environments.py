@@ -17,6 +17,8 @@ import requests
 
 from local_hopsworks import Server
 
+pytestmark = pytest.mark.long
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDERS = ["huggingface-spaces-titanic", "huggingface-spaces-titanic-monitor"]
 START_SECONDS = 120  # in a new environment Python compiles every package, beside other tests

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent.parent / "local_hopsworks" / "COVERAGE.md"
 

@@ -7,7 +7,6 @@ import html
 import secrets
 from collections.abc import Callable, Iterator
 from itertools import product
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, StorageState
@@ -16,7 +15,6 @@ from tests import chromium
 from tests.axe import assert_accessible
 from tests.local_hopsworks.furnishing import R2, RIDES, RMSE, SCRIPT, furnish
 
-SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 PATIENCE = 120_000  # milliseconds; on a busy machine a browser is slow
 WIDTHS = {"phone": 390, "desktop": 1280}
 HEIGHT = 844
@@ -102,7 +100,7 @@ def test_page_is_accessible_and_fits_the_window_by_day_and_by_night(visit, furni
     for (width, pixels), scheme in product(WIDTHS.items(), ("light", "dark")):
         page.set_viewport_size({"width": pixels, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=SCREENSHOTS / f"page_{name}_{width}_{scheme}.png", full_page=True)
+        chromium.photograph(page, f"page_{name}_{width}_{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert_accessible(page)
 

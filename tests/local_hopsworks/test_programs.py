@@ -10,6 +10,8 @@ import pytest
 
 from local_hopsworks import Server
 
+pytestmark = pytest.mark.long
+
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
 

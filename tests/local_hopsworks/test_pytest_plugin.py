@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
@@ -115,6 +116,7 @@ def test_package_asks_for_the_same_versions_as_requirements():
     assert len(asked) > 10 and asked <= pinned, asked - pinned
 
 
+@pytest.mark.long
 def test_wheel_works_in_an_empty_environment(run, tmp_path):
     """Needs the package index, like the environment of the tests itself."""
     root = Path(__file__).resolve().parent.parent.parent

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 SUITE = Path(__file__).with_name("suite.py")
 ACCOUNT = {
     name.replace("UNIVERSAL_", "HOPSWORKS_"): value
