@@ -235,13 +235,24 @@ class Store:
                 "machine allows."
             )
             raise HopsworksError(message, DATASET_REQUEST_INVALID)
-        real_root, real = root.resolve(), path.resolve()
-        if real != real_root and real_root not in real.parents:
+        if not _is_inside(root, path):
             raise HopsworksError(
                 f"The path {name[:200]!r} leads out of the project {project}.",
                 DATASET_REQUEST_INVALID,
             )
         return path
+
+    def entries(self, project: str, folder: Path) -> list[Path]:
+        """What a folder of dataset storage has, by name; without links that lead out of the project
+        or nowhere, which no other call answers for either."""
+        root = self.project(project)
+        with os.scandir(folder) as found:
+            paths = [
+                Path(entry.path)
+                for entry in found
+                if not entry.is_symlink() or (_is_inside(root, entry) and os.path.exists(entry))
+            ]
+        return sorted(paths, key=lambda path: path.name)
 
     def file(self, path: str) -> Path:
         """The file or folder of dataset storage that `/Projects/{project}/…` means, of any project
@@ -347,6 +358,15 @@ class Store:
             shutil.rmtree(folder)
             return None
         return target
+
+
+def _is_inside(root: Path, path: os.PathLike[str]) -> bool:
+    """Whether a path lies below `root`, wherever links lead."""
+    try:
+        real_root, real = root.resolve(), Path(path).resolve()
+    except (OSError, RuntimeError):  # a circle of links
+        return False
+    return real == real_root or real_root in real.parents
 
 
 def private_paths(home: Path) -> Iterator[Path]:

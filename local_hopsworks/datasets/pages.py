@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +60,13 @@ def datasets(call: Call, window: Window) -> Listing:
 
 
 def _listing(call: Call, folder: Path, window: Window) -> Listing:
-    with os.scandir(folder) as found:
-        names = sorted((not each.is_dir(), each.name) for each in found)
-    shown = [entry(call, folder / name) for _, name in window.of(names)]
-    return Listing(shown, len(names))
+    found = call.store.entries(call.project.name, folder)
+    found.sort(key=lambda path: (not path.is_dir(), path.name))
+    shown = []
+    for path in window.of(found):
+        with contextlib.suppress(FileNotFoundError):  # it has just been removed
+            shown.append(entry(call, path))
+    return Listing(shown, len(found))
 
 
 @pages.add(_FILES + "/{path:path}")

@@ -174,12 +174,16 @@ def get(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} is a file and has no listing.", DATASET_REQUEST_INVALID
         )
-    entries = sorted(
-        path.iterdir(), key=lambda entry: entry.name, reverse=call.option("sort_by") == "NAME:desc"
-    )
+    entries = call.store.entries(call.project.name, path)
+    if call.option("sort_by") == "NAME:desc":
+        entries.reverse()
     start, limit = call.number("offset") or 0, call.number("limit")
     page = entries[start : None if limit is None else start + limit]
-    return {"count": len(entries), "items": [_document(call, entry) for entry in page]}
+    items = []
+    for entry in page:
+        with contextlib.suppress(FileNotFoundError):  # it has just been removed
+            items.append(_document(call, entry))
+    return {"count": len(entries), "items": items}
 
 
 @routes.add(
@@ -222,7 +226,10 @@ def change(call: Call) -> Answer:
         disk.flush(source.parent)
         return None
     draft = call.store.new_draft()
-    shutil.copytree(source, draft) if source.is_dir() else shutil.copy2(source, draft)
+    if source.is_dir():  # a link stays one: what it leads to may lie outside the project
+        shutil.copytree(source, draft, symlinks=True)
+    else:
+        shutil.copy2(source, draft)
     disk.flush_tree(draft)
     disk.replace(draft, target)
     return None

@@ -161,6 +161,58 @@ def test_relative_and_absolute_paths_mean_the_same(put, storage, folder):
         )
 
 
+@pytest.fixture
+def linked(server, folder, tmp_path):
+    """Links in the test's folder: one within the project, others that lead out or nowhere."""
+    (tmp_path / "secret.txt").write_text("of the machine")
+    stored = server.store.dataset("tests", folder)
+    (stored / "file.txt").write_text("of the project")
+    targets = {"inner": "file.txt", "out": tmp_path, "dangling": "nothing", "circle": "circle"}
+    for name, target in targets.items():
+        (stored / name).symlink_to(target)
+    return stored
+
+
+def test_links_that_lead_out_or_nowhere_are_not_listed_and_are_refused(linked, storage, folder):
+    inside = folder.removeprefix("/Projects/tests")
+    assert storage.list(folder) == [f"{inside}/file.txt", f"{inside}/inner"]
+    assert storage.get(f"{folder}/inner")["attributes"]["size"] == len("of the project")
+    for name in ("out", "out/secret.txt", "circle", "dangling"):
+        assert not storage.exists(f"{folder}/{name}")
+        with pytest.raises(RestAPIError, match=r"leads out of the project|There is no") as caught:
+            storage.download(f"{folder}/{name}")
+        assert caught.value.response.status_code in (400, 404)
+
+
+def test_copy_of_a_folder_takes_nothing_from_outside_the_project(linked, storage, folder, server):
+    storage.copy(folder, f"{folder}_copy")
+    copied = server.store.dataset("tests", f"{folder}_copy")
+    assert (copied / "out").is_symlink() and (copied / "file.txt").read_text() == "of the project"
+    storage.remove(f"{folder}_copy")
+    assert (linked / "out" / "secret.txt").read_text() == "of the machine"
+
+
+def test_folder_is_listed_while_its_files_come_and_go(api, folder, server):
+    stored = server.store.dataset("tests", folder) / "file.txt"
+    done = threading.Event()
+
+    def come_and_go():
+        while not done.is_set():
+            stored.touch()
+            stored.unlink()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        answers = {
+            api("GET", f"/project/1/dataset/{folder}?action=listing").status_code for _ in range(99)
+        }
+    finally:
+        done.set()
+        thread.join()
+    assert answers == {200}
+
+
 def test_missing_path_does_not_exist(storage, folder):
     assert not storage.exists(f"{folder}/nothing")
     with pytest.raises(RestAPIError, match="There is no"):

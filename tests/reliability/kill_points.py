@@ -27,6 +27,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,8 +167,10 @@ class Served:
             server = Server(home, project="tests")
             answer.send(json.dumps([server.port, server.api_key]).encode())
             threading.Thread(target=self._listen, args=[answer], daemon=True).start()
-            with contextlib.suppress(BaseException):
-                serve(server)
+            try:
+                serve(server, open_browser=False)
+            except BaseException:  # this is a fork of the caller, which must not go on as it
+                traceback.print_exc()
             os._exit(0)
         answer.close()
         self.port, self.key = json.loads(self.told.recv(1000))
