@@ -102,8 +102,34 @@ def find(call: Call, identifier: int) -> sa.Row[Any]:
 @routes.add("POST", PATH, body=shapes.FEATURE_GROUP)
 def create(call: Call) -> Answer:
     """Create a feature group, under the next version if none is asked for."""
-    body, project = call.document, call.project
+    body = call.document
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
+    _check_kind(name, body)
+    features = checks.feature_group(body)
+    if version is not None and (existing := _version(call, name, version)) is not None:
+        return _existing(call, existing, features)
+    stored = {
+        **{key: body.get(key) for key in _KEPT},
+        "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
+        "features": features,
+        "created": now(),
+        "parents": [
+            {key: parent.get(key) for key in ("id", "name", "version")}
+            for parent in body.get("parents") or []
+        ],
+        "type": body["type"],
+        "onlineEnabled": bool(body.get("onlineEnabled")),
+    }
+    row = metadata.insert_version(call.db, feature_groups, call.project.id, name, version, stored)
+    online.create(call, document(call, row))
+    tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
+    if body.get("expectationSuite"):
+        expectation_suites.create_for(call, row.id, body["expectationSuite"])
+    return document(call, row)
+
+
+def _check_kind(name: str, body: dict[str, Any]) -> None:
+    """Refuse kinds of feature groups that this server has not."""
     kind = str(body.get("type"))
     if kind == "onDemandFeaturegroupDTO":
         raise NotEmbedded(f"the spine or external feature group {name}")
@@ -115,41 +141,28 @@ def create(call: Call) -> Answer:
             f"{' or '.join(_KINDS)}."
         )
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
-    features = checks.feature_group(body)
-    if version is not None:
-        same = (
-            feature_groups.c.parent_id == project.id,
-            feature_groups.c.name == name,
-            feature_groups.c.version == version,
+
+
+def _version(call: Call, name: str, version: int) -> sa.Row[Any] | None:
+    """A version of a feature group in the call's project, if it exists."""
+    same = (
+        feature_groups.c.parent_id == call.project.id,
+        feature_groups.c.name == name,
+        feature_groups.c.version == version,
+    )
+    return call.db.execute(feature_groups.select().where(*same)).one_or_none()
+
+
+def _existing(call: Call, row: sa.Row[Any], features: list[dict[str, Any]]) -> dict[str, Any]:
+    """A group that another program has created in the meantime (the SDK's `get_or_create` is two
+    calls), if it is the group that this call asks for."""
+    has_same_schema = _shape(row.document["features"]) == _shape(features)
+    has_same_time = row.document.get("eventTime") == call.document.get("eventTime")
+    if not (has_same_schema and has_same_time):
+        raise HopsworksError(
+            f"Feature group {row.name} version {row.version} exists with another schema.",
+            FEATURE_GROUP_EXISTS,
         )
-        existing = call.db.execute(feature_groups.select().where(*same)).one_or_none()
-        if existing is not None:
-            # Two programs may create the same group at once (get_or_create is two calls): the
-            # second gets the first's.
-            if _shape(existing.document["features"]) == _shape(features) and existing.document.get(
-                "eventTime"
-            ) == body.get("eventTime"):
-                return document(call, existing)
-            raise HopsworksError(
-                f"Feature group {name} version {version} exists with another schema.",
-                FEATURE_GROUP_EXISTS,
-            )
-    kept = {
-        key: body.get(key) for key in _KEPT
-    }  # fmt: skip
-    kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
-    kept["features"] = features
-    kept["created"] = now()
-    kept["parents"] = [
-        {key: parent.get(key) for key in ("id", "name", "version")}
-        for parent in body.get("parents") or []
-    ]
-    kept |= {"type": kind, "onlineEnabled": bool(body.get("onlineEnabled"))}
-    row = metadata.insert_version(call.db, feature_groups, project.id, name, version, kept)
-    online.create(call, document(call, row))
-    tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
-    if body.get("expectationSuite"):
-        expectation_suites.create_for(call, row.id, body["expectationSuite"])
     return document(call, row)
 
 

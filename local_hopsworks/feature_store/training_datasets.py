@@ -95,6 +95,18 @@ def files_of(call: Call, row: sa.Row[Any]) -> Path | None:
 def create(call: Call) -> Answer:
     """Register a training dataset; its files, if it has any, are written afterwards."""
     view, body = views.find(call), call.document
+    _check_kind(body)
+    _check(call, view, body)
+    row = _stored(call, view, body)
+    tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
+    if body["trainingDatasetType"] != IN_MEMORY:
+        folder = call.store.dataset(call.project.name, row.document["location"])
+        call.begin(unfinished.TRAINING, folder, row=row.id)
+    return document(call, row)
+
+
+def _check_kind(body: dict[str, Any]) -> None:
+    """Refuse kinds and formats of training data that this server does not make."""
     kind = body.get("trainingDatasetType")
     if kind not in (IN_MEMORY, "HOPSFS_TRAINING_DATASET"):
         raise NotEmbedded(f"training data of type {str(kind)[:80]}")
@@ -103,41 +115,39 @@ def create(call: Call) -> Answer:
             raise NotEmbedded(f"training data with {unsupported}")
     if (body.get("dataSource") or {}).get("path"):
         raise NotEmbedded("training data at a location of one's own", "Leave `location` out.")
-    data_format = str(body.get("dataFormat") or "parquet").lower()
-    if kind != IN_MEMORY and data_format not in _FORMATS:
+    if kind != IN_MEMORY and (data_format := _data_format(body)) not in _FORMATS:
         raise HopsworksError(
             "Training data can be written as parquet, csv or tsv here, not as "
             f"{data_format[:40]!r}.",
             UNSUPPORTED_DATA_FORMAT,
         )
-    _check(call, view, body)
+
+
+def _data_format(body: dict[str, Any]) -> str:
+    return str(body.get("dataFormat") or "parquet").lower()
+
+
+def _stored(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> sa.Row[Any]:
+    """The row of a new training dataset. Its seed and its folder follow from its version."""
     name = f"{view.name}_{view.version}"
-    kept = {key: body.get(key) for key in _KEPT} | {
+    stored = {
+        **{key: body.get(key) for key in _KEPT},
         "splits": body.get("splits") or [],
-        "dataFormat": data_format,
+        "dataFormat": _data_format(body),
+        "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
+        "created": now(),
     }
-    kept["statisticsConfig"] = body.get("statisticsConfig") or {"enabled": True}
-    kept["created"] = now()
     row = metadata.insert_version(
-        call.db, training_datasets, view.id, name, body.get("version"), kept
+        call.db, training_datasets, view.id, name, body.get("version"), stored
     )
-    # The client shuffles by the seed it is answered. One that is kept makes the split of a version
-    # the same for ever, and one that follows from the version makes it the same in every store.
-    kept["seed"] = row.version if body.get("seed") is None else body["seed"]
-    kept["location"] = (
-        f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets/{name}_{row.version}"
-    )
-    call.db.execute(
-        training_datasets.update().where(training_datasets.c.id == row.id).values(document=kept)
-    )
-    tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
-    if kind != IN_MEMORY:
-        folder = call.store.dataset(call.project.name, kept["location"])
-        call.begin(unfinished.TRAINING, folder, row=row.id)
-    return document(
-        call,
-        call.db.execute(training_datasets.select().where(training_datasets.c.id == row.id)).one(),
-    )
+    folder = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets"
+    # The client shuffles by the seed it is answered. One that is stored makes the split of a
+    # version the same for ever, and one that follows from the version makes it the same in every
+    # store.
+    seed = row.version if body.get("seed") is None else body["seed"]
+    update(call.db, row, seed=seed, location=f"{folder}/{name}_{row.version}")
+    same = training_datasets.c.id == row.id
+    return call.db.execute(training_datasets.select().where(same)).one()
 
 
 def _check(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> None:
@@ -227,7 +237,7 @@ def forget(db: sa.Connection, row: sa.Row[Any]) -> None:
 
 
 def update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:
-    """What check.py asks: a version whose files nobody deleted must have them."""
+    """Change fields of a training dataset's document."""
     changed = {**row.document, **changes}
     db.execute(
         training_datasets.update().where(training_datasets.c.id == row.id).values(document=changed)

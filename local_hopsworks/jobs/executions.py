@@ -102,17 +102,23 @@ def submit(
     for log in (stdout, stderr):
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-    variables_of_child = {
+    variables = {**_variables(hopsworks, project, job, row), **variables}
+    must_finish = jobs.MODULE in config
+    task = Task(row.id, [*program, *words], others, variables, stdout, stderr, must_finish)
+    return row, task
+
+
+def _variables(
+    hopsworks: Hopsworks, project: str, job: sa.Row[Any], execution: sa.Row[Any]
+) -> dict[str, str]:
+    """The environment of an execution's process."""
+    return {
         **environment.of_child(hopsworks.environment(project)),
         "HOPSWORKS_JOB_NAME": job.name,
-        "HOPSWORKS_JOB_EXECUTION_ID": str(row.id),
+        "HOPSWORKS_JOB_EXECUTION_ID": str(execution.id),
         "PYTHONUNBUFFERED": "1",  # the logs can be read while it runs
         "PYTHONDONTWRITEBYTECODE": "1",  # nothing appears beside the script in dataset storage
-        **variables,
     }
-    must_finish = jobs.MODULE in config
-    task = Task(row.id, [*program, *words], others, variables_of_child, stdout, stderr, must_finish)
-    return row, task
 
 
 def _words(arguments: str) -> list[str]:

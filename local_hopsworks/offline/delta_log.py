@@ -74,53 +74,65 @@ def _of_archive(table: Path) -> Iterator[Problem]:
 
 
 def _of_log(table: Path) -> Iterator[Problem]:
-    folders = [table / archive.FOLDER, table / "_delta_log"]
-    if archive.is_of_another(table) or not folders[0].is_dir():
-        del folders[0]
-    entries = {path.name: path for folder in folders for path in folder.iterdir()}
-    versions = sorted(int(match[1]) for name in entries if (match := _COMMIT.fullmatch(name)))
-    checkpoints = {int(match[1]) for name in entries if (match := _CHECKPOINT.fullmatch(name))}
-    foreign = [
-        name
-        for name in entries
-        if not any(kind.fullmatch(name) for kind in (_COMMIT, _CHECKPOINT, _OTHERS))
-    ]
-    for name in sorted(foreign):
-        yield Problem(
-            f"its log has a foreign file, {entries[name]}.",
-            "it is moved aside.",
-            aside=entries[name],
-        )
-    broken, identity = False, None
-    for version in versions:
-        path = entries[f"{version:020}.json"]
+    log = _Log(table)
+    found = [*_foreign_files(log), *_damaged_commits(log), *_missing_commits(log)]
+    yield from found or _missing_files(table)
+
+
+class _Log:
+    """The files of a table's log by name, with those in its archive, if that is its own."""
+
+    def __init__(self, table: Path) -> None:
+        self.table = table
+        folders = [table / archive.FOLDER, table / "_delta_log"]
+        if archive.is_of_another(table) or not folders[0].is_dir():
+            del folders[0]
+        self.files = {path.name: path for folder in folders for path in folder.iterdir()}
+        self.commits = sorted(self._versions(_COMMIT))
+        self.checkpoints = self._versions(_CHECKPOINT)
+
+    def _versions(self, kind: re.Pattern[str]) -> set[int]:
+        return {int(match[1]) for name in self.files if (match := kind.fullmatch(name))}
+
+
+def _foreign_files(log: _Log) -> Iterator[Problem]:
+    for name, path in sorted(log.files.items()):
+        if not any(kind.fullmatch(name) for kind in (_COMMIT, _CHECKPOINT, _OTHERS)):
+            what = f"its log has a foreign file, {path}."
+            yield Problem(what, "it is moved aside.", aside=path)
+
+
+def _damaged_commits(log: _Log) -> Iterator[Problem]:
+    """Commits that cannot be read, or that have the id of another table and none of their files."""
+    identity = None
+    for version in log.commits:
+        path = log.files[_commit_name(version)]
         actions = _actions(path)
-        found = next(
-            (action["metaData"].get("id") for action in actions or () if "metaData" in action),
-            identity,
-        )
-        if actions is None or (identity not in (None, found) and not _has_files(table, actions)):
-            broken = True
-            if version == versions[-1] and len(versions) > 1:
-                remedy = "it is moved aside, and the table is as before that commit."
-                yield Problem(
-                    f"its last commit is damaged or another table's, {path}.", remedy, aside=path
-                )
-            else:
-                yield Problem(
-                    f"a commit is damaged or another table's, {path}.",
-                    "Put back a copy of that file.",
-                )
-        else:
+        ids = [action["metaData"].get("id") for action in actions or () if "metaData" in action]
+        found = ids[0] if ids else identity
+        is_of_another = identity not in (None, found)
+        if actions is not None and not (is_of_another and not _has_files(log.table, actions)):
             identity = found
-    first = max((version for version in checkpoints), default=0)
-    needed = range(first + 1 if first in checkpoints else 0, max([*versions, first]) + 1)
-    for version in sorted(set(needed) - set(versions)):
-        broken = True
-        path = table / "_delta_log" / f"{version:020}.json"
+        elif version == log.commits[-1] and len(log.commits) > 1:
+            remedy = "it is moved aside, and the table is as before that commit."
+            what = f"its last commit is damaged or another table's, {path}."
+            yield Problem(what, remedy, aside=path)
+        else:
+            what = f"a commit is damaged or another table's, {path}."
+            yield Problem(what, "Put back a copy of that file.")
+
+
+def _missing_commits(log: _Log) -> Iterator[Problem]:
+    """Commits between the last checkpoint, or the table's beginning, and the last commit."""
+    first = max(log.checkpoints) + 1 if log.checkpoints else 0
+    last = max([*log.commits, *log.checkpoints, 0])
+    for version in sorted({*range(first, last + 1)}.difference(log.commits)):
+        path = log.table / "_delta_log" / _commit_name(version)
         yield Problem(f"its log lacks the commit {path}.", "Put back a copy of that file.")
-    if not broken and not foreign:
-        yield from _missing_files(table)
+
+
+def _commit_name(version: int) -> str:
+    return f"{version:020}.json"
 
 
 def _actions(path: Path) -> list[dict[str, Any]] | None:
