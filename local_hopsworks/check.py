@@ -160,13 +160,13 @@ def _database(file: Path) -> Iterator[Fault]:
 # broken off writes
 
 
-def _broken_off(store: Store, kept: Metadata) -> Iterator[Fault]:
-    with kept.transaction(write=False) as db:
+def _broken_off(store: Store, metadata: Metadata) -> Iterator[Fault]:
+    with metadata.transaction(write=False) as db:
         notes = unfinished.broken(db, store)
     for note in notes:
         who = "A program stopped" if note.action in unfinished.BY_CLIENTS else "A server was killed"
         what = f"{who} in the middle of this write: {note.action} {note.path}."
-        yield Fault(what, "it is finished or undone.", partial(unfinished.settle, store, kept))
+        yield Fault(what, "it is finished or undone.", partial(unfinished.settle, store, metadata))
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
         if drafts:

@@ -20,10 +20,10 @@ class _LostClient:
     """Takes the place of the SDK's client, and of its client of the query service, in a fork.
     Everything the SDK does goes through them."""
 
-    def __init__(self, kept: Any) -> None:
+    def __init__(self, client: Any) -> None:
         # What was there stays as it is: its end would wait for threads, and take the parent's
         # certificates away
-        self.kept = kept
+        self.client = client
 
     def _close(self) -> None:
         """The SDK calls it when a process ends."""

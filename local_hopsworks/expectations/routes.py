@@ -99,7 +99,7 @@ def update_metadata(call: Call) -> Answer:
     suite = _suite(call)
     same = expectation_suites.c.id == suite.id
     call.db.execute(
-        expectation_suites.update().where(same).values(document=suites.kept(call.document))
+        expectation_suites.update().where(same).values(document=suites.fields(call.document))
     )
     return suites.document(call, _suite(call))
 

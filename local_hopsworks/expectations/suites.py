@@ -77,7 +77,7 @@ def create_for(call: Call, group: int, body: dict[str, Any]) -> sa.Row[Any]:
     """Attach the suite of a DTO to a feature group that has none."""
     inserted = (
         expectation_suites.insert()
-        .values(parent_id=group, document=kept(body))
+        .values(parent_id=group, document=fields(body))
         .returning(expectation_suites.c.id)
     )
     suite = call.db.execute(inserted).scalar_one()
@@ -88,7 +88,7 @@ def create_for(call: Call, group: int, body: dict[str, Any]) -> sa.Row[Any]:
     ).one()
 
 
-def kept(body: dict[str, Any]) -> dict[str, Any]:
+def fields(body: dict[str, Any]) -> dict[str, Any]:
     """What is stored of a suite's document; raises HopsworksError if it is not right."""
     name = body.get("expectationSuiteName")
     policy = str(body.get("validationIngestionPolicy") or "ALWAYS").strip().upper()

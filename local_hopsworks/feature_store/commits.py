@@ -52,7 +52,7 @@ def _clear(store: Store, folder: Path) -> None:
 
 
 def overwriting(call: Call, row: sa.Row[Any]) -> set[str]:
-    """The clients that have cleared a feature group and not told of new rows yet."""
+    """The clients that have cleared a feature group and not written new rows yet."""
     notes = unfinished.of(call.db, call.store, unfinished.OVERWRITE, table(call, row))
     return {note.client for note in notes}
 

@@ -108,7 +108,7 @@ def create(call: Call) -> Answer:
     features = checks.feature_group(body)
     if version is not None and (existing := _version(call, name, version)) is not None:
         return _existing(call, existing, features)
-    stored = {
+    group = {
         **{key: body.get(key) for key in _KEPT},
         "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
         "features": features,
@@ -120,7 +120,7 @@ def create(call: Call) -> Answer:
         "type": body["type"],
         "onlineEnabled": bool(body.get("onlineEnabled")),
     }
-    row = metadata.insert_version(call.db, feature_groups, call.project.id, name, version, stored)
+    row = metadata.insert_version(call.db, feature_groups, call.project.id, name, version, group)
     online.create(call, document(call, row))
     tags.put_all(call, tags.owner(feature_groups, row.id), body.get("tags"))
     if body.get("expectationSuite"):

@@ -60,10 +60,10 @@ def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     deleted: the SDK turns exactly that into «the query defined is no longer valid»."""
     found = schema(call, row)
     functions = [found.on_demand_functions(table) for table in range(len(found.plan.tables))]
-    kept = ("description", "transformationFunctions", "loggingEnabled", "created")
+    stored_fields = ("description", "transformationFunctions", "loggingEnabled", "created")
     store = f"/project/{row.parent_id}/featurestores/{row.parent_id}"
     return {
-        **{key: row.document.get(key) for key in kept},
+        **{key: row.document.get(key) for key in stored_fields},
         "id": row.id,
         "name": row.name,
         "version": row.version,
@@ -124,7 +124,7 @@ def create(call: Call) -> Answer:
         for feature in body.get("features") or []
     ]
     checks.roles(roles, {(plan.tables[each.table].group, each.name) for each, _ in plan.columns})
-    kept = {
+    view = {
         "description": body.get("description"),
         "transformationFunctions": body.get("transformationFunctions") or [],
         "loggingEnabled": False,
@@ -134,7 +134,7 @@ def create(call: Call) -> Answer:
     }
     try:
         row = metadata.insert_version(
-            call.db, feature_views, call.project.id, name, body.get("version"), kept
+            call.db, feature_views, call.project.id, name, body.get("version"), view
         )
     except sa.exc.IntegrityError as error:
         raise HopsworksError(

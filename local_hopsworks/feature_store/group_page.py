@@ -131,8 +131,8 @@ def _data(call: Call, row: sa.Row[Any], location: str) -> dict[str, Any]:
     window = Window.asked(call.query, ROWS, "rows")
     try:
         plan = queries.plan(call.db, call.store, call.project, query)
-        kept = call.hopsworks.part(summary.Summaries)
-        found = {each.name: each for each in kept.of(plan, changed)}
+        summaries = call.hopsworks.part(summary.Summaries)
+        found = {each.name: each for each in summaries.of(plan, changed)}
         head = summary.head(plan, window.start, window.size)
     except HopsworksError as error:
         return {"problem": error.message}

@@ -130,7 +130,7 @@ def _data_format(body: dict[str, Any]) -> str:
 def _stored(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> sa.Row[Any]:
     """The row of a new training dataset. Its seed and its folder follow from its version."""
     name = f"{view.name}_{view.version}"
-    stored = {
+    dataset = {
         **{key: body.get(key) for key in _KEPT},
         "splits": body.get("splits") or [],
         "dataFormat": _data_format(body),
@@ -138,7 +138,7 @@ def _stored(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> sa.Row[Any]:
         "created": now(),
     }
     row = metadata.insert_version(
-        call.db, training_datasets, view.id, name, body.get("version"), stored
+        call.db, training_datasets, view.id, name, body.get("version"), dataset
     )
     folder = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets"
     # The client shuffles by the seed it is answered. One that is stored makes the split of a

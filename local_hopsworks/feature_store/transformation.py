@@ -104,8 +104,8 @@ def _run(hopsworks: Hopsworks, project: str, view: str, folder: Path) -> None:
         return
     problem = f"they took longer than {LONGEST_SECONDS} s"
     if in_time:
-        told = folder / "problem.txt"
-        problem = told.read_text() if told.exists() else "their process was ended"
+        written = folder / "problem.txt"
+        problem = written.read_text() if written.exists() else "their process was ended"
     output = (folder / "output.txt").read_text(errors="replace")
     _log.warning("The transformation functions of feature view %s failed:\n%s", view, output)
     raise HopsworksError(

@@ -28,8 +28,8 @@ PATH = "/project/{project}/featurestores/{feature_store}/transformationfunctions
 def _document(row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO. Without a type: the SDK takes it for one that is attached to something, whose name
     it then misses."""
-    kept = {key: value for key, value in row.document.items() if key != "transformationType"}
-    return {**kept, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
+    function = {key: value for key, value in row.document.items() if key != "transformationType"}
+    return {**function, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
 
 
 @routes.add("POST", PATH, body=shapes.TRANSFORMATION_FUNCTION)

@@ -240,8 +240,8 @@ def stop(call: Call) -> Answer:
     return document(call.hopsworks, _find(call))
 
 
-def _change(call: Call, row: sa.Row[Any], kept: dict[str, Any]) -> None:
-    call.db.execute(executions.update().where(executions.c.id == row.id).values(document=kept))
+def _change(call: Call, row: sa.Row[Any], changed: dict[str, Any]) -> None:
+    call.db.execute(executions.update().where(executions.c.id == row.id).values(document=changed))
 
 
 @routes.add("DELETE", EXECUTION)

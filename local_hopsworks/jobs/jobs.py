@@ -56,9 +56,9 @@ def finished(call: Call, name: str, kind: str) -> dict[str, Any]:
     """Record a job that has just been done, and answer with it."""
     same = jobs.c.parent_id == call.project.id, jobs.c.name == name
     call.db.execute(jobs.delete().where(*same))
-    kept = {"name": name, "jobType": kind, "creationTime": now()}
+    job = {"name": name, "jobType": kind, "creationTime": now()}
     call.db.execute(
-        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=job)
     )
     return document(call, name)
 
@@ -69,9 +69,9 @@ def of_server(call: Call, name: str, module: str, arguments: str) -> None:
     It is run like any other, and is not cut short when the server stops.
     """
     config = {**_DEFAULTS, "appName": name, MODULE: module, "defaultArgs": arguments}
-    kept = {"name": name, "jobType": "PYTHON", "creationTime": now(), "config": config}
+    job = {"name": name, "jobType": "PYTHON", "creationTime": now(), "config": config}
     call.db.execute(
-        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+        jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=job)
     )
 
 
@@ -150,7 +150,7 @@ def save(call: Call) -> Answer:
             f"{str(config.get('appPath'))[:200]!r}.",
             JOB_NOT_CREATED,
         )
-    kept = {
+    job = {
         "name": name,
         "jobType": "PYTHON",
         "creationTime": now(),
@@ -161,11 +161,11 @@ def save(call: Call) -> Answer:
     ).one_or_none()
     if row is None:
         call.db.execute(
-            jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=kept)
+            jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=job)
         )
     else:
-        kept["creationTime"] = row.document["creationTime"]
-        call.db.execute(jobs.update().where(jobs.c.id == row.id).values(document=kept))
+        job["creationTime"] = row.document["creationTime"]
+        call.db.execute(jobs.update().where(jobs.c.id == row.id).values(document=job))
     return document(call, name)
 
 

@@ -61,28 +61,28 @@ def save(call: Call) -> Answer:
         raise NotEmbedded(
             f"scheduling the job {job.name}", "This server does its work when it is asked for."
         )
-    kept = {
+    schedule = {
         "enabled": True,
         "catchup": False,
         "maxActiveRuns": 1,
         **{key: body[key] for key in _KEPT if body.get(key) is not None},
     }
     for name, (least, most) in _BOUNDS.items():
-        if not least <= kept.get(name, 0) <= most:
+        if not least <= schedule.get(name, 0) <= most:
             raise HopsworksError(
-                f"{name} is a number from {least} to {most}, not {kept[name]}.",
+                f"{name} is a number from {least} to {most}, not {schedule[name]}.",
                 JOB_SCHEDULE_NOT_UPDATED,
             )
     # A time that was missed before the schedule existed is no missed time, unless it is to catch
     # up.
     after = (
-        kept["startDateTime"] - 1
-        if kept["catchup"]
-        else max(kept["startDateTime"] - 1, int(time.time() * 1000))
+        schedule["startDateTime"] - 1
+        if schedule["catchup"]
+        else max(schedule["startDateTime"] - 1, int(time.time() * 1000))
     )
-    due = _next(kept, after)
+    due = _next(schedule, after)
     call.db.execute(job_schedules.delete().where(job_schedules.c.parent_id == job.id))
-    call.db.execute(job_schedules.insert().values(parent_id=job.id, document=kept, due=due))
+    call.db.execute(job_schedules.insert().values(parent_id=job.id, document=schedule, due=due))
     return get(call)
 
 

@@ -47,12 +47,12 @@ class Metric:
 
 def compared(rows: Sequence[sa.Row[Any]]) -> list[Metric]:
     """Every metric that any of the versions has, by its name."""
-    kept = [row.document.get("metrics") or {} for row in rows]
-    names = dict.fromkeys(name for metrics in kept for name in metrics)
+    measured = [row.document.get("metrics") or {} for row in rows]
+    names = dict.fromkeys(name for metrics in measured for name in metrics)
     versions = [row.version for row in rows]
     found = []
     for name in names:
-        values = [_number(metrics.get(name)) for metrics in kept]
+        values = [_number(metrics.get(name)) for metrics in measured]
         found.append(Metric(name, versions, values, _best(name, values)))
     return found
 

@@ -110,14 +110,14 @@ def register(call: Call) -> Answer:
                 f"The metric {metric[:80]!r} must be a number, not {str(value)[:80]!r}."
             )
     view = body.get("featureView") or {}
-    kept = {key: body.get(key) for key in _KEPT} | {
+    model = {key: body.get(key) for key in _KEPT} | {
         "created": now(),
         "jobName": call.option("jobName"),  # of the job that saved it
         "featureView": [view["name"], view["version"]] if view else None,
     }
     try:
         row = metadata.insert_version(
-            call.db, models, call.project.id, name, version, kept, uid=uuid.uuid4().hex
+            call.db, models, call.project.id, name, version, model, uid=uuid.uuid4().hex
         )
     except sa.exc.IntegrityError as error:
         raise HopsworksError(f"Model {name} version {version} is registered already.") from error

@@ -128,11 +128,11 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     changes = pa.table(
         opened.load_cdf(starting_version=min(versions), ending_version=max(versions))
     )
-    kept = pc.is_in(
+    is_current = pc.is_in(
         changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"])
     )
     rows = (
-        changes.select(schema.names).cast(schema).filter(kept)
+        changes.select(schema.names).cast(schema).filter(is_current)
     )  # cast first: nothing filters the log's string views
     for field in missing:
         rows = rows.append_column(field, pa.nulls(len(rows), field.type))

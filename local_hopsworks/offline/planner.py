@@ -201,17 +201,17 @@ class _Planner:
     ) -> list[tuple[Column, str]]:
         """The columns that a join adds to those with these `names`. Both sides have the `shared`
         keys they are joined on, and the event time; like Hopsworks, return the left side's."""
-        kept = [
+        columns = [
             (column, name)
             for column, name in added
             if not (column.table == right and column.name in shared and name in names)
         ]
-        are_ambiguous = any(column.table == right and name in names for column, name in kept)
+        are_ambiguous = any(column.table == right and name in names for column, name in columns)
         if prefix or not are_ambiguous:
-            return kept
+            return columns
         # the prefix that the SDK's warning about ambiguous features announces
         own = f"{self._groups[right]['name']}_"
-        return [(column, own + name if column.table == right else name) for column, name in kept]
+        return [(column, own + name if column.table == right else name) for column, name in columns]
 
     def _join_keys(
         self, left: int, right: int, join: dict[str, Any]

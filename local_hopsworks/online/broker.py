@@ -193,12 +193,12 @@ class Broker:
         answers = await self._writes.apply(parts)
         if not acknowledgements:
             return None
-        told = []
+        answered = []
         for part, answer in zip(parts, answers, strict=True):
             times = int64(-1) + int64(0)
             partition = int32(part.part) + int16(answer.error) + int64(answer.offset) + times
-            told.append(string(part.topic) + array([partition + array([]) + string(None)]))
-        return array(told) + int32(0)
+            answered.append(string(part.topic) + array([partition + array([]) + string(None)]))
+        return array(answered) + int32(0)
 
     async def _metadata(self, reader: Reader) -> bytes:
         names = reader.nullable_array(reader.string)
@@ -214,7 +214,7 @@ class Broker:
         def topic() -> tuple[str, list[tuple[int, int]]]:
             return reader.string(), reader.array(lambda: (reader.int32(), reader.int64()))
 
-        told = []
+        answered = []
         for name, parts in reader.array(topic):
             answers = []
             for part, moment in parts:
@@ -223,8 +223,8 @@ class Broker:
                 answers.append(
                     int32(part) + int16(error) + int64(-1) + int64(-1 if offset is None else offset)
                 )
-            told.append(string(name) + array(answers))
-        return int32(0) + array(told)
+            answered.append(string(name) + array(answers))
+        return int32(0) + array(answered)
 
     async def _find_coordinator(self, reader: Reader) -> bytes:
         """Of every group it is this broker; transactions have none."""

@@ -85,7 +85,7 @@ class Brokered:
             end = topics.next_offset(db, name, part)
             if not topics.first_offset(db, name, part) <= offset <= end:
                 return Fetched(OFFSET_OUT_OF_RANGE, end)
-            found = topics.kept(db, name, part, offset, min(own_most, most))
+            found = topics.batches(db, name, part, offset, min(own_most, most))
         records = b"".join(record_batch.at_offset(each.data, each.first) for each in found)
         return Fetched(NONE, end, records)
 

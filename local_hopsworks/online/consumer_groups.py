@@ -75,9 +75,9 @@ class ConsumerGroup:
         if name not in self._members:
             return Joined(UNKNOWN_MEMBER_ID)
         leader = next(iter(self._members))
-        told = tuple((each.id, each.metadata) for each in self._members.values())
+        members = tuple((each.id, each.metadata) for each in self._members.values())
         return Joined(
-            NONE, self._generation, self._protocol, leader, name, told if name == leader else ()
+            NONE, self._generation, self._protocol, leader, name, members if name == leader else ()
         )
 
     async def _end_round(self, protocol: str) -> None:

@@ -57,12 +57,12 @@ class Coordinator:
             if size >= max(least, 1) or is_over or any(each.error for each in found):
                 break
             await asyncio.sleep(_POLL_SECONDS)
-        told = []
+        answered = []
         for (name, part, _, _), each in zip(parts, found, strict=True):
             offsets = int64(each.end) + int64(each.end)
             partition = int32(part) + int16(each.error) + offsets + int32(-1) + binary(each.records)
-            told.append(string(name) + array([partition]))
-        return int32(0) + array(told)
+            answered.append(string(name) + array([partition]))
+        return int32(0) + array(answered)
 
     # ---------------------------------------------------------------------------------------------
     # groups
@@ -101,23 +101,23 @@ class Coordinator:
             name = reader.string()
             return name, reader.array(lambda: (reader.int32(), reader.int64(), reader.string()))
 
-        told = []
+        answered = []
         for name, parts in reader.array(topic):
             answers = []
             for part, offset, _ in parts:
                 known = await self._in_worker(self._stores.commit, group, name, part, offset)
                 error = wire.NONE if known else wire.UNKNOWN_TOPIC_OR_PARTITION
                 answers.append(int32(part) + int16(error))
-            told.append(string(name) + array(answers))
-        return array(told)
+            answered.append(string(name) + array(answers))
+        return array(answered)
 
     async def _offset_fetch(self, reader: Reader) -> bytes:
         group = reader.string()
-        told = []
+        answered = []
         for name, parts in reader.array(lambda: (reader.string(), reader.array(reader.int32))):
             answers = []
             for part in parts:
                 offset = await self._in_worker(self._stores.committed, group, name, part)
                 answers.append(int32(part) + int64(offset) + string("") + int16(wire.NONE))
-            told.append(string(name) + array(answers))
-        return array(told)
+            answered.append(string(name) + array(answers))
+        return array(answered)

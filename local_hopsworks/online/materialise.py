@@ -26,7 +26,7 @@ from local_hopsworks.online.avro import BadRow, RowReader
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.record_batch import Run
 from local_hopsworks.online.store import OnlineStore
-from local_hopsworks.online.topics import Kept
+from local_hopsworks.online.topics import KeptBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +55,7 @@ def materialise(store: OnlineStore, table: Table, target: Target) -> int:
         position = _position(store, table, target)
         while True:
             with store.transaction(write=False) as db:
-                batches = topics.kept(db, table.topic, 0, position, COMMIT_BYTES)
+                batches = topics.batches(db, table.topic, 0, position, COMMIT_BYTES)
                 rows = _rows(db, table, batches)
             if not batches:
                 return total
@@ -71,7 +71,7 @@ def is_due(store: OnlineStore, table: Table) -> bool:
     """Whether rows wait in the topic that the offline table lacks."""
     with store.transaction(write=False) as db:
         position = topics.materialised(db, table.group_id, table.topic)
-        return bool(topics.kept(db, table.topic, 0, position, 1))
+        return bool(topics.batches(db, table.topic, 0, position, 1))
 
 
 def _position(store: OnlineStore, table: Table, target: Target) -> int:
@@ -103,7 +103,7 @@ def _alone(file: Path) -> Iterator[None]:
 # rows out of the topic
 
 
-def _rows(db: sqlite3.Connection, table: Table, batches: list[Kept]) -> list[dict[str, Any]]:
+def _rows(db: sqlite3.Connection, table: Table, batches: list[KeptBatch]) -> list[dict[str, Any]]:
     """The rows for the offline table, by feature; of each key the last one."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     readers: dict[bytes, RowReader] = {}

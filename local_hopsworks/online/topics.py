@@ -33,7 +33,7 @@ class Topic:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptBatch:
     """A record batch as it came, and where it is in its partition."""
 
     first: int
@@ -120,14 +120,16 @@ def forget_old(db: sqlite3.Connection, name: str) -> None:
     db.execute("DELETE FROM batches WHERE topic = ? AND time < ?", (name, oldest))
 
 
-def kept(db: sqlite3.Connection, name: str, part: int, offset: int, most: int) -> list[Kept]:
+def batches(
+    db: sqlite3.Connection, name: str, part: int, offset: int, most: int
+) -> list[KeptBatch]:
     """The batches of a partition from `offset` on: one, and more while they have `most` bytes."""
     query = """SELECT first, next, time, data FROM batches
         WHERE topic = ? AND part = ? AND next > ? ORDER BY first"""
-    found: list[Kept] = []
+    found: list[KeptBatch] = []
     size = 0
     for row in db.execute(query, (name, part, offset)):
-        batch = Kept(*row)
+        batch = KeptBatch(*row)
         size += len(batch.data)
         if found and size > most:
             break

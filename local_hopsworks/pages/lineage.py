@@ -125,8 +125,8 @@ def _shortened(column: list[Box], here: str) -> list[Box]:
         return column
     first = column[: MOST_IN_A_COLUMN - 1]
     own = [box for box in column if box.key == here and box not in first]
-    kept = first + (own or column[MOST_IN_A_COLUMN - 1 : MOST_IN_A_COLUMN])
-    others = [box for box in column if box not in kept]
+    shown = first + (own or column[MOST_IN_A_COLUMN - 1 : MOST_IN_A_COLUMN])
+    others = [box for box in column if box not in shown]
     sources = dict.fromkeys(source for box in others for source in box.made_from)
     rest = Box(
         key=" ".join(box.key for box in others),
@@ -134,7 +134,7 @@ def _shortened(column: list[Box], here: str) -> list[Box]:
         name=f"{len(others)} more",
         made_from=tuple(sources),
     )
-    return [*kept, rest]
+    return [*shown, rest]
 
 
 def _picture(columns: list[list[Box]], here: str, measures: _Measures) -> Picture:

@@ -67,10 +67,10 @@ def create(call: Call) -> Answer:
         raise HopsworksError(
             f"There is no project with id {str(scope)[:40]} to share the secret {name!r} with."
         )
-    kept = {"visibility": visibility, "scope": scope, "addedOn": now()}
+    secret = {"visibility": visibility, "scope": scope, "addedOn": now()}
     try:
         encrypted = call.hopsworks.security.encrypt(value)
-        call.db.execute(secrets.insert().values(name=name, value=encrypted, document=kept))
+        call.db.execute(secrets.insert().values(name=name, value=encrypted, document=secret))
     except sa.exc.IntegrityError as error:
         raise HopsworksError(
             f"The secret {name!r} exists already; delete it first.", SECRET_EXISTS, 409

@@ -130,17 +130,19 @@ def save(call: Call) -> Answer:
     body = call.document
     refused.check(body)
     row = None if body.get("id") is None else _changed(call, body)
-    kept = {**_DEFAULTS, **{key: value for key, value in body.items() if value is not None}}
-    kept = {key: value for key, value in kept.items() if key not in _NOT_KEPT}
-    kept["created"] = now() if row is None else row.document["created"]
-    kept |= {key: PurePosixPath(kept[key]).name for key in _SCRIPTS if kept.get(key)}
+    deployment = {**_DEFAULTS, **{key: value for key, value in body.items() if value is not None}}
+    deployment = {key: value for key, value in deployment.items() if key not in _NOT_KEPT}
+    deployment["created"] = now() if row is None else row.document["created"]
+    deployment |= {
+        key: PurePosixPath(deployment[key]).name for key in _SCRIPTS if deployment.get(key)
+    }
     _check_model(call, body)
     scripts = _scripts(call, body, row)
     if row is None:
-        row = _created(call, body, kept)
-    elif kept != row.document or any(scripts.values()):
+        row = _created(call, body, deployment)
+    elif deployment != row.document or any(scripts.values()):
         same = deployments.c.id == row.id
-        values = {"document": kept, "revision": row.revision + 1}
+        values = {"document": deployment, "revision": row.revision + 1}
         call.db.execute(deployments.update().where(same).values(**values))
     place = Place(call.store, call.project.name, row.name, row.version)
     for role, file in scripts.items():
@@ -164,11 +166,11 @@ def _changed(call: Call, body: dict[str, Any]) -> sa.Row[Any]:
     return row
 
 
-def _created(call: Call, body: dict[str, Any], kept: dict[str, Any]) -> sa.Row[Any]:
+def _created(call: Call, body: dict[str, Any], deployment: dict[str, Any]) -> sa.Row[Any]:
     values = {"asked": instances.CREATED, "revision": 1, "runner": None, "instance": None}
     try:
         row = metadata.insert_version(
-            call.db, deployments, call.project.id, body["name"], _VERSION, kept, **values
+            call.db, deployments, call.project.id, body["name"], _VERSION, deployment, **values
         )
     except sa.exc.IntegrityError as error:
         raise HopsworksError(
@@ -205,7 +207,8 @@ def _scripts(call: Call, body: dict[str, Any], row: sa.Row[Any] | None) -> dict[
             found[role] = None
         elif row is None or "/" in path:
             found[role] = _script(call, path, key)
-    if found.get("predictor", "kept") is None and body.get("modelFramework") != "SKLEARN":
+    lacks_predictor = "predictor" in found and found["predictor"] is None
+    if lacks_predictor and body.get("modelFramework") != "SKLEARN":
         raise HopsworksError(
             f"A {body.get('modelFramework') or 'Python'} model needs a predictor script; only "
             "scikit-learn models are served without one.",

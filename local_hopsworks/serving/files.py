@@ -43,7 +43,7 @@ class Place:
         found = sorted(self.artifacts.glob(f"{role}-*"))
         return str(found[0]) if found else None
 
-    def _forget_others(self, role: str, kept: Path | None) -> None:
+    def _forget_others(self, role: str, newest: Path | None) -> None:
         for file in self.artifacts.glob(f"{role}-*"):
-            if file != kept:
+            if file != newest:
                 file.unlink()

@@ -161,8 +161,8 @@ async def _answered(hopsworks: Hopsworks, name: str, target: Target, content: by
         return Response(answer, media_type="application/json")
     refusal: dict[str, Any] = json.loads(answer)
     code = errors.INTERNAL_ERROR if status >= 500 else errors.BAD_INFERENCE_REQUEST
-    told = HopsworksError(f"The deployment {name}: {refusal.pop('error')}", code, status)
-    body = json.dumps({**told.document(), **refusal})
+    failure = HopsworksError(f"The deployment {name}: {refusal.pop('error')}", code, status)
+    body = json.dumps({**failure.document(), **refusal})
     return Response(body, status, media_type="application/json")
 
 

@@ -45,7 +45,7 @@ def waiting(online_store):
 
     def count(group):
         with online_store.transaction(write=False) as db:
-            return len(topics.kept(db, group._online_topic_name, 0, 0, 2**30))
+            return len(topics.batches(db, group._online_topic_name, 0, 0, 2**30))
 
     return count
 
