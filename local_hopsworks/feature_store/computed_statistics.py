@@ -61,7 +61,8 @@ def of_group(call: Call, row: sa.Row[Any], commit: int | None) -> Document:
         "leftFeatureGroupEndTime": commit,
         "leftFeatures": [{"name": name} for name in names],
     }
-    rows = run.table(queries.plan(call.db, call.store, call.project, query))
+    plan = queries.plan(call.db, call.store, call.project, query)
+    rows = call.hopsworks.part(run.Engine).table(plan)
     return {"featureDescriptiveStatistics": profile.describe(rows, _kinds(config))}
 
 

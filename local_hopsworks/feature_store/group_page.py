@@ -121,7 +121,10 @@ def _versions(call: Call, row: sa.Row[Any]) -> list[tuple[int, str]]:
 def _data(call: Call, row: sa.Row[Any], location: str) -> dict[str, Any]:
     """What is in the feature group: `summaries` by the names of the features, and some `rows`; or
     the `problem` that keeps from reading them."""
-    from local_hopsworks.offline import summary  # brings pyarrow, which no program need wait for
+    from local_hopsworks.offline import (
+        run,
+        summary,
+    )  # bring pyarrow, which no program need wait for
 
     changed = _latest_change(location)
     if changed is None:
@@ -133,7 +136,7 @@ def _data(call: Call, row: sa.Row[Any], location: str) -> dict[str, Any]:
         plan = queries.plan(call.db, call.store, call.project, query)
         summaries = call.hopsworks.part(summary.Summaries)
         found = {each.name: each for each in summaries.of(plan, changed)}
-        head = summary.head(plan, window.start, window.size)
+        head = summary.head(call.hopsworks.part(run.Engine), plan, window.start, window.size)
     except HopsworksError as error:
         return {"problem": error.message}
     count = max((each.rows for each in found.values()), default=0)

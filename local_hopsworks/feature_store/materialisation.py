@@ -25,7 +25,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.jobs import jobs
-from local_hopsworks.offline import run
+from local_hopsworks.offline.run import Engine
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.tags import routes as tags
 
@@ -115,7 +115,8 @@ def _splits(
     with hopsworks.metadata.transaction(write=False) as db:
 
         def rows(part: Query) -> pa.Table:
-            return run.table(queries.plan(db, hopsworks.store, project, part))
+            plan = queries.plan(db, hopsworks.store, project, part)
+            return hopsworks.part(Engine).table(plan)
 
         if not splits:
             return {row.name: rows(query)}

@@ -22,7 +22,7 @@ from local_hopsworks.offline.sql import ROWS, to_scan
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_KEPT = 64  # tables
+MOST_OPEN = 64  # tables
 
 
 @dataclass(frozen=True)
@@ -33,41 +33,45 @@ class _Opened:
     engine: Any
 
 
-_kept: dict[Path, _Opened] = {}
+class OpenTables:
+    """The tables that a server has read, each kept open until its next commit: to read the log
+    takes longer than to find a row."""
 
+    def __init__(self) -> None:
+        self._opened: dict[Path, _Opened] = {}
 
-def rows(
-    table: Table, columns: Sequence[tuple[Column, str]], bounds: Sequence[Filter] = ()
-) -> pa.RecordBatchReader:
-    """These columns, by these names, of the rows within the bounds, in the order in which the table
-    has them.
+    def rows(
+        self,
+        table: Table,
+        columns: Sequence[tuple[Column, str]],
+        bounds: Sequence[Filter] = (),
+    ) -> pa.RecordBatchReader:
+        """These columns, by these names, of the rows within the bounds, in the order in which the
+        table has them.
 
-    A feature that the table lacks is NULL. Raises NotFound if nothing was ever inserted.
-    """
-    import pyarrow as pa
+        A feature that the table lacks is NULL. Raises NotFound if nothing was ever inserted.
+        """
+        import pyarrow as pa
 
-    folder = delta.must_find(table.location, table.name)
-    opened = _open(folder, table.name)
-    delta.must_have(folder, table.name, opened.files)
-    missing = delta.missing_fields(opened.schema, table.features)
-    fields = {field.name: field for field in (*opened.schema, *missing)}
-    schema = pa.schema([fields[column.name].with_name(name) for column, name in columns])
-    statement = to_scan(columns, bounds, {field.name for field in missing})
-    reader = pa.RecordBatchReader.from_stream(opened.engine.execute(statement))
-    return (
-        reader if reader.schema.equals(schema) else reader.cast(schema)
-    )  # such as views of strings into strings
+        folder = delta.must_find(table.location, table.name)
+        opened = self._open(folder, table.name)
+        delta.must_have(folder, table.name, opened.files)
+        missing = delta.missing_fields(opened.schema, table.features)
+        fields = {field.name: field for field in (*opened.schema, *missing)}
+        schema = pa.schema([fields[column.name].with_name(name) for column, name in columns])
+        statement = to_scan(columns, bounds, {field.name for field in missing})
+        reader = pa.RecordBatchReader.from_stream(opened.engine.execute(statement))
+        # they differ where Delta's engine has views of strings
+        return reader if reader.schema.equals(schema) else reader.cast(schema)
 
-
-def _open(folder: Path, name: str) -> _Opened:
-    """Kept until the next commit: to read the log takes longer than to find a row."""
-    state = _state(folder)
-    kept = _kept.get(folder)
-    if kept is None or state is None or state != kept.state:
-        kept = _kept[folder] = _open_anew(folder, name, state)
-        if len(_kept) > MOST_KEPT:
-            _kept.pop(next(iter(_kept)), None)
-    return kept
+    def _open(self, folder: Path, name: str) -> _Opened:
+        state = _state(folder)
+        opened = self._opened.get(folder)
+        if opened is None or state is None or state != opened.state:
+            opened = self._opened[folder] = _open_anew(folder, name, state)
+            if len(self._opened) > MOST_OPEN:
+                self._opened.pop(next(iter(self._opened)), None)
+        return opened
 
 
 def _state(folder: Path) -> Hashable:
@@ -90,7 +94,6 @@ def _open_anew(folder: Path, name: str, state: Hashable) -> _Opened:
     table = delta.open_table(folder, name)
     files = [urllib.parse.unquote(file) for file in table.get_add_actions()["path"].to_pylist()]
     engine = QueryBuilder().register(ROWS, table)
-    engine.execute(
-        "SET datafusion.execution.target_partitions = 1"
-    )  # several would mix up the order of the rows
+    # several would mix up the order of the rows
+    engine.execute("SET datafusion.execution.target_partitions = 1")
     return _Opened(state, files, pa.schema(table.schema().to_arrow()), engine)

@@ -20,8 +20,9 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.offline import run, training_files
+from local_hopsworks.offline import training_files
 from local_hopsworks.offline.plan import Plan
+from local_hopsworks.offline.run import Engine
 from local_hopsworks.security import Security
 
 _log = logging.getLogger("local_hopsworks")
@@ -52,16 +53,14 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
         host: str,
         port: int,
         security: Security,
+        engine: Engine,
         plan_ticket: Callable[[dict[str, Any]], Plan],
         find_file: Callable[[str], Path],
         materialise: Callable[[dict[str, Any], str, int, int], None],
     ) -> None:
-        self._security, self._plan_ticket, self._find_file, self._materialise = (
-            security,
-            plan_ticket,
-            find_file,
-            materialise,
-        )
+        self._security, self._engine = security, engine
+        self._plan_ticket, self._find_file = plan_ticket, find_file
+        self._materialise = materialise
         super().__init__(
             f"grpc+tls://{host}:{port}",
             tls_certificates=[(security.read("server.pem"), security.read("server.key"))],
@@ -138,7 +137,7 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
             signature = _header(context, "hopsworks-signature")
             plan = self._plan_ticket(self._security.open_ticket(question["query"], signature))
             read.what = f"the read of {', '.join(table.name for table in plan.tables)}"
-            return _stream(run.stream(plan), read.what)
+            return _stream(self._engine.stream(plan), read.what)
 
     def _check_password(self, context: Any) -> None:
         """Of a question that the SDK does not sign: it shows what it was handed over HTTPS, with

@@ -8,6 +8,7 @@ import socket
 from local_hopsworks.feature_store import materialisation, queries
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.services import ServiceDescription
+from local_hopsworks.offline.run import Engine
 
 
 class Queries:
@@ -21,6 +22,7 @@ class Queries:
             hopsworks.host,
             _port_after(hopsworks.host, hopsworks.port),
             hopsworks.security,
+            hopsworks.part(Engine),
             lambda ticket: queries.plan_ticket(hopsworks, ticket),
             hopsworks.store.file,
             lambda ticket, view, view_version, version: materialisation.materialise_ticket(

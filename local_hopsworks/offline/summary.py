@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
 from local_hopsworks.http.hopsworks import Hopsworks
-from local_hopsworks.offline import run, sql
+from local_hopsworks.offline import sql
 from local_hopsworks.offline.plan import Plan
+from local_hopsworks.offline.run import Engine
 
 MOST_BINS = 20  # of a histogram
 MOST_VALUES = 12  # distinct ones that have a bar each
@@ -76,17 +77,19 @@ class _Column:
         return sa.cast(number, sa.Double)
 
 
-def summaries(plan: Plan) -> list[Summary]:
+def summaries(engine: Engine, plan: Plan) -> list[Summary]:
     """A summary of each column of a plan. Raises NotFound if nothing was ever inserted."""
-    with run.stream(plan) as reader:
+    with engine.stream(plan) as reader:
         schema = reader.schema
     columns = [
         _Column(field.name, field.type, sa.column(quoted_name(field.name, True)))
         for field in schema
     ]
-    measured = _answers(plan, [_measures(column) for column in columns])
+    measured = _answers(engine, plan, [_measures(column) for column in columns])
     counted = _answers(
-        plan, [_counts(column, found) for column, found in zip(columns, measured, strict=True)]
+        engine,
+        plan,
+        [_counts(column, found) for column, found in zip(columns, measured, strict=True)],
     )
     return [
         _summary(column, {**first, **second})
@@ -138,7 +141,9 @@ def _edges(found: dict[str, Any]) -> list[float]:
     return [first + width * number for number in range(1, MOST_BINS)] + [last]
 
 
-def _answers(plan: Plan, asked: list[dict[str, _Expression]]) -> list[dict[str, Any]]:
+def _answers(
+    engine: Engine, plan: Plan, asked: list[dict[str, _Expression]]
+) -> list[dict[str, Any]]:
     """The answers by column, each by the name it was asked under, after one reading of the rows."""
     flat = [
         (position, name, expression)
@@ -149,7 +154,7 @@ def _answers(plan: Plan, asked: list[dict[str, _Expression]]) -> list[dict[str, 
     if not flat:
         return answers
     select = sa.select(*(expression for _, _, expression in flat)).select_from(sa.table(sql.ROWS))
-    row = run.aggregate(plan, sql.text(select))
+    row = engine.aggregate(plan, sql.text(select))
     for (position, name, _), value in zip(flat, row, strict=True):
         answers[position][name] = value
     return answers
@@ -192,13 +197,14 @@ class Summaries:
 
     def __init__(self, hopsworks: Hopsworks) -> None:
         """None is kept yet."""
+        self._engine = hopsworks.part(Engine)
         self._kept: dict[tuple[object, ...], list[Summary]] = {}
 
     def of(self, plan: Plan, commit: int) -> list[Summary]:
         """The summary of each column of a plan over one table, whose latest commit this is."""
         key = plan.tables[0].location, commit, tuple(name for _, name in plan.columns)
         if key not in self._kept:
-            self._kept[key] = summaries(plan)
+            self._kept[key] = summaries(self._engine, plan)
             if len(self._kept) > MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)), None)
         return self._kept[key]
@@ -221,9 +227,9 @@ class Head:
     goes_on: bool  # whether there are more rows
 
 
-def head(plan: Plan, start: int, most: int) -> Head:
+def head(engine: Engine, plan: Plan, start: int, most: int) -> Head:
     """`most` rows of a plan from the one at `start` on."""
-    with run.stream(plan) as reader:
+    with engine.stream(plan) as reader:
         return head_of(reader.schema, reader, start, most)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from local_hopsworks.offline import run
+from local_hopsworks.offline.run import Engine
 from tests.benchmarks.work import COLUMNS, START, directly, frame, merge, through_the_sdk, write
 
 
@@ -95,8 +95,13 @@ def partitioned(new_group, data, size):
 def test_window(stored, size, compare, monkeypatch, request, kind):
     group = request.getfixturevalue("partitioned") if kind else stored[0]
     plans = []
-    stream = run.stream
-    monkeypatch.setattr(run, "stream", lambda plan: [plans.append(plan), stream(plan)][1])
+    stream = Engine.stream
+
+    def noted(engine, plan):
+        plans.append(plan)
+        return stream(engine, plan)
+
+    monkeypatch.setattr(Engine, "stream", noted)
     at = START + pd.Timedelta(seconds=size // 2)
     time = group.get_feature("event_time")
     query = group.filter((time >= str(at)) & (time < str(at + pd.Timedelta(seconds=1))))
@@ -104,6 +109,7 @@ def test_window(stored, size, compare, monkeypatch, request, kind):
     assert len(through_the_sdk(query)) == 1 and len(through_the_sdk(everything)) == size
     monkeypatch.undo()
     window, whole = plans
+    engine = Engine()
     compare(
         f"read a time window of one row{kind}",
         lambda: through_the_sdk(query),
@@ -114,8 +120,8 @@ def test_window(stored, size, compare, monkeypatch, request, kind):
     )
     compare(
         "the same, only the server's part",
-        lambda: run.table(window),
-        lambda: run.table(whole),
+        lambda: engine.table(window),
+        lambda: engine.table(whole),
         rows=size,
         name="reading all",
         rounds=5,

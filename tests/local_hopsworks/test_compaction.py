@@ -11,8 +11,11 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from hsfs.feature import Feature
 
-from local_hopsworks.offline import archive, compaction, delta, delta_log, history, run
+from local_hopsworks.offline import archive, compaction, delta, delta_log, history
 from local_hopsworks.offline.plan import Column, Plan, Table
+from local_hopsworks.offline.run import Engine
+
+ENGINE = Engine()
 
 
 @pytest.fixture
@@ -83,7 +86,9 @@ def test_history_is_told_and_read_as_if_nothing_had_been_compacted(group, table)
 def read(group, as_of=None, since=None):
     """The ids, as the query service reads them, but faster."""
     table = Table(group.id, group.name, group.location, as_of, since, (("id", "bigint"),))
-    return sorted(run.table(Plan([table], [(Column(0, "id", "bigint"), "id")]))["id"].to_pylist())
+    return sorted(
+        ENGINE.table(Plan([table], [(Column(0, "id", "bigint"), "id")]))["id"].to_pylist()
+    )
 
 
 def all_is_told(group, inserts):

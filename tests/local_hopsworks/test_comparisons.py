@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.offline import run
 from local_hopsworks.offline.planner import make_plan
+from local_hopsworks.offline.run import Engine
 
+ENGINE = Engine()
 INF, NAN = math.inf, math.nan
 TYPES = {
     "id": ("bigint", pa.int64()),
@@ -145,7 +146,7 @@ def read(tmp_path_factory):
         where = {"feature": {"name": name}, "condition": condition, "value": value}
         document = {"leftFeatureGroup": {"id": 1}, "leftFeatures": [{"name": "id"}]}
         plan = make_plan({**document, "filter": where}, lambda _: group, "project")
-        return run.table(plan)["id"].to_pylist()
+        return ENGINE.table(plan)["id"].to_pylist()
 
     return read_ids
 

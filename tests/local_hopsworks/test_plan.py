@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from local_hopsworks.errors import HopsworksError, NotEmbedded
 from local_hopsworks.feature_store import queries
-from local_hopsworks.offline import run
 from local_hopsworks.offline.plan import Column, Filter, Plan, Table
 from local_hopsworks.offline.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
+from local_hopsworks.offline.run import Engine
 from local_hopsworks.offline.sql import to_sql
 
+ENGINE = Engine()
 TYPES = {
     "id": "bigint",
     "n": "bigint",
@@ -116,7 +117,7 @@ def read(tmp_path_factory):
         plan = make_plan(
             document, lambda key: {**GROUPS[key], "location": folder.as_uri()}, "project"
         )
-        return run.table(plan)["id"].to_pylist()
+        return ENGINE.table(plan)["id"].to_pylist()
 
     return run_plan
 
@@ -279,13 +280,13 @@ def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, b
     table = Table(1, "parts", tmp_path.as_uri(), None, None, features)
     columns = {name: Column(0, name, kind) for name, kind in features}
     plan = Plan([table], [(column, name) for name, column in columns.items()])
-    assert run.table(plan).sort_by("id").to_pylist() == stored.to_pylist()
+    assert ENGINE.table(plan).sort_by("id").to_pylist() == stored.to_pylist()
     first = PARTS[by[0]][1][0]
     value = (
         first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first
     )  # as the planner has it
     plan.condition = Filter(columns[by[0]], "EQUALS", value)
-    assert run.table(plan)["id"].to_pylist() == [1]
+    assert ENGINE.table(plan)["id"].to_pylist() == [1]
 
 
 # Values stay values

@@ -10,13 +10,8 @@ CHANGING = {
     *("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove"),
     *("setdefault", "sort", "update"),
 }
-LEFT = {
-    ("offline/present.py", "_kept"),
-    ("offline/run.py", "_databases"),
-    ("pages/pages.py", "routes"),
-}
 # login() starts one server in a process, however often it is called
-MEANT = {("__init__.py", "_server"), ("__init__.py", "_project"), *LEFT}
+MEANT = {("__init__.py", "_server"), ("__init__.py", "_project")}
 
 
 def base(node):

@@ -9,7 +9,9 @@ from deltalake import write_deltalake
 
 from local_hopsworks.offline import summary
 from local_hopsworks.offline.plan import Column, Plan, Table
+from local_hopsworks.offline.run import Engine
 
+ENGINE = Engine()
 ROWS = 30_000
 TYPES = {
     "number": "bigint",
@@ -56,7 +58,7 @@ def plan(frame, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(plan):
-    return {each.name: each for each in summary.summaries(plan)}
+    return {each.name: each for each in summary.summaries(ENGINE, plan)}
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -114,7 +116,7 @@ def test_column_without_values_has_nothing_to_tell(found):
 
 @pytest.fixture(scope="module")
 def all_rows(plan):
-    return summary.head(plan, 0, ROWS).rows
+    return summary.head(ENGINE, plan, 0, ROWS).rows
 
 
 def test_head_has_every_row(all_rows, frame):
@@ -123,6 +125,6 @@ def test_head_has_every_row(all_rows, frame):
 
 @pytest.mark.parametrize("start", [0, 7, 9_995, 29_998, ROWS])
 def test_head_begins_anywhere(plan, all_rows, start):
-    head = summary.head(plan, start, 4)
+    head = summary.head(ENGINE, plan, start, 4)
     assert [row[4] for row in head.rows] == [row[4] for row in all_rows[start : start + 4]]
     assert head.goes_on == (start + 4 < ROWS)

@@ -15,7 +15,7 @@ from local_hopsworks.check import check
 from local_hopsworks.feature_store.queries import plan_ticket
 from local_hopsworks.feature_store.tables import feature_groups, feature_views
 from local_hopsworks.models.tables import models
-from local_hopsworks.offline import run as queries
+from local_hopsworks.offline.run import Engine
 
 pytestmark = [pytest.mark.reliability, pytest.mark.timeout(600)]
 PROGRAM = Path(__file__).with_name("many_programs.py")
@@ -65,9 +65,8 @@ def stored(tmp_path):
                 "leftFeatureGroup": {"id": 1},
                 "leftFeatures": [{"name": f["name"]} for f in features],
             }
-            return queries.table(
-                plan_ticket(server._hopsworks, {"project": 1, "query": query})
-            ).to_pandas()
+            plan = plan_ticket(server._hopsworks, {"project": 1, "query": query})
+            return server._hopsworks.part(Engine).table(plan).to_pandas()
 
     return look
 
