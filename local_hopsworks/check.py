@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
-from local_hopsworks import disk, unfinished
+from local_hopsworks import disk
 from local_hopsworks.faults import Fault
 from local_hopsworks.home import StoreError
-from local_hopsworks.http.services import discovered
+from local_hopsworks.http.services import discovered, kinds_of_writes
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import FORMATS, Store, private_paths
 
@@ -161,12 +161,13 @@ def _database(file: Path) -> Iterator[Fault]:
 
 
 def _broken_off(store: Store, metadata: Metadata) -> Iterator[Fault]:
+    writes = kinds_of_writes(discovered())
     with metadata.transaction(write=False) as db:
-        notes = unfinished.broken(db, store)
+        notes = writes.broken(db, store)
     for note in notes:
-        who = "A program stopped" if note.action in unfinished.BY_CLIENTS else "A server was killed"
+        who = "A program stopped" if writes.of(note).by_client else "A server was killed"
         what = f"{who} in the middle of this write: {note.action} {note.path}."
-        yield Fault(what, "it is finished or undone.", partial(unfinished.settle, store, metadata))
+        yield Fault(what, "it is finished or undone.", partial(writes.settle, store, metadata))
     for folder in store.dead_servers():
         drafts = sum(1 for file in folder.rglob("*") if file.is_file() and file.name != "lock")
         if drafts:

@@ -17,13 +17,12 @@ from typing import Any
 
 import uvicorn
 
-from local_hopsworks import unfinished
 from local_hopsworks.home import StoreError, default_home
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.clients import Clients
 from local_hopsworks.http.door import Door, allow_descriptors
 from local_hopsworks.http.hopsworks import Hopsworks
-from local_hopsworks.http.services import discovered
+from local_hopsworks.http.services import discovered, kinds_of_writes
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.pages.access import token
 from local_hopsworks.projects.routes import create_project
@@ -116,6 +115,7 @@ class Server:
             self.project,
             {name: value for each in self._services for name, value in each.variables.items()},
             [each.on_login for each in self._services if each.on_login is not None],
+            kinds_of_writes(self._services),
             Clients(self._connections, self._let_in),
             certificates or self.store.server / "certificates",
         )
@@ -206,7 +206,7 @@ class Server:
         for service in self._services:
             if service.on_start is not None:
                 service.on_start(self._hopsworks)
-        unfinished.settle(self.store, self._metadata)
+        self._hopsworks.writes.settle(self.store, self._metadata)
         for folder in self.store.dead_servers():
             self.store.sweep(folder)
 

@@ -3,50 +3,104 @@
 Some writes are more than one transaction or one rename. Such a write notes beforehand what it is
 about to do, in the table `unfinished`, and takes the note away when it is through. A note whose
 server was killed (or whose client went away in the middle) is settled when the next server starts,
-or the next program logs in:
+or the next program logs in. Two kinds of writes are everybody's:
 
     remove       metadata gone, files still there          the files go too
     install      a whole folder about to take its place    it takes it, unless the older one still
     has it
+
+A service has its own kinds, and names them in its `service.py`:
+
     overwrite    rows cleared, the new ones not written    the old ones come back
+    training     version registered, files not written     the version goes
     replace      file removed, the new one not uploaded    the old one comes back
     model        files there, version not registered       the files are put aside
-    training     version registered, files not written     the version goes
 """
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
-from local_hopsworks.feature_store.tables import training_datasets
 from local_hopsworks.metadata import Metadata, unfinished
-from local_hopsworks.offline import delta
-from local_hopsworks.store import Store, cleared
+from local_hopsworks.store import Store
 
-_log = logging.getLogger("local_hopsworks")
-REMOVE, INSTALL, OVERWRITE, REPLACE = "remove", "install", "overwrite", "replace"
-MODEL, TRAINING = "model", "training"
-# The client has the next move; the others are this server's alone
-BY_CLIENTS = (OVERWRITE, REPLACE, MODEL, TRAINING)
+IsAlive = Callable[[str], bool]  # whether a client is
+Facts = Mapping[str, Any]  # of one write, as it noted them
+
+
+@dataclass(frozen=True)
+class Write:
+    """A kind of write that takes more than one step.
+
+    `settle(db, store, path, facts)` finishes or undoes one that was broken off. Killed in the
+    middle, it is called again.
+    """
+
+    action: str  # its name in the notes
+    settle: Callable[[sa.Connection, Store, Path, Facts], None]
+    by_client: bool = False  # whether the next step is the client's, or this server's own
+
+
+def _settle_removal(db: sa.Connection, store: Store, path: Path, facts: Facts) -> None:
+    if inode(path) == facts["inode"]:  # else it is something newer
+        store.remove(path)
+
+
+def _settle_installation(db: sa.Connection, store: Store, path: Path, facts: Facts) -> None:
+    if not path.exists() and (draft := store.home / facts["draft"]).exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(draft, path)
+
+
+REMOVE = Write("remove", _settle_removal)
+INSTALL = Write("install", _settle_installation)
+
+
+class WriteKinds:
+    """The kinds of writes of everybody and of all services."""
+
+    def __init__(self, of_services: Iterable[Write]) -> None:
+        self._by_action = {each.action: each for each in (REMOVE, INSTALL, *of_services)}
+
+    def of(self, note: sa.Row[Any]) -> Write:
+        """The kind of write that a note is of."""
+        return self._by_action[note.action]
+
+    def broken(
+        self, db: sa.Connection, store: Store, is_alive: IsAlive | None = None
+    ) -> list[sa.Row[Any]]:
+        """The notes of writes that were broken off, in the order in which to settle them."""
+        known = unfinished.c.action.in_(self._by_action)
+        notes = db.execute(unfinished.select().where(known).order_by(unfinished.c.id)).all()
+        found = [note for note in notes if is_broken(store, note, self.of(note), is_alive)]
+        # files that are whole count as written
+        return sorted(found, key=lambda note: note.action != INSTALL.action)
+
+    def settle(self, store: Store, metadata: Metadata, is_alive: IsAlive | None = None) -> None:
+        """Finish or undo what was broken off. Killed in the middle, it is done again."""
+        with metadata.transaction(write=False) as db:
+            if not self.broken(db, store, is_alive):
+                return
+        with metadata.transaction(write=True) as db:
+            for note in self.broken(db, store, is_alive):
+                settle(db, store, note, self.of(note))
 
 
 def begin(
-    db: sa.Connection, store: Store, action: str, path: Path, client: str = "", **facts: Any
+    db: sa.Connection, store: Store, kind: Write, path: Path, client: str = "", **facts: Any
 ) -> int:
-    """Note that `action` on `path` is about to begin, in the transaction that makes it
-    necessary."""
+    """Note that a write to `path` is about to begin, in the transaction that makes it necessary."""
     store.register()
     values = {
         "server": store.id,
         "client": client,
-        "action": action,
+        "action": kind.action,
         "path": _inside(store, path),
         "document": facts,
     }
@@ -60,11 +114,11 @@ def change(db: sa.Connection, note: int, **facts: Any) -> None:
     db.execute(unfinished.update().where(unfinished.c.id == note).values(document=facts))
 
 
-def end(db: sa.Connection, store: Store, action: str, path: Path) -> None:
-    """It is through, whoever began it."""
+def end(db: sa.Connection, store: Store, kind: Write, path: Path) -> None:
+    """The write is through; take its notes away, of all servers."""
     db.execute(
         unfinished.delete().where(
-            unfinished.c.action == action, unfinished.c.path == _inside(store, path)
+            unfinished.c.action == kind.action, unfinished.c.path == _inside(store, path)
         )
     )
 
@@ -74,109 +128,37 @@ def end_one(db: sa.Connection, note: int) -> None:
     db.execute(unfinished.delete().where(unfinished.c.id == note))
 
 
-def remove(store: Store, kept: Metadata, path: Path) -> None:
+def remove(store: Store, metadata: Metadata, path: Path) -> None:
     """Take away files whose removal was noted, and the note."""
     store.remove(path)
-    with kept.transaction(write=True) as db:
+    with metadata.transaction(write=True) as db:
         end(db, store, REMOVE, path)
 
 
 def is_broken(
-    store: Store, note: sa.Row[Any], is_alive: Callable[[str], bool] | None = None
+    store: Store, note: sa.Row[Any], kind: Write, is_alive: IsAlive | None = None
 ) -> bool:
-    """Whether nobody will go on with it."""
+    """Whether a write was broken off: its server, or the client with the next step, is gone."""
     if note.server != store.id:
         return not store.is_alive(note.server)
-    return note.action in BY_CLIENTS and is_alive is not None and not is_alive(note.client)
+    return kind.by_client and is_alive is not None and not is_alive(note.client)
 
 
-def broken(
-    db: sa.Connection, store: Store, is_alive: Callable[[str], bool] | None = None
-) -> list[sa.Row[Any]]:
-    """What nobody will go on with, in the order in which to settle it."""
-    notes = db.execute(unfinished.select().order_by(unfinished.c.id)).all()
-    found = [note for note in notes if is_broken(store, note, is_alive)]
-    return sorted(
-        found, key=lambda note: note.action != INSTALL
-    )  # files that are whole count as written
+def settle(db: sa.Connection, store: Store, note: sa.Row[Any], kind: Write) -> None:
+    """Finish or undo the write that a note is of, and take the note away."""
+    kind.settle(db, store, store.home / note.path, note.document)
+    end_one(db, note.id)
 
 
-def of(db: sa.Connection, store: Store, action: str, path: Path) -> list[sa.Row[Any]]:
-    """The notes of an action on a path, of all servers."""
-    same = unfinished.c.action == action, unfinished.c.path == _inside(store, path)
+def of(db: sa.Connection, store: Store, kind: Write, path: Path) -> list[sa.Row[Any]]:
+    """The notes of a kind of write to a path, of all servers."""
+    same = unfinished.c.action == kind.action, unfinished.c.path == _inside(store, path)
     return list(db.execute(unfinished.select().where(*same)))
 
 
 def claimed(db: sa.Connection, store: Store) -> set[Path]:
     """The paths of all writes that are under way: no fault, or one that is named already."""
     return {store.home / path for path in db.scalars(sa.select(unfinished.c.path))}
-
-
-def settle(store: Store, kept: Metadata, is_alive: Callable[[str], bool] | None = None) -> None:
-    """Finish or undo what was broken off. Killed in the middle, it is done again."""
-    with kept.transaction(write=False) as db:
-        if not broken(db, store, is_alive):
-            return
-    with kept.transaction(write=True) as db:
-        for note in broken(db, store, is_alive):
-            settle_one(db, store, note)
-
-
-def settle_one(db: sa.Connection, store: Store, note: sa.Row[Any]) -> None:
-    """Finish or undo what a note tells of, and take the note away."""
-    path = store.home / note.path
-    if note.action == REMOVE:
-        if inode(path) == note.document["inode"]:  # else it is something newer
-            store.remove(path)
-    elif note.action == INSTALL:
-        if not path.exists() and (draft := store.home / note.document["draft"]).exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(draft, path)
-    elif note.action == OVERWRITE:
-        put_back_cleared_rows(store, path)
-    elif note.action == REPLACE:
-        put_back_file(store, path, store.home / note.document["aside"])
-    elif note.action == MODEL:
-        _settle_model(store, path, note.document["inode"])
-    elif note.action == TRAINING and not path.exists():
-        metadata.forget(db, f"training_datasets/{note.document['row']}")
-        db.execute(training_datasets.delete().where(training_datasets.c.id == note.document["row"]))
-    end_one(db, note.id)
-
-
-def put_back_cleared_rows(store: Store, path: Path) -> None:
-    """Put back the rows that an overwrite cleared, unless the new ones are there."""
-    earlier = cleared(path)
-    if delta.has_commits(path):
-        store.remove(earlier)
-    elif earlier.exists():
-        store.remove(path)
-        os.rename(earlier, path)
-        _log.warning("An overwrite of %s was broken off; its earlier rows are back.", path.name)
-
-
-def put_back_file(store: Store, file: Path, aside: Path) -> None:
-    """Put back a file that waits in `aside`, unless something else has its place by now."""
-    if not aside.exists():
-        return
-    if file.exists():
-        store.remove(aside)
-    else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(aside, file)
-        _log.warning("An overwrite of %s was broken off; the earlier file is back.", file.name)
-
-
-def _settle_model(store: Store, path: Path, made: int | None) -> None:
-    if made is not None and inode(path) != made:
-        return  # it is something newer
-    if not any(file.is_file() for file in path.rglob("*")):
-        store.remove(path)
-    elif made is not None and (target := store.put_aside(path)):
-        name, version = path.parts[-2:]
-        _log.warning(
-            "Model %s version %s was never registered; its files are in %s.", name, version, target
-        )
 
 
 def inode(path: Path) -> int | None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -31,10 +32,32 @@ from local_hopsworks import unfinished
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.intents import Intents
+from local_hopsworks.store import Store
 
+_log = logging.getLogger("local_hopsworks")
 # From the removal to the first byte of the upload, which the SDK sends at once. After that long
 # the removal was meant as one.
 WAIT_SECONDS = 10
+
+
+def put_back(store: Store, file: Path, aside: Path) -> None:
+    """Put back a file that waits in `aside`, unless something else has its place by now."""
+    if not aside.exists():
+        return
+    if file.exists():
+        store.remove(aside)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(aside, file)
+        _log.warning("An overwrite of %s was broken off; the earlier file is back.", file.name)
+
+
+# A file is removed, and the new one not uploaded: the old one comes back
+REPLACE = unfinished.Write(
+    "replace",
+    lambda db, store, path, facts: put_back(store, path, store.home / facts["aside"]),
+    by_client=True,
+)
 
 
 @dataclass
@@ -60,7 +83,7 @@ class Replacements:
         atexit.unregister(self.stop)
         atexit.register(self.stop)  # before the store's, which clears the drafts of this server
         aside = call.store.new_draft()
-        note = call.begin(unfinished.REPLACE, file, aside=str(aside.relative_to(call.store.home)))
+        note = call.begin(REPLACE, file, aside=str(aside.relative_to(call.store.home)))
 
         def move_aside() -> None:
             with contextlib.suppress(FileNotFoundError):  # another thread was faster
@@ -165,7 +188,7 @@ class Replacements:
 
     def _put_back(self, file: Path, replacement: _Replacement) -> None:
         with self._hopsworks.metadata.transaction(write=True) as db:
-            unfinished.put_back_file(self._hopsworks.store, file, replacement.aside)
+            put_back(self._hopsworks.store, file, replacement.aside)
             unfinished.end_one(db, replacement.note)
 
 

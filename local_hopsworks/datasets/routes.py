@@ -27,6 +27,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.intents import Intents
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.models import routes as models
+from local_hopsworks.models.saving import MODEL
 
 routes = Routes()
 PATH = "/project/{project}/dataset"
@@ -267,7 +268,7 @@ def _noted(call: Call, path: Path) -> Iterator[None]:
         return
     metadata = call.hopsworks.metadata
     with metadata.transaction(write=True) as db:
-        note = replace(call, db=db).begin(unfinished.MODEL, path, inode=None)
+        note = replace(call, db=db).begin(MODEL, path, inode=None)
     try:
         yield
     except HopsworksError:
@@ -300,6 +301,6 @@ def delete(call: Call) -> Answer:
         call.hopsworks.part(Replacements).begin(call, path)
         return None
     models.unregister_below(call, path)
-    unfinished.end(call.db, call.store, unfinished.MODEL, path)
+    unfinished.end(call.db, call.store, MODEL, path)
     call.remove(path)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local_hopsworks.datasets import routes
+from local_hopsworks.datasets.replacements import REPLACE
 from local_hopsworks.datasets.uploads import Uploads
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.http.intents import Intents
@@ -25,5 +26,6 @@ SERVICE = ServiceDescription(
         r"/dataset/": "permissions, sharing and archives of files",
     },
     variables={"upload_policy": _upload_policy},
+    writes=[REPLACE],
     on_login=lambda hopsworks: hopsworks.part(Uploads).forget_broken(),
 )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from local_hopsworks import unfinished
 from local_hopsworks.faults import Fault
+from local_hopsworks.feature_store.commits import put_back_cleared_rows
 from local_hopsworks.feature_store.tables import feature_groups, feature_views, training_datasets
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.offline import delta_log
@@ -44,7 +45,7 @@ def _feature_groups(store: Store, metadata: Metadata) -> Iterator[Fault]:
             yield Fault(
                 what,
                 "its earlier rows come back, unless the new ones are complete.",
-                partial(unfinished.put_back_cleared_rows, store, table),
+                partial(put_back_cleared_rows, store, table),
             )
         elif table not in folders and cleared(table) not in folders and row.document.get("written"):
             yield Fault(

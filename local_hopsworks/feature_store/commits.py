@@ -3,6 +3,7 @@ overwrite, it has committed."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from functools import partial
@@ -24,8 +25,28 @@ from local_hopsworks.offline.compaction import Writers, compact_if_due
 from local_hopsworks.online import feature_groups as online
 from local_hopsworks.store import Store, cleared
 
+_log = logging.getLogger("local_hopsworks")
 routes = Routes()
 _COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as the SDK spells it
+
+
+def put_back_cleared_rows(store: Store, table: Path) -> None:
+    """Put back the rows that an overwrite cleared, unless the new ones are there."""
+    earlier = cleared(table)
+    if delta.has_commits(table):
+        store.remove(earlier)
+    elif earlier.exists():
+        store.remove(table)
+        os.rename(earlier, table)
+        _log.warning("An overwrite of %s was broken off; its earlier rows are back.", table.name)
+
+
+# Rows are cleared, and the new ones not written: the old ones come back
+OVERWRITE = unfinished.Write(
+    "overwrite",
+    lambda db, store, path, facts: put_back_cleared_rows(store, path),
+    by_client=True,
+)
 
 
 @routes.add("POST", PATH + "/{id}/clear")
@@ -38,7 +59,7 @@ def clear(call: Call) -> Answer:
         call.remove(folder)
         _set_written(call, row, False)
     else:
-        call.begin(unfinished.OVERWRITE, folder)
+        call.begin(OVERWRITE, folder)
         call.after_commit.append(partial(_clear, call.store, folder))
     return None
 
@@ -53,7 +74,7 @@ def _clear(store: Store, folder: Path) -> None:
 
 def overwriting(call: Call, row: sa.Row[Any]) -> set[str]:
     """The clients that have cleared a feature group and not written new rows yet."""
-    notes = unfinished.of(call.db, call.store, unfinished.OVERWRITE, table(call, row))
+    notes = unfinished.of(call.db, call.store, OVERWRITE, table(call, row))
     return {note.client for note in notes}
 
 
@@ -62,7 +83,7 @@ def end_overwrite(call: Call, row: sa.Row[Any]) -> None:
     folder = table(call, row)
     if overwriting(call, row):
         online.clear(call, document(call, row))
-        unfinished.end(call.db, call.store, unfinished.OVERWRITE, folder)
+        unfinished.end(call.db, call.store, OVERWRITE, folder)
     call.remove(cleared(folder))
 
 
@@ -85,12 +106,12 @@ def _undo_broken_overwrite(call: Call, row: sa.Row[Any]) -> None:
     if not cleared(folder).exists():
         return
     with call.hopsworks.metadata.transaction(write=True) as db:
-        for note in unfinished.of(db, call.store, unfinished.OVERWRITE, folder):
+        for note in unfinished.of(db, call.store, OVERWRITE, folder):
             # Who asks before an insert is not in the middle of another
-            if note.client == call.client or unfinished.is_broken(
-                call.store, note, call.hopsworks.clients.is_alive
-            ):
-                unfinished.settle_one(db, call.store, note)
+            is_alive = call.hopsworks.clients.is_alive
+            is_broken = unfinished.is_broken(call.store, note, OVERWRITE, is_alive)
+            if note.client == call.client or is_broken:
+                unfinished.settle(db, call.store, note, OVERWRITE)
 
 
 @routes.add("POST", PATH + "/{id}/commits")

@@ -152,16 +152,16 @@ def _install(hopsworks: Hopsworks, row: sa.Row[Any], draft: Path, target: Path) 
     disk.replace(draft, target)
     with hopsworks.metadata.transaction(write=True) as db:
         unfinished.end(db, store, unfinished.INSTALL, target)
-        unfinished.end(db, store, unfinished.TRAINING, target)
+        unfinished.end(db, store, training.TRAINING, target)
         training.update(db, row, withoutFiles=False)
         _forget_statistics(db, row)
 
 
 def _forget_unwritten(hopsworks: Hopsworks, row: sa.Row[Any], target: Path) -> None:
     with hopsworks.metadata.transaction(write=True) as db:
-        if unfinished.of(db, hopsworks.store, unfinished.TRAINING, target):
-            unfinished.end(db, hopsworks.store, unfinished.TRAINING, target)
-            training.forget(db, row)
+        if unfinished.of(db, hopsworks.store, training.TRAINING, target):
+            unfinished.end(db, hopsworks.store, training.TRAINING, target)
+            training.forget(db, row.id)
 
 
 def _forget_statistics(db: sa.Connection, row: sa.Row[Any]) -> None:

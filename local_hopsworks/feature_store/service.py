@@ -49,4 +49,5 @@ SERVICE = ServiceDescription(
         r"/featurestores/\d+/trainingdatasets": "training datasets without a feature view",
     },
     check=faults,
+    writes=[commits.OVERWRITE, training_datasets.TRAINING],
 )

@@ -23,6 +23,7 @@ from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.offline.errors import UNSUPPORTED_DATA_FORMAT
+from local_hopsworks.store import Store
 from local_hopsworks.tags import routes as tags
 
 routes = Routes()
@@ -43,6 +44,21 @@ _KEPT = (
     "eventEndTime",
     "dataSource",
 )
+
+
+def forget(db: sa.Connection, identifier: int) -> None:
+    """Remove a version, but for its files."""
+    metadata.forget(db, tags.owner(training_datasets, identifier))
+    db.execute(training_datasets.delete().where(training_datasets.c.id == identifier))
+
+
+def _settle(db: sa.Connection, store: Store, path: Path, facts: unfinished.Facts) -> None:
+    if not path.exists():
+        forget(db, facts["row"])
+
+
+# A version is registered, and its files not written: the version goes
+TRAINING = unfinished.Write("training", _settle, by_client=True)
 
 
 def find(call: Call) -> sa.Row[Any]:
@@ -101,7 +117,7 @@ def create(call: Call) -> Answer:
     tags.put_all(call, tags.owner(training_datasets, row.id), body.get("tags"))
     if body["trainingDatasetType"] != IN_MEMORY:
         folder = call.store.dataset(call.project.name, row.document["location"])
-        call.begin(unfinished.TRAINING, folder, row=row.id)
+        call.begin(TRAINING, folder, row=row.id)
     return document(call, row)
 
 
@@ -223,17 +239,11 @@ def _delete(call: Call, rows: list[sa.Row[Any]], *, keep_metadata: bool) -> None
     for row in rows:
         folder = call.store.dataset(call.project.name, row.document["location"])
         call.remove(folder)
-        unfinished.end(call.db, call.store, unfinished.TRAINING, folder)
+        unfinished.end(call.db, call.store, TRAINING, folder)
         if keep_metadata:
             update(call.db, row, withoutFiles=True)
         else:
-            forget(call.db, row)
-
-
-def forget(db: sa.Connection, row: sa.Row[Any]) -> None:
-    """Remove a version, but for its files."""
-    metadata.forget(db, tags.owner(training_datasets, row.id))
-    db.execute(training_datasets.delete().where(training_datasets.c.id == row.id))
+            forget(call.db, row.id)
 
 
 def update(db: sa.Connection, row: sa.Row[Any], **changes: Any) -> None:

@@ -94,11 +94,11 @@ class Call:
         connection must not break off."""
         self.hopsworks.clients.remember_process(self.client, self.peer)
 
-    def begin(self, action: str, path: Path, **facts: Any) -> int:
+    def begin(self, kind: unfinished.Write, path: Path, **facts: Any) -> int:
         """Note that the client has begun what ends with a later call of its own; see
         unfinished.py."""
         self.remember_client()
-        return unfinished.begin(self.db, self.store, action, path, self.client, **facts)
+        return unfinished.begin(self.db, self.store, kind, path, self.client, **facts)
 
     def remove(self, path: Path) -> None:
         """Take files away once the transaction is kept, even if this server is killed right after

@@ -13,6 +13,7 @@ from local_hopsworks.http.clients import Clients
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.security import Security
 from local_hopsworks.store import Store
+from local_hopsworks.unfinished import WriteKinds
 
 
 class Part(Protocol):
@@ -59,6 +60,7 @@ class Hopsworks:
     project: str  # whose programs the server was started for; its store may have others
     variables: Mapping[str, Variable]
     on_login: Sequence[Callable[[Hopsworks], None]]  # what services do when a program logs in
+    writes: WriteKinds  # that may be broken off
     clients: Clients
     certificates: Path  # the folder for those of clients; see environment.py
     _parts: _Parts = field(default_factory=_Parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from local_hopsworks.faults import Fault
 from local_hopsworks.http.hopsworks import Hopsworks, Variable
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store
+from local_hopsworks.unfinished import Write, WriteKinds
 
 _PACKAGE = "local_hopsworks"
 
@@ -42,6 +43,8 @@ class ServiceDescription:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     # What `local_hopsworks check` looks at: the faults of a store
     check: Callable[[Store, Metadata], Iterator[Fault]] | None = None
+    # Its kinds of writes that take more than one step, and how a broken one is finished or undone
+    writes: Sequence[Write] = ()
     # What happens before a server answers: settle what killed servers left behind
     on_start: Callable[[Hopsworks], None] | None = None
     # What happens when a program logs in, which may be one that was killed before, started again
@@ -53,6 +56,11 @@ class ServiceDescription:
 def discovered() -> tuple[ServiceDescription, ...]:
     """Every service, in the order of the folders' names."""
     return tuple(_described(name) for name in _folders())
+
+
+def kinds_of_writes(services: Iterable[ServiceDescription]) -> WriteKinds:
+    """The kinds of writes of these services that may be broken off."""
+    return WriteKinds(write for service in services for write in service.writes)
 
 
 def modules(name: str) -> list[ModuleType]:

@@ -19,6 +19,7 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.models import shapes
 from local_hopsworks.models.errors import MODEL_NOT_FOUND
+from local_hopsworks.models.saving import MODEL
 from local_hopsworks.models.tables import models
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.tags import routes as tags
@@ -122,9 +123,7 @@ def register(call: Call) -> Answer:
     except sa.exc.IntegrityError as error:
         raise HopsworksError(f"Model {name} version {version} is registered already.") from error
     tags.put_all(call, tags.owner(models, row.id), body.get("tags"))
-    unfinished.end(
-        call.db, call.store, unfinished.MODEL, call.store.model(call.project.name, name, version)
-    )
+    unfinished.end(call.db, call.store, MODEL, call.store.model(call.project.name, name, version))
     return document(call, row)
 
 

@@ -7,7 +7,6 @@ import secrets
 
 import sqlalchemy as sa
 
-from local_hopsworks import unfinished
 from local_hopsworks.errors import NotFound
 from local_hopsworks.http.answers import USER, Answer
 from local_hopsworks.http.calls import Call
@@ -61,7 +60,8 @@ def all_projects(call: Call) -> Answer:
     # A program that logs in may be the one that was killed before, started again
     for settle in call.hopsworks.on_login:
         settle(call.hopsworks)
-    unfinished.settle(call.store, call.hopsworks.metadata, call.hopsworks.clients.is_alive)
+    hopsworks = call.hopsworks
+    hopsworks.writes.settle(call.store, hopsworks.metadata, hopsworks.clients.is_alive)
     rows = call.db.execute(projects.select().order_by(projects.c.id)).all()
     return [
         {

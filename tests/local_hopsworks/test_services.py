@@ -42,7 +42,9 @@ def test_folder_that_is_added_is_a_service(run, tmp_path):
     answers = done.stdout.splitlines()
     assert answers[:4] == ["204", "400", "['Resources']", "few"]
     assert "does not do this: folders of bookmarks (GET /project/1/bookmarks/new)" in answers[4]
-    assert answers[5:] == ["asked 1 times", "There is a bookmark of Resources. Read it."]
+    assert answers[5:7] == ["asked 1 times", "There is a bookmark of Resources. Read it."]
+    assert "A server was killed in the middle of this write: bookmark projects." in answers[7]
+    assert answers[8:] == ["back in projects", "1"]
 
 
 @pytest.mark.parametrize("turn", [1, -1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
 from local_hopsworks.bookmarks.tables import bookmarks
@@ -15,6 +16,7 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.services import ServiceDescription
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store
+from local_hopsworks.unfinished import Facts, Write
 
 routes = Routes()
 
@@ -51,9 +53,17 @@ def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
             yield Fault(f"There is a bookmark of {path}.", "Read it.")
 
 
+def settle(db: sa.Connection, store: Store, path: Path, facts: Facts) -> None:
+    """Say that the writing of a bookmark was broken off."""
+    print(f"{facts['word']} {path.name}")
+
+
+BOOKMARK = Write("bookmark", settle)
+
 SERVICE = ServiceDescription(
     routes=routes,
     refuses={r"/bookmarks/": "folders of bookmarks"},
     variables={"bookmarks": lambda hopsworks, client: "few"},
     check=faults,
+    writes=[BOOKMARK],
 )
