@@ -1,7 +1,12 @@
-"""Files and folders of a store: only their owner can read them, and what is flushed survives a
-power cut.
+"""Files and folders of a store: only their owner can read them, what is flushed survives a power
+cut, and locks keep programs apart.
 
 Modes are set, never inherited: from no umask, and from no folder that was there before.
+
+Locks are own code, over flock(2). Folders are locked as well as files, by many readers or one
+writer, and a lock must end with its process. filelock and fasteners lock no folders, and
+fasteners' locks do not keep two servers of one process apart. portalocker passes on to flock(2):
+it would add Windows, where no folder can be opened.
 """
 
 from __future__ import annotations
@@ -46,6 +51,48 @@ def _new(path: Path) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     os.fchmod(descriptor, FILE_MODE)  # a umask may have taken bits away
     return descriptor
+
+
+class Lock:
+    """A lock on a file or folder, until `close()` or the end of the process and of its forks.
+
+    It is shared with other shared ones, or this program's alone. With `wait=False` it raises
+    BlockingIOError if another lock is in its way.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False, wait: bool = True) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_RDONLY)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self._descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        except BaseException:
+            self.close()
+            raise
+
+    def share(self) -> None:
+        """Let others share it from now on."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether its path still leads to what is locked: that may have been made anew."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    def close(self) -> None:
+        """Let go of it. A fork of this process may go on holding it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def flush_tree(path: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
@@ -195,12 +194,8 @@ def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
 @contextlib.contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     """Wait for other programs that do something to a folder, and make them wait."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with disk.Lock(folder):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _add_secrets_key(folder: Path, draft: Path) -> None:

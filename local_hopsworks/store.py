@@ -21,7 +21,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -29,7 +28,6 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from local_hopsworks import disk
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, ILLEGAL_NAME, HopsworksError
@@ -78,7 +76,7 @@ class Store:
     def __init__(self, home: Path, *, alone: bool = False) -> None:
         self.home = resolved(home)
         self.id = uuid.uuid4().hex  # of the server that opens it
-        self._lock: IO[bytes] | None = None
+        self._lock: disk.Lock | None = None
         self._process = os.getpid()
         self._mutex = threading.Lock()
         check_home(self.home)
@@ -277,13 +275,11 @@ class Store:
             while self._lock is None:
                 disk.make_folder(folder)
                 try:
-                    lock = (folder / "lock").open("wb")
-                    lock.write(f"{os.getpid()}\n".encode())
-                    lock.flush()
+                    (folder / "lock").write_text(f"{os.getpid()}\n")
+                    lock = disk.Lock(folder / "lock")
                 except FileNotFoundError:
                     continue  # swept by another server, before there was a lock
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if (folder / "lock").exists():
+                if lock.is_in_place:
                     self._lock = lock
                 else:
                     lock.close()
@@ -292,8 +288,8 @@ class Store:
     def is_alive(self, server: str) -> bool:
         """Whether the server with this id still lives, in whatever process."""
         try:
-            with (self.home / "servers" / server / "lock").open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            lock = self.home / "servers" / server / "lock"
+            disk.Lock(lock, shared=True, wait=False).close()
         except BlockingIOError:
             return True
         except FileNotFoundError:
@@ -309,8 +305,8 @@ class Store:
     def sweep(self, folder: Path) -> None:
         """Remove the folder of a dead server with its drafts."""
         try:
-            with (folder / "lock").open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / "lock").touch()  # there is none if its server was killed very early
+            with disk.Lock(folder / "lock", wait=False):
                 shutil.rmtree(folder)
         except OSError:
             return  # another server has just begun in it, or sweeps it too

@@ -7,13 +7,13 @@ store wants it alone, and is refused while others have it. A lock ends with its 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from local_hopsworks.disk import Lock
 from local_hopsworks.home import StoreError
 
 WAIT_SECONDS = 30  # for a program that has the store alone
@@ -29,52 +29,38 @@ class Use:
 
     def __init__(self, home: Path, *, alone: bool, seconds: float = WAIT_SECONDS) -> None:
         self._home = home
-        self._descriptor = -1
         end = time.monotonic() + seconds
-        while not self._begin(alone):
+        while (lock := self._locked(alone)) is None:
             if time.monotonic() > end or (alone and any(_held(home))):
                 raise StoreError(f"The store {home} is in use{_by(home)}; stop that program first.")
             time.sleep(_POLL_SECONDS)
+        self._lock = lock
 
-    def _begin(self, alone: bool) -> bool:
-        """Whether the lock is ours now."""
-        descriptor = os.open(self._home, os.O_RDONLY)
-        kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    def _locked(self, alone: bool) -> Lock | None:
+        """The lock, if it is ours now."""
         try:
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            lock = Lock(self._home, shared=not alone, wait=False)
         except BlockingIOError:
-            os.close(descriptor)
-            return False
-        if not self._is_there(descriptor) or (alone and any(_held(self._home))):
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def _is_there(self, descriptor: int) -> bool:
-        """Whether what is locked is still the store: it may have been deleted and made anew."""
-        try:
-            return os.path.samestat(os.fstat(descriptor), self._home.stat())
-        except FileNotFoundError:
-            return False
+            return None
+        if lock.is_in_place and not (alone and any(_held(self._home))):
+            return lock
+        lock.close()
+        return None
 
     def share(self) -> None:
         """Let other programs use the store too."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        self._lock.share()
 
     def end(self) -> None:
         """Let go of the lock. A fork of this process may go on holding it."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._lock.close()
 
 
 def _held(home: Path) -> Iterator[Path]:
     """The locks of running servers; those of earlier versions have no other."""
     for lock in (*home.glob("servers/*/lock"), *home.glob("runners/*")):
         try:
-            with lock.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            Lock(lock, shared=True, wait=False).close()
         except BlockingIOError:
             yield lock
         except OSError:

@@ -10,13 +10,14 @@ that was there before, and nobody reads it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from local_hopsworks.disk import Lock
 
 FOLDER = "_delta_log_archive"  # a vacuum leaves folders alone that begin with an underscore
 _LINKS = ".whole-"
@@ -32,12 +33,8 @@ _WHOLE_CHECKPOINT = re.compile(
 @contextlib.contextmanager
 def held(table: Path) -> Iterator[None]:
     """Nothing is compacted or moved meanwhile; waits until what is under way is done."""
-    lock = os.open(table, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    with Lock(table, shared=True):
         yield
-    finally:
-        os.close(lock)
 
 
 def put_away(table: Path) -> None:

@@ -11,7 +11,6 @@ the archive. Of `remove_rows` the SDK tells only afterwards, so that it may stil
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import threading
@@ -19,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from local_hopsworks.disk import Lock
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.offline import archive
 
@@ -37,17 +37,15 @@ class Writers:
 
     def __init__(self, hopsworks: Hopsworks) -> None:
         self._mutex = threading.Lock()
-        self._held: dict[
-            tuple[str, Path], tuple[float, int]
-        ] = {}  # by client and table: since when, and the lock
+        # by client and table: since when, and the lock
+        self._held: dict[tuple[str, Path], tuple[float, Lock]] = {}
 
     def begin(self, client: str, table: Path) -> None:
         """Before an insert; waits until a compaction under way is done. A table that is not there
         needs no lock."""
         self.end(client, table)
         with contextlib.suppress(FileNotFoundError):
-            lock = os.open(table, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            lock = Lock(table, shared=True)
             with self._mutex:
                 self._held[client, table] = time.monotonic(), lock
 
@@ -61,27 +59,26 @@ class Writers:
                 if key == (client, table) or since < now - LONGEST_INSERT
             ]
             for key in over:
-                os.close(self._held.pop(key)[1])
+                self._held.pop(key)[1].close()
 
     def stop(self) -> None:
         """Let go of all locks."""
         with self._mutex:
             for _, lock in self._held.values():
-                os.close(lock)
+                lock.close()
             self._held.clear()
 
 
 @contextlib.contextmanager
 def _alone(table: Path) -> Iterator[bool]:
     """Whether nobody inserts into the table; then nobody begins to meanwhile."""
-    lock = os.open(table, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
+        lock = Lock(table, wait=False)
     except BlockingIOError:
         yield False
-    finally:
-        os.close(lock)
+        return
+    with lock:
+        yield True
 
 
 def compact_if_due(table: Path) -> None:

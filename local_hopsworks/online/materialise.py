@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import sqlite3
 import sys
@@ -94,8 +93,7 @@ def _application(table: Table) -> str:
 @contextlib.contextmanager
 def _alone(file: Path) -> Iterator[None]:
     disk.make_file(file)
-    with file.open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with disk.Lock(file):
         yield
 
 
