@@ -6,8 +6,7 @@
 With HOPSWORKS_API_KEY set that is `hopsworks.login()`; without, an embedded Hopsworks in this
 process.
 
-`Server` is the same for whoever wants to start and stop it, `python -m local_hopsworks` for the
-command line.
+`Server` is the same to start and stop yourself, `python -m local_hopsworks` the command line.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ __version__ = "1.0.0"
 __all__ = ["Server", "login"]
 # One per process is enough; it ends with the process
 _server: Server | None = None
-_project: Any = None  # of whoever has logged in there
+_project: Any = None  # that login() has returned
 _login_lock = threading.Lock()
 
 
@@ -38,7 +37,8 @@ def login() -> Any:
     reads them), and so it is inside a cluster of Hopsworks. Without, a Hopsworks is started inside
     this process over the store in LOCAL_HOPSWORKS_HOME (default `.hopsworks/`), with the project
     HOPSWORKS_PROJECT (default `local`). Exits with one sentence if that account or store cannot be
-    used. Threads may call it at once; a fork of a program that has called it is told what to do.
+    used. Threads may call it at once; forks of a program that has called it get an error that says
+    what to do.
     """
     with _login_lock:
         if os.environ.get("HOPSWORKS_API_KEY") or environment.is_inside_hopsworks():

@@ -52,7 +52,7 @@ def _explained(error: BaseException) -> SystemExit:
         (requests.exceptions.ProxyError, f"the proxy does not lead there ({cause})", _CHECK_PROXY),
         (requests.exceptions.ConnectionError, f"it cannot be reached ({cause})", _CHECK_ADDRESS),
         (ProjectException, "the account has no project", _NAME_PROJECT),
-        # the SDK asks which one, and there is nobody to answer
+        # the SDK asks on standard input which one
         (EOFError, "the account has several projects", _NAME_PROJECT),
         (PermissionError, f"the certificates cannot be kept ({error})", _NAME_FOLDER),
     ]

@@ -11,8 +11,8 @@ import sys
 from typing import Any, NoReturn
 
 SENTENCE = (
-    "This process is a fork of one that has logged in to Hopsworks, whose client does not survive "
-    "that: start it with multiprocessing.get_context('spawn'), or log in in the forks only."
+    "This process is a fork of one that has logged in to Hopsworks, and a login does not work in "
+    "forks: start it with multiprocessing.get_context('spawn'), or log in in the forks only."
 )
 
 

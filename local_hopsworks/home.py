@@ -37,7 +37,7 @@ def resolved(home: str | Path) -> Path:
     try:
         return Path(home).expanduser().resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        raise StoreError(f"There can be no store at {str(home)[:200]!r}: {error}.") from error
+        raise StoreError(f"A store cannot be made at {str(home)[:200]!r}: {error}.") from error
 
 
 def check_home(home: Path) -> None:

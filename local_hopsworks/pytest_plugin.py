@@ -50,7 +50,7 @@ def local_hopsworks_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def _log_out() -> None:
     import hopsworks
 
-    with contextlib.suppress(Exception):  # nobody may have logged in, or out already
+    with contextlib.suppress(Exception):  # the test may not have logged in, or out already
         hopsworks.logout()
 
 

@@ -176,8 +176,8 @@ class Security:
 
 
 def _create(folder: Path, draft: Path, files: dict[str, bytes]) -> None:
-    """All files in a new folder, which then takes its place in one rename; whoever comes second
-    keeps the first's."""
+    """All files in a new folder, which then takes its place in one rename. If another process was
+    faster, its files stay."""
     disk.make_folder(draft)
     for name, content in files.items():
         disk.write_new(draft / name, content)

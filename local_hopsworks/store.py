@@ -126,8 +126,7 @@ class Store:
 
     def _migrate(self) -> None:
         """From format 1. Killed in the middle, it is done again."""
-        # Format 1 kept drafts in `uploads/`, where nobody could tell whose they were, and locks
-        # in `runners/`
+        # Format 1 kept the drafts of all servers in `uploads/`, and locks in `runners/`
         for old in ("uploads", "runners"):
             shutil.rmtree(self.home / old, ignore_errors=True)
         self.replace_file(self.home / "format", f"{FORMATS[-1]}\n".encode())

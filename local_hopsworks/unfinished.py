@@ -1,9 +1,9 @@
 """What would be left half done if this server were killed now, and how that is finished or undone.
 
 Some writes are more than one transaction or one rename. Such a write notes beforehand what it is
-about to do, in the table `unfinished`, and takes the note away when it is through. A note whose
-server was killed (or whose client went away in the middle) is settled when the next server starts,
-or the next program logs in. Two kinds of writes are everybody's:
+about to do, in the table `unfinished`, and takes the note away when it is through. If
+the server is killed, or the client ends in the middle, the note stays. It is settled when the next
+server starts or the next program logs in. Two kinds of writes belong to no service:
 
     remove       metadata gone, files still there          the files go too
     install      a whole folder about to take its place    it takes it, unless the older one still
@@ -63,7 +63,7 @@ INSTALL = Write("install", _settle_installation)
 
 
 class WriteKinds:
-    """The kinds of writes of everybody and of all services."""
+    """The kinds of writes above and those of all services."""
 
     def __init__(self, of_services: Iterable[Write]) -> None:
         self._by_action = {each.action: each for each in (REMOVE, INSTALL, *of_services)}

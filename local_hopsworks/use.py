@@ -89,7 +89,7 @@ def delete(home: Path) -> None:
             use.end()
     except OSError as error:
         raise StoreError(
-            f"The store {home} cannot be deleted: {error.filename}: {error.strerror}. Mend "
+            f"The store {home} cannot be deleted: {error.filename}: {error.strerror}. Fix "
             "that, and reset it again."
         ) from error
 

@@ -18,7 +18,7 @@ from local_hopsworks.pages.paging import Window
 pages = Pages()
 ENTRIES = 100  # of a folder on a page
 _FILES = "/{project}/files"
-# A picture may be anything that somebody stored under such a name: nothing in it may run
+# A file with the name of a picture may have other content, which must not run in the browser
 _PICTURE_HEADERS = {
     **HEADERS,
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",

@@ -1,6 +1,6 @@
 """Files that `upload(overwrite=True)` has removed, kept aside until the new ones are whole.
 
-A removal that was answered is done: for everybody the file is gone, and for good as soon as
+A removal that was answered is done: the file is gone for all programs, and for good as soon as
 
     the new file is whole,
     its client lives on and sends nothing for WAIT_SECONDS, or

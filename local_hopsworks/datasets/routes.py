@@ -128,10 +128,10 @@ def upload(call: Call) -> Answer:
             DATASET_REQUEST_INVALID,
         )
     version = _model_version(call, folder)
-    # it was begun and broken off, and what there was of it put aside
+    # saving it was broken off, and its files were put aside
     if version is not None and not version.exists():
         raise NotFound(
-            f"Nobody has begun version {version.name} of model {version.parent.name}.",
+            f"Version {version.name} of model {version.parent.name} has no folder yet.",
             DATASET_NOT_FOUND,
         )
     target = folder / chunk.file_name

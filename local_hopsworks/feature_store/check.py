@@ -41,7 +41,7 @@ def _feature_groups(store: Store, metadata: Metadata) -> Iterator[Fault]:
     for table, row in groups.items():
         name = f"Feature group {row.name} version {row.version}"
         if cleared(table) in folders and table not in claimed:
-            what = f"{name} was being overwritten, and nobody goes on with it."
+            what = f"An overwrite of feature group {row.name} version {row.version} was broken off."
             yield Fault(
                 what,
                 "its earlier rows come back, unless the new ones are complete.",

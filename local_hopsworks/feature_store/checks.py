@@ -242,7 +242,7 @@ def training_dataset(body: Body, event_time: str | None) -> None:
     train = body.get("trainSplit")
     if (train or names) and train not in names:
         raise HopsworksError(
-            f"The training split {str(train)[:80]!r} is none of the splits {', '.join(names)}.",
+            f"The training split {str(train)[:80]!r} is not one of the splits {', '.join(names)}.",
             errors.ILLEGAL_SPLIT_NAME,
         )
     if any(split.get("splitType") == _TIME_SERIES for split in splits):

@@ -65,10 +65,10 @@ def clear(call: Call) -> Answer:
 
 
 def _clear(store: Store, folder: Path) -> None:
-    """The rows wait beside the table until the new ones are there; whoever reads meanwhile reads
-    them."""
+    """The rows wait beside the table until the new ones are there; until then they are what is
+    read."""
     if delta.has_commits(folder):
-        store.remove(cleared(folder))  # of an overwrite whose client was killed when it had written
+        store.remove(cleared(folder))  # of an overwrite after which the client was killed
         os.rename(folder, cleared(folder))
 
 
@@ -101,13 +101,13 @@ def begin_insert(call: Call, row: sa.Row[Any]) -> None:
 
 
 def _undo_broken_overwrite(call: Call, row: sa.Row[Any]) -> None:
-    """The rows that an overwrite cleared come back, if nobody goes on with it."""
+    """The rows that an overwrite cleared come back, if it was broken off."""
     folder = table(call, row)
     if not cleared(folder).exists():
         return
     with call.hopsworks.metadata.transaction(write=True) as db:
         for note in unfinished.of(db, call.store, OVERWRITE, folder):
-            # Who asks before an insert is not in the middle of another
+            # a client that asks before an insert is not in the middle of another
             is_alive = call.hopsworks.clients.is_alive
             is_broken = unfinished.is_broken(call.store, note, OVERWRITE, is_alive)
             if note.client == call.client or is_broken:

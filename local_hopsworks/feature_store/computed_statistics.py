@@ -1,7 +1,7 @@
 """Statistics that this server computes: of a feature group as of a commit, and of training data in
 files.
 
-Hopsworks computes them after every insert. Here that is put off until somebody looks, so that
+Hopsworks computes them after every insert. Here that is put off until they are asked for, so that
 inserts stay fast: `of_group` and `of_files` do it, and until then a document says that they are
 there, with everything but their content.
 """

@@ -225,7 +225,7 @@ def update(call: Call) -> Answer:
     if call.flag("updateMetadata"):
         checks.description(body.get("description"), f"feature group {row.name}")
         features = checks.changed_schema(changed["features"], body.get("features"))
-        # The table first: it may have a column that nobody knows, but not lack one
+        # The table first: it may have a column more than its feature group, but not one less
         delta.add_columns(document(call, row)["location"], features)
         changed |= {"description": body.get("description"), "features": features}
         changed |= {key: body.get(key) for key in _CHANGEABLE}

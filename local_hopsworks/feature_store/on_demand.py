@@ -14,7 +14,7 @@ def functions(group: dict[str, Any], selected: set[str], prefix: str) -> list[Fu
     attached = group.get("transformationFunctions") or []
     needed = set(selected)
     chosen: set[int] = set()
-    for _ in attached:  # each round finds the functions whose outputs those before it take
+    for _ in attached:  # each round finds the functions that make the arguments of the last one's
         for position, function in enumerate(attached):
             if needed.intersection(_outputs(function)):
                 chosen.add(position)

@@ -39,8 +39,8 @@ def serving_keys(
     primary_keys: Sequence[Sequence[str]],
     only_labels: set[int],
 ) -> list[ServingKey]:
-    """The serving keys of a feature view, of whose tables `prefixes` and `primary_keys` are known
-    by position; `only_labels` are the tables that it has nothing but labels of."""
+    """The serving keys of a feature view. `prefixes` and `primary_keys` are those of its tables, by
+    position; `only_labels` are the tables that it has only labels of."""
     joined_on = {join.table: join.on for join in all_joins(plan.joins)}
     taken: set[str] = set()
     keys = []

@@ -26,8 +26,8 @@ PATH = "/project/{project}/featurestores/{feature_store}/transformationfunctions
 
 
 def _document(row: sa.Row[Any]) -> dict[str, Any]:
-    """The DTO. Without a type: the SDK takes it for one that is attached to something, whose name
-    it then misses."""
+    """The DTO. It has no type, because the SDK takes a function with a type for one that is
+    attached to something, and looks for the name of that."""
     function = {key: value for key, value in row.document.items() if key != "transformationType"}
     return {**function, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
 
@@ -78,7 +78,7 @@ def get(call: Call) -> Answer:
 def _built_in(feature_store: int) -> list[dict[str, Any]]:
     """The functions that come with the SDK, such as `min_max_scaler`; Hopsworks has them in every
     project."""
-    from hsfs import (  # slow to load; whoever asks for them has it loaded already
+    from hsfs import (  # slow to load; the program that asks has it loaded already
         builtin_transformations,
         hopsworks_udf,
     )

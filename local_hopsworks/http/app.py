@@ -86,7 +86,7 @@ async def _refusal(request: Request, error: Exception) -> Response:
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """No service knows this call: say which one, so that nobody takes silence for success."""
+    """No service has this call: refuse it by its name."""
     assert isinstance(error, HTTPException)
     if error.status_code not in (404, 405):
         return await _refusal(request, HopsworksError(error.detail, status=error.status_code))

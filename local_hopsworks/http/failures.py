@@ -43,5 +43,5 @@ def _of_database(error: sa.exc.DatabaseError, store: Store) -> HopsworksError:
     what = f"The metadata in {store.metadata_file} cannot be used: {error.orig}."
     if "locked" in str(error.orig):
         return HopsworksError(f"{what} Try again.", status=503)
-    todo = "Nothing was changed; python -m local_hopsworks check looks what is wrong."
+    todo = "Nothing was changed; python -m local_hopsworks check finds what is wrong."
     return HopsworksError(f"{what} {todo}", status=500)

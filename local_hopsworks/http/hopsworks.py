@@ -57,7 +57,7 @@ class Hopsworks:
     security: Security
     host: str
     port: int
-    project: str  # whose programs the server was started for; its store may have others
+    project: str  # of the programs that log in without naming one
     variables: Mapping[str, Variable]
     on_login: Sequence[Callable[[Hopsworks], None]]  # what services do when a program logs in
     writes: WriteKinds  # that may be broken off

@@ -37,8 +37,8 @@ _LOG_PATHS = ("stdoutPath", "stderrPath")  # in an execution's document
 
 
 def document(hopsworks: Hopsworks, row: sa.Row[Any]) -> dict[str, Any]:
-    """The DTO; an execution whose server was killed has failed, whether or not anyone has recorded
-    it."""
+    """The DTO; if the server of an execution was killed, the execution has failed, even if that is
+    not recorded."""
     found = {
         key: value for key, value in row.document.items() if key not in ("process", "mustStop")
     }
@@ -209,7 +209,7 @@ def start(call: Call) -> Answer:
 
 @routes.add("GET", PATH, options=["sort_by", "offset", "limit"])
 def get_all(call: Call) -> Answer:
-    """Newest first. A job whose work this server did itself has none, so the SDK does not wait for
+    """Newest first. A job of this server's own has none, so the SDK does not wait for
     it."""
     if call.option("sort_by") not in _SORTS:
         raise NotEmbedded(f"executions sorted by {str(call.option('sort_by'))[:80]!r}")

@@ -19,7 +19,7 @@ from local_hopsworks.store import Store
 
 MOST_KEPT = 10_000  # of a job
 DAYS_KEPT = 90
-BATCH = 100  # dropped at a time, so that nobody waits for long
+BATCH = 100  # dropped at a time, so that other programs do not wait for long
 
 
 def drop_old(store: Store, metadata: Metadata, execution: int) -> None:

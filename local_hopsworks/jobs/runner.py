@@ -156,7 +156,7 @@ class Runner:
         return True
 
     def _must_stop(self, execution: int) -> bool:
-        """Somebody asked for it, perhaps through another server, or deleted the execution."""
+        """Whether the execution was deleted, or a client asked, through any server, to stop it."""
         with self._metadata.transaction(write=False) as db:
             row = db.execute(executions.select().where(executions.c.id == execution)).one_or_none()
         return row is None or bool(row.document.get("mustStop"))

@@ -124,7 +124,7 @@ def run_due(hopsworks: Hopsworks) -> None:
     now = int(time.time() * 1000)
     is_due = job_schedules.c.due <= now
     with hopsworks.metadata.transaction(write=False) as db:
-        # Before the writing transaction, which keeps everybody else waiting
+        # Before the writing transaction, during which other programs wait
         steps = {
             row.id: _step(row, now) for row in db.execute(job_schedules.select().where(is_due))
         }

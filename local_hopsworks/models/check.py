@@ -18,7 +18,7 @@ from local_hopsworks.models.tables import models
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import Store
 
-YOUNG_SECONDS = 3600  # what nobody claims, but was changed less than this ago, may be under way
+YOUNG_SECONDS = 3600  # what was changed less than this ago may belong to a write under way
 
 
 def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ delta.py    the Delta tables: where they are, how they open, new columns
 present.py  their rows as they are now
 history.py  their rows as of a time, changes, commits
 delta_log.py    what can be wrong with one
-compaction.py   small files into large ones, while nobody writes
+compaction.py   small files into large ones, between writes
 archive.py      the older part of a table's log
 run.py      Plan -> Arrow record batches
 service.py  starts the query service when it is first asked for

@@ -1,10 +1,10 @@
 """The older part of a Delta table's log, in `_delta_log_archive` beside it: the log itself stays
 short.
 
-After every insert the SDK reads each file of `_delta_log`. So what no reader of the present rows
-needs is moved here, and whoever asks for the past gets a table of links, whose log is both parts. A
-log that begins with the first commit has no archive; if there is one nevertheless, it is of a table
-that was there before, and nobody reads it.
+After every insert the SDK reads each file of `_delta_log`. So files that are not needed to read the
+present rows are moved here, and reads of the past go to a table of links that has both parts of the
+log. A log that begins with the first commit has no archive: a folder of that name is left from an
+earlier table in the same place, and is not read.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def held(table: Path) -> Iterator[None]:
 
 def put_away(table: Path) -> None:
     """Move what is older than the last checkpoint but one, which a reader may still begin with. The
-    table must be nobody else's. Oldest first: wherever this is killed, archive and log are the
+    caller holds the table alone. Oldest first: wherever this is killed, archive and log are the
     whole history without a hole."""
     names = _names(table / "_delta_log")
     checkpoints = [name for name in names if _WHOLE_CHECKPOINT.fullmatch(name)]
@@ -48,7 +48,7 @@ def put_away(table: Path) -> None:
     (table / FOLDER).mkdir(exist_ok=True)
     for links in (table / FOLDER).glob(
         _LINKS + "*"
-    ):  # of a server that was killed: nobody reads the table now
+    ):  # of a server that was killed: the table has no reader now
         shutil.rmtree(links)
     for name in names:
         if _OF_A_VERSION.fullmatch(name) and name[:20] < checkpoints[-2][:20]:

@@ -1,11 +1,12 @@
 """Small files of a Delta table into large ones, while no client writes it: inserts stay as fast as
 the first.
 
-Clients write tables themselves, and of two Delta transactions the later one fails. So that it is
-never theirs, a server holds a lock for as long as a client inserts (the SDK asks for the
-expectation suite before and tells the commit after), and compacts only a table that nobody else
-holds. Nothing is removed: what history needs stays readable, and the older part of the log goes to
-the archive. Of `remove_rows` the SDK tells only afterwards, so that it may still be the later.
+Clients write tables themselves, and of two Delta transactions at once the later one fails. So that
+this is never a client's, a server holds a lock for as long as a client inserts (the SDK asks for
+the expectation suite before it and tells the commit after it), and compacts a table only while no
+other lock is held. Nothing is removed: what history needs stays readable, and the older part of the
+log goes to the archive. The SDK announces `remove_rows` only afterwards, so a compaction can make
+that fail.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
 ROW_GROUP = (
     1 << 17
 )  # rows, of which a narrow time window reads one group: delta-rs would write a million
-LONGEST_INSERT = 300  # seconds; whoever began before that and told nothing has died
+LONGEST_INSERT = 300  # seconds; a client that has told no commit after them was killed
 
 
 class Writers:
@@ -71,7 +72,7 @@ class Writers:
 
 @contextlib.contextmanager
 def _alone(table: Path) -> Iterator[bool]:
-    """Whether nobody inserts into the table; then nobody begins to meanwhile."""
+    """Whether no client inserts into the table; then none begins to before the end."""
     try:
         lock = Lock(table, wait=False)
     except BlockingIOError:
@@ -82,8 +83,8 @@ def _alone(table: Path) -> Iterator[bool]:
 
 
 def compact_if_due(table: Path) -> None:
-    """So many commits after the last checkpoint, unless somebody writes: then it is done after a
-    later one."""
+    """Compact a table EVERY commits after its last checkpoint. While a client writes nothing is
+    done, and a later commit makes up for it."""
     with contextlib.suppress(FileNotFoundError):
         names = [name for name in os.listdir(table / "_delta_log") if name[:20].isdigit()]
         newest = max((int(name[:20]) for name in names), default=0)

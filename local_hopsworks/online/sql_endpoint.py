@@ -207,7 +207,7 @@ def _listening(endpoint: SqlEndpoint, hopsworks: Hopsworks) -> _Server:
         except OSError as error:
             problem = f"Port {PORT} of {host} cannot be used ({error.strerror})"
     raise HopsworksError(
-        f"{problem}, and the SDK reads the online store with SQL through no other. Read it "
+        f"{problem}, and the SDK reads the online store with SQL through this port only. Read it "
         "through REST: "
         "feature_view.init_serving(init_rest_client=True, init_sql_client=False).",
         MYSQL_NOT_REACHABLE,

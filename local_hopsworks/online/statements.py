@@ -2,10 +2,9 @@
 views, and the queries of `read(online=True)`.
 
 They are in MySQL's words, as Hopsworks has them, and end in a comment with a signature of their
-shape, which is the text with a question mark for every literal. Only a statement whose shape
-carries this store's signature is answered, so whoever knows the password can change the values in
-it and nothing else; and no statement has to be remembered, for a program may live longer than this
-server.
+shape: the text with a question mark for every literal. A statement is answered only if this store
+has signed its shape. So a client with the password can change the values in it and nothing else.
+The server remembers no statement, because a program may live longer than a server.
 """
 
 from __future__ import annotations

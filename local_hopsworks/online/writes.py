@@ -4,7 +4,7 @@ The SDK asks for the expectation suite, writes the offline table and tells of th
 announces an ingestion and sends the rows to Kafka. A client that is killed in between leaves rows
 offline that are not online. So a write is noted when it begins and when it is announced, and
 forgotten when the same client has gone on, or its rows have all come. `local_hopsworks check`
-compares the two halves of a feature group with a write that nobody goes on with.
+compares the two halves of a feature group with a write that was broken off.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def abandon(db: sqlite3.Connection, server: str, is_alive: Callable[[str], bool]
 
 
 def in_doubt(db: sqlite3.Connection, is_server_alive: Callable[[str], bool]) -> set[int]:
-    """The feature groups with a write that nobody goes on with, and that is not complete."""
+    """The feature groups with a write that was broken off before it was complete."""
     query = f"""SELECT group_id, server FROM writes
         WHERE ingestion IS NULL OR ingestion NOT IN ({_COMPLETE})"""
     return {

@@ -2,7 +2,7 @@
 
 A browser cannot send the API key in a header. It shows a token, which stands in the links that
 `serve` and `run` print, or the API key, in a form; then it is known by a cookie. Both are made from
-the store's signing key, so nobody can forge them, and neither is the API key.
+the store's signing key, so they cannot be forged, and neither is the API key.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The way in to the pages. They are loaded when a browser first asks for one, so a program need not
-wait for pages that nobody opens."""
+"""The way in to the pages. They are loaded when a browser first asks for one: programs start
+without waiting for them."""
 
 from __future__ import annotations
 

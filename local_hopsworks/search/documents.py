@@ -37,7 +37,7 @@ class Document:
     kind: str  # one of BUCKETS
     name: str
     address: str  # of its page
-    owner: str  # whose tags and keywords are its own, such as feature_groups/3
+    owner: str  # of its tags and keywords, such as feature_groups/3
     version: int | None = None
     description: str = ""
     features: tuple[Feature, ...] = ()

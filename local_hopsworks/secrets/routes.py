@@ -1,5 +1,5 @@
-"""Secrets of the user: stored encrypted with the store's own key, shown to nobody but the holder of
-the API key."""
+"""Secrets of the user: stored encrypted with the store's own key, shown to clients with the API
+key."""
 
 from __future__ import annotations
 

@@ -198,8 +198,8 @@ def _check_model(call: Call, body: dict[str, Any]) -> None:
 
 
 def _scripts(call: Call, body: dict[str, Any], row: sa.Row[Any] | None) -> dict[str, Path | None]:
-    """The files to copy into the version by their role, None for a role without one. A role whose
-    file stays as it is, is not there."""
+    """The files to copy into the version by their role, None for a role without one. Roles that
+    keep their file are left out."""
     found: dict[str, Path | None] = {}
     for key, role in _SCRIPTS.items():
         path = body.get(key)
@@ -234,7 +234,7 @@ def _script(call: Call, path: str, key: str) -> Path:
 @routes.add("POST", DEPLOYMENT, options=["action"])
 def act(call: Call) -> Answer:
     """Start or stop; the SDK asks for the state until it is so. Nothing happens if it is so
-    already: a program whose start is refused would stop what another has started."""
+    already: after an error the SDK would stop what another program has started."""
     row, action = find(call), call.option("action")
     if action is None:
         raise HopsworksError(

@@ -146,7 +146,7 @@ class Instances:
             self._record(row, _failed(process.failure()))
 
     def _must_end(self, current: sa.Row[Any] | None, started: sa.Row[Any]) -> bool:
-        """Somebody asked for it, perhaps through another server, or deleted the deployment."""
+        """Whether the deployment was deleted, or a client asked, through any server, to end it."""
         if current is None or current.runner != self._hopsworks.store.id:
             return True
         is_asked = current.asked != RUNNING or current.revision != started.revision

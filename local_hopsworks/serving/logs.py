@@ -66,8 +66,8 @@ def files(folder: Path) -> list[Path]:
 
 
 def read(file: Path, lines: int | None, since: str | None, *, with_times: bool) -> str:
-    """The last lines of a log, each ended by a newline. `since` is the time (ISO 8601, UTC) in
-    whose second they start."""
+    """The last lines of a log, each ended by a newline. `since` is the time (ISO 8601, UTC), to
+    the second, from which on they are returned."""
     parts = [part for part in (_older_part(file), file) if part.exists()]
     found: deque[str] = deque(maxlen=min(lines or MOST_LINES, MOST_LINES))
     for part in parts:

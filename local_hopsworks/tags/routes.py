@@ -43,7 +43,7 @@ def put_all(call: Call, on: str, listed: dict[str, Any] | None) -> None:
 
 
 def tag_routes(target: Routes, path: str, find_owner: Any) -> None:
-    """Register GET, PUT and DELETE of tags below `path`; `find_owner(call)` says whose they are or
+    """Register GET, PUT and DELETE of tags below `path`; `find_owner(call)` returns their owner or
     raises NotFound."""
 
     def get(call: Call) -> Answer:
