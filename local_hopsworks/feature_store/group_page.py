@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -146,7 +147,7 @@ def _data(call: Call, row: sa.Row[Any], location: str) -> dict[str, Any]:
 @pages.lineage
 def boxes(call: Call) -> Iterator[Box]:
     """Every feature group of a project, and before it what it was made from."""
-    rows = call.db.execute(table.select().where(table.c.parent_id == call.project.id)).all()
+    rows = call.db.execute(call.in_project(table)).all()
     for row in rows:
         parents = row.document.get("parents") or []
         before = [
@@ -178,21 +179,23 @@ def _title(parent: dict[str, Any]) -> str:
 @pages.search
 def documents(call: Call) -> Iterator[Document]:
     """Every feature group of a project, and each of its features."""
-    for row in call.db.execute(table.select().where(table.c.parent_id == call.project.id)):
+    for row in call.db.execute(call.in_project(table)):
         features = tuple(
             Feature(feature["name"], feature.get("description") or "")
             for feature in row.document["features"]
         )
         place = group_address(row.parent_id, row.id)
-        same = {"address": place, "owner": owner(table, row.id), "version": row.version}
-        description = row.document.get("description") or ""
-        created = {"created": row.document.get("created")}
-        yield Document(
-            "FEATUREGROUP", row.name, **same, description=description, features=features,
-            more=created,
-        )  # fmt: skip
-        of_group = {**created, "featuregroup": row.name}
+        more = ["created"]
+        group = Document.of(
+            "FEATUREGROUP", table, row, place, more, version=row.version, features=features
+        )
+        yield group
         for feature in features:
-            yield Document(
-                "FEATURE", feature.name, **same, description=feature.description, more=of_group
+            yield replace(
+                group,
+                kind="FEATURE",
+                name=feature.name,
+                description=feature.description,
+                features=(),
+                more={**group.more, "featuregroup": row.name},
             )

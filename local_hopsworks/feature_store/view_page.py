@@ -210,7 +210,7 @@ def _split(split: dict[str, Any]) -> dict[str, Any]:
 def boxes(call: Call) -> Iterator[Box]:
     """Every feature view and training dataset of a project."""
     project = call.project.id
-    for row in call.db.execute(table.select().where(table.c.parent_id == project)):
+    for row in call.db.execute(call.in_project(table)):
         groups = sorted(feature_groups.group_ids(row.document["query"]))
         key = owner(table, row.id)
         made_from = tuple(owner(group_table, group) for group in groups)
@@ -233,36 +233,22 @@ def boxes(call: Call) -> Iterator[Box]:
 def documents(call: Call) -> Iterator[Document]:
     """Every feature view and training dataset of a project."""
     project = call.project.id
-    groups = {
-        row.id: row.name
-        for row in call.db.execute(group_table.select().where(group_table.c.parent_id == project))
-    }
-    for row in call.db.execute(table.select().where(table.c.parent_id == project)):
+    groups = {row.id: row.name for row in call.db.execute(call.in_project(group_table))}
+    for row in call.db.execute(call.in_project(table)):
         query = row.document["query"]
         sources = sorted(feature_groups.group_ids(query))
         shared: dict[str, Any] = {
             "features": tuple(Feature(name) for name in dict.fromkeys(_selected(query))),
             "feature_groups": tuple(groups[each] for each in sources if each in groups),
         }
-        yield Document(
-            "FEATUREVIEW",
-            row.name,
-            view_address(project, row.name, row.version),
-            owner(table, row.id),
-            row.version,
-            row.document.get("description") or "",
-            **shared,
-        )
+        place = view_address(project, row.name, row.version)
+        yield Document.of("FEATUREVIEW", table, row, place, version=row.version, **shared)
         of_view = training_datasets.c.parent_id == row.id
         for dataset in call.db.execute(training_datasets.select().where(of_view)):
-            yield Document(
-                "TRAININGDATASET",
-                dataset.name,
-                dataset_address(project, row.name, row.version, dataset.version),
-                owner(training_datasets, dataset.id),
-                dataset.version,
-                dataset.document.get("description") or "",
-                **shared,
+            version = dataset.version
+            place = dataset_address(project, row.name, row.version, version)
+            yield Document.of(
+                "TRAININGDATASET", training_datasets, dataset, place, version=version, **shared
             )
 
 

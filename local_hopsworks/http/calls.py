@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
 
 from local_hopsworks import unfinished
 from local_hopsworks.errors import HopsworksError, NotFound
@@ -35,6 +36,21 @@ class Call:
     client: str = ""  # which program asks; see clients.py
     # run in this order once the transaction is kept
     after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        hopsworks: Hopsworks,
+        db: sa.Connection,
+        request: Request,
+        body: Any = None,
+        client: str = "",
+    ) -> Call:
+        """The call that a request is."""
+        peer = "{}:{}".format(*request.client) if request.client else ""
+        return cls(
+            hopsworks, db, request.path_params, request.query_params, body, peer=peer, client=client
+        )
 
     @property
     def is_remote(self) -> bool:
@@ -65,6 +81,10 @@ class Call:
                 FEATURE_STORE_NOT_FOUND,
             )
         return row
+
+    def in_project(self, table: sa.Table) -> sa.Select[Any]:
+        """The query of the rows of a table that belong to the project."""
+        return table.select().where(table.c.parent_id == self.project.id)
 
     def integer(self, name: str) -> int:
         """A number in the path."""

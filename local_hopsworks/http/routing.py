@@ -107,15 +107,7 @@ class Routes(list[Route]):
 def _run(handler: Handler, request: Request, body: Any, write: bool) -> Response:
     hopsworks: Hopsworks = request.app.state.hopsworks
     with hopsworks.metadata.transaction(write=write) as db:
-        call = Call(
-            hopsworks,
-            db,
-            request.path_params,
-            request.query_params,
-            body,
-            peer="{}:{}".format(*request.client) if request.client else "",
-            client=hopsworks.clients.of(request),
-        )
+        call = Call.of(hopsworks, db, request, body, hopsworks.clients.of(request))
         answer = handler(call)
     # What the SDK asks for often precedes a look at its certificates
     hopsworks.hand_out_certificates()

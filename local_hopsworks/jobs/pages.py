@@ -154,14 +154,7 @@ def _end(path: Path) -> str:
 @pages.search
 def documents(call: Call) -> Iterator[Document]:
     """Every job of a project."""
-    for row in call.db.execute(table.select().where(table.c.parent_id == call.project.id)):
-        yield Document(
-            "JOB",
-            row.name,
-            job_address(row.parent_id, row.name),
-            owner(table, row.id),
-            more={
-                "jobType": row.document.get("jobType"),
-                "created": row.document["creationTime"],
-            },
-        )
+    for row in call.db.execute(call.in_project(table)):
+        found = Document.of("JOB", table, row, job_address(row.parent_id, row.name), ["jobType"])
+        found.more["created"] = row.document["creationTime"]
+        yield found

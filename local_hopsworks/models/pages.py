@@ -203,15 +203,12 @@ def boxes(call: Call) -> Iterator[Box]:
     """Every version of every model of a project."""
     project = call.project.id
     views = {
-        (row.name, row.version): row.id
-        for row in call.db.execute(
-            feature_views.select().where(feature_views.c.parent_id == project)
-        )
+        (row.name, row.version): row.id for row in call.db.execute(call.in_project(feature_views))
     }
     datasets = {
         (row.parent_id, row.version): row.id for row in call.db.execute(training_datasets.select())
     }
-    for row in call.db.execute(table.select().where(table.c.parent_id == project)):
+    for row in call.db.execute(call.in_project(table)):
         before: tuple[str, ...] = ()
         if row.document.get("featureView"):
             name, version = row.document["featureView"]
@@ -238,16 +235,7 @@ def boxes(call: Call) -> Iterator[Box]:
 @pages.search
 def documents(call: Call) -> Iterator[Document]:
     """Every version of every model of a project."""
-    for row in call.db.execute(table.select().where(table.c.parent_id == call.project.id)):
-        yield Document(
-            "MODEL",
-            row.name,
-            model_address(row.parent_id, row.name, row.version),
-            owner(table, row.id),
-            row.version,
-            row.document.get("description") or "",
-            more={
-                "framework": row.document.get("framework"),
-                "created": row.document.get("created"),
-            },
-        )
+    for row in call.db.execute(call.in_project(table)):
+        place = model_address(row.parent_id, row.name, row.version)
+        more = ("framework", "created")
+        yield Document.of("MODEL", table, row, place, more, version=row.version)

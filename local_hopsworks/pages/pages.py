@@ -212,14 +212,7 @@ class _Endpoint:
     def _answer(self, request: Request) -> Response:
         hopsworks: Hopsworks = request.app.state.hopsworks
         with hopsworks.metadata.transaction(write=False) as db:
-            call = Call(
-                hopsworks,
-                db,
-                request.path_params,
-                request.query_params,
-                None,
-                peer="{}:{}".format(*request.client) if request.client else "",
-            )
+            call = Call.of(hopsworks, db, request)
             try:
                 if not call.path.get("project", "0").isdigit():  # /p/{project} fits any one word
                     raise NotFound("There is no page at this address.", ILLEGAL_ARGUMENT)

@@ -5,8 +5,13 @@ Each service tells its own (see pages/pages.py), for the search of the pages and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import sqlalchemy as sa
+
+from local_hopsworks.tags.routes import owner
 
 # The kinds by Hopsworks' names, with the names of their lists in its answer
 BUCKETS = {
@@ -43,3 +48,25 @@ class Document:
     features: tuple[Feature, ...] = ()
     feature_groups: tuple[str, ...] = ()  # names of those that its features come from
     more: dict[str, Any] = field(default_factory=dict)  # fields that only its kind has
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        table: sa.Table,
+        row: sa.Row[Any],
+        address: str,
+        more: Sequence[str] = (),
+        **fields: Any,
+    ) -> Document:
+        """The document of a row with a name. `more` are those fields of the row's own document that
+        only its kind has."""
+        return cls(
+            kind,
+            row.name,
+            address,
+            owner(table, row.id),
+            description=row.document.get("description") or "",
+            more={name: row.document.get(name) for name in more},
+            **fields,
+        )

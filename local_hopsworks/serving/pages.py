@@ -102,11 +102,8 @@ def _file(call: Call, path: Path) -> dict[str, str]:
 @pages.lineage
 def boxes(call: Call) -> Iterator[Box]:
     """Every deployment of a project."""
-    known = {
-        (row.name, row.version): row.id
-        for row in call.db.execute(models.select().where(models.c.parent_id == call.project.id))
-    }
-    for row in call.db.execute(table.select().where(table.c.parent_id == call.project.id)):
+    known = {(row.name, row.version): row.id for row in call.db.execute(call.in_project(models))}
+    for row in call.db.execute(call.in_project(table)):
         model = known.get((row.document.get("modelName"), row.document.get("modelVersion")))
         yield Box(
             owner(table, row.id),
@@ -121,16 +118,7 @@ def boxes(call: Call) -> Iterator[Box]:
 @pages.search
 def documents(call: Call) -> Iterator[Document]:
     """Every deployment of a project."""
-    for row in call.db.execute(table.select().where(table.c.parent_id == call.project.id)):
-        yield Document(
-            "DEPLOYMENT",
-            row.name,
-            deployment_address(row.parent_id, row.id),
-            owner(table, row.id),
-            description=row.document.get("description") or "",
-            more={
-                "modelName": row.document.get("modelName"),
-                "servingTool": row.document.get("servingTool"),
-                "created": row.document["created"],
-            },
-        )
+    for row in call.db.execute(call.in_project(table)):
+        place = deployment_address(row.parent_id, row.id)
+        more = ("modelName", "servingTool", "created")
+        yield Document.of("DEPLOYMENT", table, row, place, more)
