@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from local_hopsworks.projects.tables import projects
 
 WORD = "wharfinger"  # in all that these tests make, and nowhere else
 
@@ -108,11 +111,20 @@ def test_results_come_in_pages(made, feature_store):
     assert feature_store.search(WORD, limit=1).feature_groups_total == 2
 
 
-def test_only_a_global_search_sees_other_projects(made, feature_store, server):
+@pytest.fixture
+def project_elsewhere(server):
+    """Another project in the store, which goes again: other tests count on one."""
     from local_hopsworks import Server
 
     with Server(server.store.home, project="elsewhere") as other:
-        assert other.project == "elsewhere"
+        yield other.project
+    with server._metadata.transaction(write=True) as db:
+        db.execute(projects.delete().where(projects.c.name == "elsewhere"))
+    shutil.rmtree(server.store.project("elsewhere"))
+
+
+def test_only_a_global_search_sees_other_projects(made, feature_store, project_elsewhere):
+    assert project_elsewhere == "elsewhere"
     found = feature_store.search_feature_groups(WORD, global_search=True)
     assert {each.project.name for each in found} == {"tests"}
 
