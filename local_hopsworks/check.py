@@ -17,7 +17,7 @@ from pathlib import Path
 
 from local_hopsworks import disk
 from local_hopsworks.faults import Fault
-from local_hopsworks.home import StoreError
+from local_hopsworks.home import StoreError, written_format
 from local_hopsworks.http.services import discovered, kinds_of_writes
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import FORMATS, Store, private_paths
@@ -103,9 +103,8 @@ def _looked(opened: _Opened) -> list[Fault]:
 
 
 def _format(home: Path) -> Iterator[Fault]:
-    try:
-        text = (home / "format").read_text().strip()
-    except FileNotFoundError:
+    text = written_format(home)
+    if text is None:
         yield Fault(
             f"{home} is not a store: it has no file named format.", "Name the store with --home."
         )

@@ -54,6 +54,17 @@ def check_home(home: Path) -> None:
             )
 
 
+def written_format(home: Path) -> str | None:
+    """The version of a store's layout, as its file `format` has it; None if there is no such file.
+    Raises StoreError if it cannot be read."""
+    try:
+        return (home / "format").read_text(errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{home / 'format'} cannot be read: {error.strerror}.") from error
+
+
 def _check_path(home: Path) -> None:
     remedy = "Name another folder in LOCAL_HOPSWORKS_HOME or with --home."
     impossible = _IMPOSSIBLE.search(str(home))

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from local_hopsworks import disk
 from local_hopsworks.errors import DATASET_REQUEST_INVALID, ILLEGAL_NAME, HopsworksError
-from local_hopsworks.home import StoreError, check_home, resolved
+from local_hopsworks.home import StoreError, check_home, resolved, written_format
 from local_hopsworks.use import WAIT_SECONDS, Use
 
 FORMATS = ("1", "2")  # that this version reads; a store of an older one becomes one of the last
@@ -92,15 +92,8 @@ class Store:
                 f"The store {self.home} cannot be written: {error.strerror}."
             ) from error
 
-    def _format(self) -> str | None:
-        """The version of its layout; None for a store that is not there yet."""
-        try:
-            return (self.home / "format").read_text().strip()
-        except FileNotFoundError:
-            return None
-
     def _check_format(self) -> None:
-        text = self._format()
+        text = written_format(self.home)
         if text is not None and text not in FORMATS:
             raise StoreError(
                 f"The store {self.home} has format {text[:20]!r}; this version of "
@@ -113,7 +106,7 @@ class Store:
         """Say that the store is in use, and make one of an older format one of this format."""
         while True:
             disk.make_folder(self.home)
-            is_older = self._format() in FORMATS[:-1]
+            is_older = written_format(self.home) in FORMATS[:-1]
             try:
                 use = Use(self.home, alone=alone or is_older, seconds=0 if alone else WAIT_SECONDS)
             except FileNotFoundError:

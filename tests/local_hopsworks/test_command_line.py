@@ -250,3 +250,27 @@ def test_reset_refuses_a_folder_that_is_no_store(command, tmp_path):
         f"local_hopsworks: {tmp_path / 'store'} is not a store (it has no file named "
         "format), so nothing was deleted.\n"
     )
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("run", "--", "true"), ("reset", "--yes")])
+@pytest.mark.parametrize("what", ["file", "format that is a folder", "format that is no text"])
+def test_what_cannot_be_a_store_is_told_in_one_sentence_and_left_alone(
+    command, tmp_path, arguments, what
+):
+    home = tmp_path / "store"
+    if what == "file":
+        home.write_text("the only copy")
+    elif what == "format that is a folder":
+        (home / "format").mkdir(parents=True)
+    else:
+        home.mkdir()
+        (home / "format").write_bytes(b"\xff\xfe")
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    result = command(*arguments)
+    if (arguments[0], what) == ("reset", "format that is no text"):
+        assert result.returncode == 0 and not home.exists()  # it has a file named format
+        return
+    said = result.stderr + result.stdout
+    assert result.returncode == 1 and "Traceback" not in said
+    assert len([line for line in said.splitlines() if str(home) in line]) == 1
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")} == before

@@ -151,7 +151,7 @@ def _files(home: Path) -> Iterator[tuple[str, str]]:
         name, parts = str(path.relative_to(home)), path.relative_to(home).parts
         # What is aside is not lost, and not in the way; a living server's lock is its right
         if name.startswith(("metadata.db", "port", "security/", "aside")) or re.fullmatch(
-            r"servers/\w+(/lock)?", name
+            r"servers/\w+(/lock|/certificates(/.*)?)?", name
         ):
             continue
         if parts[0] == "featurestore" and len(parts) > 2:
