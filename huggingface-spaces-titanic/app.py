@@ -46,10 +46,10 @@ class Visits:
         except (Unavailable, ValueError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def refresh(self, seen: Any) -> tuple[Any, Any]:
+    def refresh(self, seen: str) -> tuple[Any, Any]:
         """Tell an open page which model there is, and of a problem, if either is news to it."""
         model, problem, _ = self.latest.ask()
-        now = [model and str(model.created), problem and problem.sentence]
+        now = f"{model and model.created} {problem and problem.sentence}"
         if now == seen:
             return gr.skip(), gr.skip()
         is_shown = model is None or problem is not None
@@ -104,7 +104,8 @@ def build(latest: Latest) -> gr.Blocks:
     """The page with its events, and the endpoint /predict for programs."""
     visits = Visits(latest)
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        parts, seen = draw(TITLE, DESCRIPTION), gr.State()
+        parts = draw(TITLE, DESCRIPTION)
+        seen = gr.Textbox(visible="hidden")  # of gr.State no change is told without the queue
         form = list(parts.passenger)
         shown = [parts.verdict, parts.explanation, parts.age_group]
         everything = [parts.wrong_address, parts.main, *form, parts.about]

@@ -212,7 +212,8 @@ def test_lineage_leads_from_the_file_to_the_model_and_back(visit, furnished):
 
 
 def test_lineage_on_a_phone_stands_upright(visit, furnished):
-    page = visit(furnished.paths["model"], WIDTHS["phone"])
+    page = visit(furnished.paths["model"])
+    page.set_viewport_size({"width": WIDTHS["phone"], "height": HEIGHT})
     assert not page.locator(".lying").is_visible()
     boxes = page.locator(".upright svg.lineage rect")
     tops = [box.bounding_box()["y"] for box in boxes.all()]
