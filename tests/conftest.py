@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "HOME": str(home),
         "LOCAL_HOPSWORKS_HOME": str(home / "store"),
         "PYTHONPATH": os.pathsep.join([str(OFFLINE), str(REPOSITORY)]),
-        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "MPLCONFIGDIR": str(_shared(tmp_path_factory) / "matplotlib"),
+        "GRADIO_TEMP_DIR": str(home / "gradio"),
+        # Where an app begins to look for a free port: not where those of other workers do
+        "GRADIO_SERVER_PORT": str(random.randrange(20_000, 30_000)),
         # as here; the SDK's own are of other kinds
         "PYTHONWARNINGS": "error::FutureWarning,error::RuntimeWarning",
         # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is

@@ -38,9 +38,9 @@ PACKAGES = [
     "duckdb",
 ]  # fmt: skip
 LARGEST_REQUEST = 2**17  # bytes of arguments and environment
-# What is read when the interpreter starts, or by packages that look for one another when they are
-# imported: with other values a program is started as any other
-READ_AT_START = ("PYTHONPATH", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUTF8", "LD_PRELOAD")
+# Variables that are read when the interpreter starts or when packages are imported: with values
+# other than the warm process's own, a program is started as any other
+READ_AT_START = ("PYTHON", "LD_", "HF_", "GRADIO_", "MPL")
 NEED_A_START = {"preexec_fn", "pass_fds", "start_new_session", "process_group"}
 
 
@@ -67,14 +67,10 @@ class WarmPython:
         """As subprocess.Popen(command, **options), which it is for all that is no plain Python."""
         words = [str(word) for word in command]
         environment = options.get("env") or dict(os.environ)
-        is_python = words[0] == sys.executable and len(words) > 1
-        is_plain = is_python and (words[1] in ("-m", "-c") or not words[1].startswith("-"))
-        is_alike = all(
-            environment.get(name) == self._environment.get(name) for name in READ_AT_START
-        )
-        if is_plain and is_alike and not options.keys() & NEED_A_START:
-            return _Forked(words, requests=self._requests, **options)
-        return subprocess.Popen(words, **options)
+        differs = _read_at_start(environment) != _read_at_start(self._environment)
+        if differs or not _is_plain_python(words) or options.keys() & NEED_A_START:
+            return subprocess.Popen(words, **options)
+        return _Forked(words, requests=self._requests, **options)
 
     def run(self, command: Sequence[str | Path], timeout: float, **options: Any) -> Any:
         """As subprocess.run(command, timeout=…, capture_output=True, text=True, **options)."""
@@ -88,6 +84,15 @@ class WarmPython:
                 program.kill()
                 raise
         return subprocess.CompletedProcess(command, program.returncode, out, err)
+
+
+def _read_at_start(environment: dict[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START)
+        and name != "PYTHONUNBUFFERED"  # which run_program() knows
+    }
 
 
 def _is_plain_python(words: list[str]) -> bool:

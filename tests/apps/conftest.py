@@ -4,7 +4,6 @@ a real Chromium."""
 from __future__ import annotations
 
 import itertools
-import random
 import re
 import shutil
 import subprocess
@@ -154,13 +153,8 @@ def start_app(
 
     def start(folder: Path, **variables: str) -> App:
         place = tmp_path_factory.mktemp("app")
-        own = {
-            "GRADIO_TEMP_DIR": str(place),
-            "REFRESH_SECONDS": "0.5",
-            # Where it begins to look for a free port: not where the apps of other workers do
-            "GRADIO_SERVER_PORT": str(random.randrange(20_000, 30_000)),
-        }
-        started.append(App(folder, warm, {**environment, **own, **variables}, place / "log"))
+        own = {"REFRESH_SECONDS": "0.5", **variables}
+        started.append(App(folder, warm, {**environment, **own}, place / "log"))
         return started[-1]
 
     yield start
