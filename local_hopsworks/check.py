@@ -22,8 +22,6 @@ from local_hopsworks.http.services import discovered, kinds_of_writes
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import FORMATS, Store, private_paths
 
-YOUNG_SECONDS = 3600  # what was changed less than this ago may belong to a write under way
-
 
 def check(home: Path, *, repair: bool = False) -> tuple[list[str], list[Fault]]:
     """What was repaired in the store in `home`, in sentences, and the faults that are there."""

@@ -15,11 +15,13 @@ import contextlib
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 OTHERS = 0o077  # the bits of a mode that let other users in
+YOUNG_SECONDS = 3600  # what is newer, and known nowhere, may be under way
 
 
 def make_folder(path: Path) -> None:
@@ -126,6 +128,15 @@ def replace(draft: Path, target: Path) -> None:
     """Give a flushed draft its name, for good. Both are on one file system."""
     os.replace(draft, target)
     flush(target.parent)
+
+
+def is_old(path: Path) -> bool:
+    """Whether nothing in a folder was changed in the last YOUNG_SECONDS."""
+    newest = 0.0
+    for each in [path, *path.rglob("*")]:
+        with contextlib.suppress(FileNotFoundError):
+            newest = max(newest, each.stat(follow_symlinks=False).st_mtime)
+    return newest < time.time() - YOUNG_SECONDS
 
 
 def open_to_others(paths: Iterator[Path]) -> Iterator[tuple[Path, int]]:

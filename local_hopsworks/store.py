@@ -294,6 +294,11 @@ class Store:
             if not self.is_alive(folder.name):
                 yield folder
 
+    def has_other_servers(self) -> bool:
+        """Whether a server other than this one lives."""
+        names = os.listdir(self.home / "servers")
+        return any(name != self.id and self.is_alive(name) for name in names)
+
     def sweep(self, folder: Path) -> None:
         """Remove the folder of a dead server with its drafts."""
         try:

@@ -15,6 +15,8 @@ A service has its own kinds, and names them in its `service.py`:
     training     version registered, files not written     the version goes
     replace      file removed, the new one not uploaded    the old one comes back
     model        files there, version not registered       the files are put aside
+    clear        offline rows gone, online ones not yet    the online ones go too
+    exchange     row changed, its folder not yet           the new folder takes its place
 """
 
 from __future__ import annotations
@@ -135,6 +137,16 @@ def remove(store: Store, metadata: Metadata, path: Path) -> None:
         end(db, store, REMOVE, path)
 
 
+def finish(store: Store, metadata: Metadata, kind: Write, path: Path) -> None:
+    """Do what was noted of a path, in the order of the notes, whichever server noted it."""
+    with metadata.transaction(write=False) as db:
+        if not of(db, store, kind, path):
+            return
+    with metadata.transaction(write=True) as db:
+        for note in of(db, store, kind, path):
+            settle(db, store, note, kind)
+
+
 def is_broken(
     store: Store, note: sa.Row[Any], kind: Write, is_alive: IsAlive | None = None
 ) -> bool:
@@ -151,9 +163,9 @@ def settle(db: sa.Connection, store: Store, note: sa.Row[Any], kind: Write) -> N
 
 
 def of(db: sa.Connection, store: Store, kind: Write, path: Path) -> list[sa.Row[Any]]:
-    """The notes of a kind of write to a path, of all servers."""
+    """The notes of a kind of write to a path, of all servers, oldest first."""
     same = unfinished.c.action == kind.action, unfinished.c.path == _inside(store, path)
-    return list(db.execute(unfinished.select().where(*same)))
+    return list(db.execute(unfinished.select().where(*same).order_by(unfinished.c.id)))
 
 
 def claimed(db: sa.Connection, store: Store) -> set[Path]:

@@ -23,6 +23,7 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.offline import delta, delta_log, history
 from local_hopsworks.offline.compaction import Writers, compact_if_due
 from local_hopsworks.online import feature_groups as online
+from local_hopsworks.online.clearing import CLEAR, clear_online
 from local_hopsworks.store import Store, cleared
 
 _log = logging.getLogger("local_hopsworks")
@@ -33,9 +34,12 @@ _COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as
 def put_back_cleared_rows(store: Store, table: Path) -> None:
     """Put back the rows that an overwrite cleared, unless the new ones are there."""
     earlier = cleared(table)
+    if not earlier.exists():
+        return
     if delta.has_commits(table):
+        clear_online(store, table)  # as the server does when it hears of the new rows
         store.remove(earlier)
-    elif earlier.exists():
+    else:
         store.remove(table)
         os.rename(earlier, table)
         _log.warning("An overwrite of %s was broken off; its earlier rows are back.", table.name)
@@ -55,8 +59,7 @@ def clear(call: Call) -> Answer:
     row = find(call, call.integer("id"))
     folder, group = table(call, row), document(call, row)
     if online.is_stream(group):  # of which the client writes neither half itself
-        online.clear(call, group)
-        call.remove(folder)
+        online.clear_stream(call, group, folder)
         _set_written(call, row, False)
     else:
         call.begin(OVERWRITE, folder)
@@ -114,6 +117,16 @@ def _undo_broken_overwrite(call: Call, row: sa.Row[Any]) -> None:
                 unfinished.settle(db, call.store, note, OVERWRITE)
 
 
+def settle_broken_writes(call: Call, row: sa.Row[Any]) -> None:
+    """Finish or undo what a killed server or client has left half cleared, before rows come that
+    must stay."""
+    is_alive = call.hopsworks.clients.is_alive
+    for kind in (OVERWRITE, CLEAR):
+        for note in unfinished.of(call.db, call.store, kind, table(call, row)):
+            if unfinished.is_broken(call.store, note, kind, is_alive):
+                unfinished.settle(call.db, call.store, note, kind)
+
+
 @routes.add("POST", PATH + "/{id}/commits")
 def commit(call: Call) -> Answer:
     """The client tells what it wrote. Nothing of it is kept: the table's log knows, even if the
@@ -125,7 +138,8 @@ def commit(call: Call) -> Answer:
     call.after_commit.append(partial(delta_log.flush, table(call, row)))
     call.after_commit.append(partial(compact_if_due, table(call, row)))
     _set_written(call, row, True)
-    online.begin_write(call, document(call, row))
+    removes = bool(body.get("rowsDeleted"))
+    online.end_offline_write(call, document(call, row), table(call, row), removes=removes)
     return {
         **body,
         "commitID": body.get("commitTime"),

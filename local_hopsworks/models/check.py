@@ -3,22 +3,17 @@ without a folder."""
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import sqlalchemy as sa
 
-from local_hopsworks import unfinished
+from local_hopsworks import disk, unfinished
 from local_hopsworks.faults import Fault
 from local_hopsworks.metadata import Metadata
 from local_hopsworks.models.tables import models
 from local_hopsworks.projects.tables import projects
 from local_hopsworks.store import Store
-
-YOUNG_SECONDS = 3600  # what was changed less than this ago may belong to a write under way
 
 
 def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
@@ -34,19 +29,10 @@ def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
         }
         claimed = unfinished.claimed(db, store)
     for folder in sorted(folders - set(registered) - claimed):
-        if _is_old(folder):
+        if disk.is_old(folder):
             what = f"{folder} is a model's version that was never registered."
             yield Fault(what, "it is moved aside.", partial(store.put_aside, folder))
     for folder, row in registered.items():
         if not folder.is_dir():
             what = f"Model {row.name} version {row.version} has lost its files in {folder}."
             yield Fault(what, "Put back a copy, or delete the version with model.delete().")
-
-
-def _is_old(path: Path) -> bool:
-    """Whether nothing in it was changed lately."""
-    newest = 0.0
-    for each in [path, *path.rglob("*")]:
-        with contextlib.suppress(FileNotFoundError):
-            newest = max(newest, each.stat(follow_symlinks=False).st_mtime)
-    return newest < time.time() - YOUNG_SECONDS

@@ -27,6 +27,7 @@ _FEED = "delta.enableChangeDataFeed"
 # Operations that change rows, and where their counts stand in the log; the SDK counts WRITE and
 # MERGE the same way.
 _CHANGES = ("rowsInserted", "rowsUpdated", "rowsDeleted")
+_MOST_SEARCHED = 100  # commits
 _COUNTS = {
     "WRITE": {"rowsInserted": "num_added_rows"},
     "MERGE": {
@@ -155,17 +156,59 @@ def commits(
         return list(itertools.islice(found, most))
 
 
+def newest_version(folder: Path) -> int | None:
+    """The number of a table's last commit; None if there is no table."""
+    if not delta.has_commits(folder):
+        return None
+    with archive.held(folder):
+        return next((int(file.stem) for file in archive.commits(folder)), None)
+
+
+def removals(folder: Path, after: int) -> list[int]:
+    """The versions after this one in which rows were removed, newest first; of the last
+    `_MOST_SEARCHED` commits."""
+    found: list[int] = []
+    if delta.has_commits(folder):
+        with archive.held(folder):
+            for file in itertools.islice(archive.commits(folder), _MOST_SEARCHED):
+                if int(file.stem) <= after:
+                    break
+                if _counts(_commit_info(file, folder))["rowsDeleted"]:
+                    found.append(int(file.stem))
+    return found
+
+
+def at_version(folder: Path, name: str, version: int) -> pads.Dataset:
+    """The rows of one version of a table."""
+    import pyarrow.fs as pafs
+
+    def find(opened: Any, first: int) -> pads.Dataset | None:
+        if version < first:
+            return None
+        opened.load_as_version(version)
+        files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
+        return opened.to_pyarrow_dataset(filesystem=files)
+
+    return _in_history(folder, name, find)
+
+
 def _row_changes(folder: Path) -> Iterator[dict[str, Any]]:
     """Read from the files: to open a table of ten thousand commits takes longer than to read its
     newest one."""
     for file in archive.commits(folder):
         entry = _commit_info(file, folder)
         if entry.get("operation") in _COUNTS:
-            counts = dict.fromkeys(_CHANGES, 0)
-            for ours, theirs in _COUNTS[entry["operation"]].items():
-                counts[ours] = int(entry.get("operationMetrics", {}).get(theirs) or 0)
             time = entry["timestamp"]
-            yield {"commitid": time, "commitTime": time, "commitDateString": _iso(time), **counts}
+            times = {"commitid": time, "commitTime": time, "commitDateString": _iso(time)}
+            yield {**times, **_counts(entry)}
+
+
+def _counts(commit_info: dict[str, Any]) -> dict[str, int]:
+    """How many rows a commit inserted, updated and removed."""
+    counts = dict.fromkeys(_CHANGES, 0)
+    for ours, theirs in _COUNTS.get(commit_info.get("operation", ""), {}).items():
+        counts[ours] = int(commit_info.get("operationMetrics", {}).get(theirs) or 0)
+    return counts
 
 
 def _commit_info(file: Path, table: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from local_hopsworks.faults import Fault
 from local_hopsworks.feature_store.tables import feature_groups
 from local_hopsworks.home import StoreError
 from local_hopsworks.metadata import Metadata
+from local_hopsworks.offline import history
 from local_hopsworks.online import halves, materialise, online_table, writes
 from local_hopsworks.online.feature_groups import has_topic, table_in
+from local_hopsworks.online.halves import Difference
 from local_hopsworks.online.materialise import Target
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.store import OnlineStore
@@ -54,13 +56,12 @@ def _of_project(store: Store, file: Path, groups: list[sa.Row[Any]]) -> Iterator
                 for group_id, table in tables.items()
                 if table.online and not online_table.is_there(db, table)
             }
-            doubtful = writes.in_doubt(db, store.is_alive)
         for row in groups:
             if row.id not in tables or row.id in lost:
                 what = f"{_name(row)} has lost its online table."
                 remedy = "it is made anew, and filled from the offline table."
                 yield Fault(what, remedy, partial(_remake, store, file, row))
-            elif row.id in doubtful and tables[row.id].online:
+            elif tables[row.id].online:
                 yield from _halves(store, online, tables[row.id], row)
         for group_id in sorted(set(tables) - {row.id for row in groups}):
             what = f"{file} has the table {tables[group_id].sql_name} of no feature group."
@@ -81,23 +82,53 @@ def _damage(file: Path) -> str | None:
 
 
 def _halves(store: Store, online: OnlineStore, table: Table, row: sa.Row[Any]) -> Iterator[Fault]:
-    folder = _folder(store, row)
-    if table.stream and materialise.is_due(online, table):
+    doubtful, removals = _in_doubt(store, online, table), _removals(store, online, table, row)
+    if doubtful and table.stream and materialise.is_due(online, table):
         what = f"{_name(row)} has rows in its topic that its offline table lacks."
-        target = Target(folder, row.id, _partition_key(row))
+        target = Target(_folder(store, row), row.id, _partition_key(row))
         yield Fault(what, "they are brought there.", partial(_materialise, online.file, target))
-        return
-    lacking, alone = halves.differing(online, table, folder)
-    if lacking:
-        keys = "1 key" if lacking == 1 else f"{lacking} keys"
+    elif doubtful or removals:
+        found = halves.difference(online, table, _folder(store, row), removals)
+        yield from _differences(found, row, partial(_mend, store, online.file, row), doubtful)
+
+
+def _differences(
+    found: Difference, row: sa.Row[Any], repair: Callable[[], None], doubtful: bool
+) -> Iterator[Fault]:
+    if found.removed:
+        keys, are = _counted(len(found.removed))
+        what = f"A removal from {_name(row)} was broken off: {keys} {are} gone offline, and still"
+        yield Fault(f"{what} online.", "they are removed online.", repair)
+    if found.lacking and doubtful:
+        keys, are = _counted(found.lacking)
         what = f"A write into {_name(row)} was broken off: {keys} of its offline table"
-        what += f" {'is' if lacking == 1 else 'are'} missing online, or in an earlier state."
-        yield Fault(what, "they are written online.", partial(_refill, store, online.file, row))
-    elif alone:
-        keys = "1 key" if alone == 1 else f"{alone} keys"
+        what += f" {are} missing online, or in an earlier state."
+        yield Fault(what, "they are written online.", repair)
+    elif found.alone and doubtful:
+        keys, are = _counted(found.alone)
         what = f"A write into {_name(row)} was broken off: {keys} of its online table"
-        what += f" {'is' if alone == 1 else 'are'} not offline."
+        what += f" {are} not offline."
         yield Fault(what, "Remove them with remove_rows(keys, storage='online'), or leave them.")
+
+
+def _in_doubt(store: Store, online: OnlineStore, table: Table) -> bool:
+    with online.transaction(write=False) as db:
+        return table.group_id in writes.in_doubt(db, store.is_alive)
+
+
+def _counted(keys: int) -> tuple[str, str]:
+    return ("1 key", "is") if keys == 1 else (f"{keys} keys", "are")
+
+
+def _removals(store: Store, online: OnlineStore, table: Table, row: sa.Row[Any]) -> set[int]:
+    """The versions of the offline table in which rows were removed that may still be online. While
+    a server lives, a removal that its client has not told of yet may be under way."""
+    with online.transaction(write=False) as db:
+        found = writes.broken_removals(db, table.group_id, store.is_alive)
+        known = writes.last_version(db, table.group_id)
+    if not store.has_other_servers():
+        found.update(history.removals(_folder(store, row), known))
+    return found
 
 
 def _name(row: sa.Row[Any]) -> str:
@@ -114,6 +145,16 @@ def _partition_key(row: sa.Row[Any]) -> list[str]:
 
 # -------------------------------------------------------------------------------------------------
 # repairs
+
+
+def _mend(store: Store, file: Path, row: sa.Row[Any]) -> None:
+    with contextlib.closing(OnlineStore(file)) as online:
+        with online.transaction(write=False) as db:
+            table = online.find(db, row.id)
+        if table is not None:
+            removals = _removals(store, online, table, row)
+            doubtful = _in_doubt(store, online, table)
+            halves.mend(online, table, _folder(store, row), removals, refills=doubtful)
 
 
 def _refill(store: Store, file: Path, row: sa.Row[Any]) -> None:

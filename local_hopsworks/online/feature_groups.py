@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from local_hopsworks import unfinished
 from local_hopsworks.errors import NotFound
 from local_hopsworks.http.calls import Call
 from local_hopsworks.jobs import jobs
-from local_hopsworks.online import creation, online_table, topics, writes
+from local_hopsworks.offline import history
+from local_hopsworks.online import creation, topics, writes
+from local_hopsworks.online.clearing import CLEAR
 from local_hopsworks.online.online_table import Table, table_of
 from local_hopsworks.online.store import OnlineStore, OnlineStores
 from local_hopsworks.online.types import online_type
@@ -73,12 +77,25 @@ def delete(call: Call, group: dict[str, Any]) -> None:
 
 
 def begin_write(call: Call, group: dict[str, Any]) -> None:
-    """A client is about to write rows into a group, or has written the offline ones."""
+    """A client is about to write rows into a group."""
     if group.get("onlineEnabled") and not is_stream(group):
         call.remember_client()
         call.store.register()  # from now on a write of this server is under way while it lives
         with _store(call).transaction(write=True) as db:
             writes.begun(db, group["id"], call.store.id, call.client)
+
+
+def end_offline_write(call: Call, group: dict[str, Any], table: Path, *, removes: bool) -> None:
+    """A client has written its rows into the offline table of a group, or taken them out of it;
+    the online half may follow. Rows of stream groups come from the topic, and are only removed by
+    clients."""
+    version = history.newest_version(table)
+    if not group.get("onlineEnabled") or version is None or (is_stream(group) and not removes):
+        return
+    call.store.register()
+    with _store(call).transaction(write=True) as db:
+        writes.begun(db, group["id"], call.store.id, call.client)
+        writes.note_version(db, group["id"], call.client, version, removes=removes)
 
 
 def _drop(store: OnlineStore, group_id: int) -> None:
@@ -87,19 +104,23 @@ def _drop(store: OnlineStore, group_id: int) -> None:
 
 
 def clear(call: Call, group: dict[str, Any]) -> None:
-    """Delete all online rows of a feature group, and those that wait for its offline table."""
-    if not has_topic(group):
-        return
+    """Delete all online rows of a feature group."""
+    if has_topic(group):
+        store = _store(call)
+        with store.transaction(write=True) as db:
+            store.clear(db, group["id"])
+
+
+def clear_stream(call: Call, group: dict[str, Any], table: Path) -> None:
+    """Delete all rows of a stream group once the transaction is kept, even if this server is
+    killed right after it: the offline table, the online rows, and those in between."""
     store = _store(call)
-    with store.transaction(write=True) as db:
-        table = store.find_with_topic(db, group["id"])
-        if table is None:
-            return
-        if table.online:
-            online_table.clear(db, table)
-        if table.stream:
-            end = topics.next_offset(db, table.topic, 0)
-            topics.set_materialised(db, table.group_id, table.topic, end)
+    with store.transaction(write=False) as db:
+        end = topics.next_offset(db, _topic(call.project.id, group), 0)
+    unfinished.begin(call.db, call.store, CLEAR, table, end=end)
+    metadata = call.hopsworks.metadata
+    call.after_commit.append(partial(unfinished.finish, call.store, metadata, CLEAR, table))
+    call.remove(table)
 
 
 def _store(call: Call) -> OnlineStore:

@@ -10,28 +10,63 @@ import contextlib
 import io
 import math
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local_hopsworks.offline import delta
+from local_hopsworks.offline import delta, history
 from local_hopsworks.online import online_table, writes
 from local_hopsworks.online.online_table import Row, Table
 from local_hopsworks.online.store import OnlineStore
 from local_hopsworks.online.types import Column, avro_type
 from local_hopsworks.store import cleared
 
+if TYPE_CHECKING:
+    import pyarrow.dataset as pads
+
 _ROWS = 1000  # in one statement
 
 
-def differing(store: OnlineStore, table: Table, folder: Path) -> tuple[int, int]:
-    """How many keys are offline alone or in a later state, and how many are online alone."""
+@dataclass(frozen=True)
+class Difference:
+    """What the halves of a feature group do not have in common."""
+
+    lacking: int  # keys that are offline alone, or in a later state
+    removed: list[Row]  # keys that a removal took out of the offline table, and that are online
+    alone: int  # other keys that are online alone
+
+
+def difference(
+    store: OnlineStore, table: Table, folder: Path, removals: Collection[int]
+) -> Difference:
+    """Compare the online half with the offline table in `folder`. In its versions `removals` rows
+    were removed that should have gone from the online half as well."""
     expected = _expected(table, folder)
     with store.transaction(write=False) as db:
         online = {_key(table, row): row for row in online_table.scan(db, table, table.names)}
     lacking = sum(1 for key, row in expected.items() if online.get(key) != row)
-    return lacking, sum(1 for key in online if key not in expected)
+    alone = {key for key in online if key not in expected}
+    earlier: set[Row] = set()
+    for version in removals if alone else ():
+        dataset = history.at_version(folder, table.name, version - 1)
+        earlier.update(_key(table, row) for row in _rows(table, dataset))
+    removed = [key for key in alone if key in earlier]
+    return Difference(lacking, removed, len(alone) - len(removed))
+
+
+def mend(
+    store: OnlineStore, table: Table, folder: Path, removals: Collection[int], *, refills: bool
+) -> None:
+    """Finish in the online half what was broken off; see `difference`. `refills`: what is missing
+    there is written, too."""
+    removed = difference(store, table, folder, removals).removed
+    with store.transaction(write=True) as db:
+        online_table.delete(db, table, removed)
+        _note_version(db, table, folder)
+    if refills:
+        refill(store, table, folder)
 
 
 def refill(store: OnlineStore, table: Table, folder: Path) -> None:
@@ -44,6 +79,14 @@ def refill(store: OnlineStore, table: Table, folder: Path) -> None:
         for start in range(0, len(expected), _ROWS):
             online_table.upsert(db, table, expected[start : start + _ROWS])
         writes.settled(db, table.group_id)
+        _note_version(db, table, folder)
+
+
+def _note_version(db: sqlite3.Connection, table: Table, folder: Path) -> None:
+    """No removal before now is in doubt."""
+    version = history.newest_version(folder)
+    if version is not None:
+        writes.note_version(db, table.group_id, "", version, removes=False)
 
 
 def _expected(table: Table, folder: Path) -> dict[Row, Row]:
@@ -90,7 +133,10 @@ def _offline(table: Table, folder: Path) -> Iterator[Row]:
     existing = next((each for each in (folder, cleared(folder)) if delta.has_commits(each)), None)
     if existing is None:
         return
-    dataset = delta.open_table(existing, table.name).to_pyarrow_dataset()
+    yield from _rows(table, delta.open_table(existing, table.name).to_pyarrow_dataset())
+
+
+def _rows(table: Table, dataset: pads.Dataset) -> Iterator[Row]:
     stored = [_stored(column) for column in table.columns]
     for batch in dataset.to_batches():
         columns = [

@@ -74,15 +74,19 @@ def is_due(store: OnlineStore, table: Table) -> bool:
 
 
 def _position(store: OnlineStore, table: Table, target: Target) -> int:
-    """Killed between the commit and the note of it, the table knows better than the note."""
+    """Killed between the commit and the note of it, the table knows better than the note: then it
+    is noted now."""
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
 
     with store.transaction(write=False) as db:
         noted = topics.materialised(db, table.group_id, table.topic)
     with contextlib.suppress(TableNotFoundError):
-        committed = DeltaTable(target.folder).transaction_version(_application(table))
-        return max(noted, committed or 0)
+        committed = DeltaTable(target.folder).transaction_version(_application(table)) or 0
+        if committed > noted:
+            with store.transaction(write=True) as db:
+                topics.set_materialised(db, table.group_id, table.topic, committed)
+            return committed
     return noted
 
 

@@ -60,6 +60,7 @@ def begin_ingestion(call: Call) -> Answer:
     row = feature_groups.find(call, call.integer("id"))
     if call.client in commits.overwriting(call, row):  # online only, or it would have committed
         commits.end_overwrite(call, row)
+    commits.settle_broken_writes(call, row)
     call.store.register()
     with _store(call).transaction(write=True) as db:
         begun = ingestions.create(db, row.id, call.document.get("numEntries"))

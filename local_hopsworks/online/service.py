@@ -5,6 +5,7 @@ from __future__ import annotations
 from local_hopsworks.http.services import ServiceDescription
 from local_hopsworks.online import (
     check,
+    clearing,
     connector,
     feature_server,
     kafka_routes,
@@ -26,5 +27,6 @@ SERVICE = ServiceDescription(
         "loadbalancer_external_domain_online_store_rest_server": connector.feature_server,
     },
     check=check.faults,
+    writes=[clearing.CLEAR],
     on_start=recovery.recover,
 )

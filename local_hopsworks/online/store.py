@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from local_hopsworks import disk
 from local_hopsworks.home import StoreError
-from local_hopsworks.online import online_table, subjects, topics
+from local_hopsworks.online import online_table, subjects, topics, writes
 from local_hopsworks.online.online_table import Table
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS = 30
 _MOST_TABLES = 500  # descriptions that are kept in memory
-_SCHEMA_VERSION = 1  # as SQLite's user_version has it
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS feature_groups (
         id INTEGER PRIMARY KEY,  -- as in the metadata
@@ -73,6 +73,15 @@ _SCHEMA = (
         ingestion INTEGER  -- NULL: none was announced yet
     )""",
     "CREATE INDEX IF NOT EXISTS writes_by_group ON writes (group_id)",
+    # Up to which version of their offline tables clients have told of their writes; see writes.py
+    """CREATE TABLE IF NOT EXISTS offline_versions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        group_id INTEGER NOT NULL,
+        client TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        removes INTEGER NOT NULL  -- whether the version lacks rows that may still be online
+    )""",
+    "CREATE INDEX IF NOT EXISTS offline_versions_by_group ON offline_versions (group_id)",
     # What a Kafka broker keeps; see topics.py
     """CREATE TABLE IF NOT EXISTS topics (
         name TEXT PRIMARY KEY,
@@ -117,6 +126,7 @@ _SCHEMA = (
         PRIMARY KEY (id, topic, part)
     )""",
 )
+_NAMES = {re.findall(r"EXISTS (\w+)", statement)[0] for statement in _SCHEMA}
 
 
 class OnlineStores:
@@ -153,12 +163,11 @@ class OnlineStore:
             disk.make_folder(file.parent)
             disk.make_file(file)  # SQLite would leave its mode to the umask
             with self.transaction(write=False) as db:
-                (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version != _SCHEMA_VERSION:
+                known = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+            if not known >= _NAMES:  # it is new, or of a version that had fewer
                 with self.transaction(write=True) as db:
                     for statement in _SCHEMA:
                         db.execute(statement)
-                    db.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"The online store in {file} cannot be used: {error}.") from error
 
@@ -234,11 +243,25 @@ class OnlineStore:
         if table is None:
             return
         online_table.drop(db, table)
-        for name in ("subjects", "ingestions", "materialised", "writes"):
+        for name in ("subjects", "ingestions", "materialised", "writes", "offline_versions"):
             db.execute(f"DELETE FROM {name} WHERE group_id = ?", (group_id,))
         db.execute("DELETE FROM feature_groups WHERE id = ?", (group_id,))
         self._drop_topic(db, table.topic)
         self._count_change(db)
+
+    def clear(self, db: sqlite3.Connection, group_id: int, end: int | None = None) -> None:
+        """Delete all online rows of a feature group, and those in its topic that wait for its
+        offline table: all, or those before the offset `end`."""
+        table = self.find_with_topic(db, group_id)
+        if table is None:
+            return
+        if table.online:
+            online_table.clear(db, table)
+        writes.forget_versions(db, group_id)
+        if table.stream:
+            end = topics.next_offset(db, table.topic, 0) if end is None else end
+            position = max(end, topics.materialised(db, group_id, table.topic))
+            topics.set_materialised(db, group_id, table.topic, position)
 
     def state(self, db: sqlite3.Connection) -> int:
         """A number that is another one after any table was made, altered or removed."""

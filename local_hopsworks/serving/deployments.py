@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from local_hopsworks import metadata
+from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.http.answers import USER, Answer
 from local_hopsworks.http.calls import Call
@@ -17,7 +17,7 @@ from local_hopsworks.http.routing import Routes
 from local_hopsworks.http.times import now
 from local_hopsworks.models.tables import models
 from local_hopsworks.serving import errors, instances, refused, shapes
-from local_hopsworks.serving.files import Place
+from local_hopsworks.serving.files import EXCHANGE, Place
 from local_hopsworks.serving.tables import deployments
 from local_hopsworks.tags import routes as tags
 
@@ -144,9 +144,7 @@ def save(call: Call) -> Answer:
         same = deployments.c.id == row.id
         values = {"document": deployment, "revision": row.revision + 1}
         call.db.execute(deployments.update().where(same).values(**values))
-    place = Place(call.store, call.project.name, row.name, row.version)
-    for role, file in scripts.items():
-        place.keep(role, file) if file else place.forget(role)
+    Place(call.store, call.project.name, row.name, row.version).exchange(call, scripts)
     if row.asked == instances.RUNNING:
         claim(call, row.id)
     return document(
@@ -205,7 +203,7 @@ def _scripts(call: Call, body: dict[str, Any], row: sa.Row[Any] | None) -> dict[
         path = body.get(key)
         if path is None:
             found[role] = None
-        elif row is None or "/" in path:
+        elif row is None or path != row.document.get(key):  # else it is as the SDK was told
             found[role] = _script(call, path, key)
     lacks_predictor = "predictor" in found and found["predictor"] is None
     if lacks_predictor and body.get("modelFramework") != "SKLEARN":
@@ -281,7 +279,9 @@ def _stop(call: Call, row: sa.Row[Any]) -> None:
 def delete(call: Call) -> Answer:
     """With its files; the process ends when its server finds it gone."""
     row = find(call)
-    call.remove(Place(call.store, call.project.name, row.name, row.version).deployment)
+    place = Place(call.store, call.project.name, row.name, row.version)
+    unfinished.end(call.db, call.store, EXCHANGE, place.artifacts)
+    call.remove(place.deployment)
     call.db.execute(deployments.delete().where(deployments.c.id == row.id))
     metadata.forget(call.db, tags.owner(deployments, row.id))
     return None

@@ -3,16 +3,35 @@
 Deployments/{name}/resources/            what the SDK uploads: scripts, configuration, request
 schemas
 Deployments/{name}/{version}/            what a version runs: {role}-{file}, copied when it is saved
+                                         (the folder is exchanged as a whole)
 Logs/Serving/{name}/                     see logs.py
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from local_hopsworks import disk, unfinished
+from local_hopsworks.http.calls import Call
+from local_hopsworks.metadata import Metadata
 from local_hopsworks.store import Store, checked_component
 
 ROLES = ("predictor", "transformer", "configfile")
+
+
+def _settle(db: sa.Connection, store: Store, path: Path, facts: unfinished.Facts) -> None:
+    draft = store.home / facts["draft"]
+    if draft.exists():
+        store.remove(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.replace(draft, path)
+
+
+# The row of a deployment is changed, and its files not yet: the new ones take their place
+EXCHANGE = unfinished.Write("exchange", _settle)
 
 
 class Place:
@@ -26,24 +45,31 @@ class Place:
         self.schemas = self.deployment / "resources" / "schema"
         self.logs = root / "Logs" / "Serving" / name
 
-    def keep(self, role: str, file: Path) -> None:
-        """Copy a file into the version, in this role."""
-        content = file.read_bytes()
-        self.artifacts.mkdir(parents=True, exist_ok=True)
-        target = self.artifacts / f"{role}-{file.name}"
-        self._store.replace_file(target, content)
-        self._forget_others(role, target)
+    def exchange(self, call: Call, files: dict[str, Path | None]) -> None:
+        """Let the version have these files in their roles (None: no file) once the transaction is
+        kept, even if this server is killed right after it. Other roles keep theirs."""
+        for note in unfinished.of(call.db, self._store, EXCHANGE, self.artifacts):
+            unfinished.settle(call.db, self._store, note, EXCHANGE)
+        if not any(file or self.script(role) for role, file in files.items()):
+            return
+        draft = self._store.new_draft()
+        disk.make_folder(draft)
+        for role in ROLES:
+            file, kept = files.get(role), self.script(role)
+            if file is not None:
+                disk.write_new(draft / f"{role}-{file.name}", file.read_bytes())
+            elif role not in files and kept is not None:
+                disk.write_new(draft / Path(kept).name, Path(kept).read_bytes())
+        disk.flush(draft)
+        inside = str(draft.relative_to(self._store.home))
+        unfinished.begin(call.db, self._store, EXCHANGE, self.artifacts, draft=inside)
+        call.after_commit.append(partial(self.finish_exchange, call.hopsworks.metadata))
 
-    def forget(self, role: str) -> None:
-        """Take a role's file out of the version."""
-        self._forget_others(role, None)
+    def finish_exchange(self, metadata: Metadata) -> None:
+        """See that the version has the files that were saved last."""
+        unfinished.finish(self._store, metadata, EXCHANGE, self.artifacts)
 
     def script(self, role: str) -> str | None:
         """The path on disk of the version's file in this role; None if it has none."""
         found = sorted(self.artifacts.glob(f"{role}-*"))
         return str(found[0]) if found else None
-
-    def _forget_others(self, role: str, newest: Path | None) -> None:
-        for file in self.artifacts.glob(f"{role}-*"):
-            if file != newest:
-                file.unlink()

@@ -115,6 +115,8 @@ class Instances:
     def _run_once(self, row: sa.Row[Any]) -> None:
         """Run a deployment's process from its start to its end."""
         processes.end_orphan((row.instance or {}).get("process"))
+        place = files.Place(self._hopsworks.store, row.project, row.name, row.version)
+        place.finish_exchange(self._hopsworks.metadata)
         if self._must_end(row, row):
             return
         self._record(row, {"state": STARTING})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from local_hopsworks.http.services import ServiceDescription
-from local_hopsworks.serving import deployments, details, inference, instances
+from local_hopsworks.serving import deployments, details, files, inference, instances
+from local_hopsworks.serving.check import faults
 
 SERVICE = ServiceDescription(
     routes=[*deployments.routes, *details.routes, *inference.routes],
@@ -18,5 +19,7 @@ SERVICE = ServiceDescription(
         "kube_serving_max_num_instances": lambda hopsworks, client: "1",
         "kube_knative_domain_name": lambda hopsworks, client: "",
     },
+    check=faults,
+    writes=[files.EXCHANGE],
     on_serve=instances.start_all,
 )

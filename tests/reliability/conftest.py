@@ -6,6 +6,7 @@ import base64
 import json
 import sys
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from local_hopsworks.http.calls import API
 from tests.reliability.siege import Request
 
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
+WELL = ("before", "after", "row by row")  # the verdicts of kill_points.py
 COUNTED = ("faults_injected", "survived", "inputs_tried", "rows_written", "rows_lost")
 
 
@@ -74,7 +76,7 @@ def kill(run: Any, record: Any, tmp_path: Path) -> Any:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        survived = [result for result in results if result["verdict"] in ("before", "after")]
+        survived = [result for result in results if result["verdict"] in WELL]
         record(faults_injected=len(results), survived=len(survived))
         lost = [result for result in results if result not in survived]
         assert results and not lost, json.dumps(lost, indent=1)
@@ -86,18 +88,22 @@ def kill(run: Any, record: Any, tmp_path: Path) -> Any:
 
 
 def _table(reports: list[Any]) -> str:
-    counts = [
-        found
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, found in report.user_properties
-        if name == "reliability"
-    ]
-    totals = [sum(found.get(name, 0) for found in counts) for name in COUNTED]
-    head = " | ".join(name.replace("_", " ") for name in COUNTED)
-    return (
-        f"| {head} |\n{'|---' * len(COUNTED)}|\n| {' | '.join(f'{total:,}' for total in totals)} |"
-    )
+    """A row for each file of tests that counts, and one for all of them."""
+    rows: dict[str, Counter[str]] = {}
+    for report in reports:
+        if getattr(report, "when", None) != "call":
+            continue
+        file = Path(report.nodeid.partition("::")[0]).stem.removeprefix("test_").replace("_", " ")
+        for name, found in report.user_properties:
+            if name == "reliability":
+                rows.setdefault(file, Counter()).update(found)
+    total: Counter[str] = Counter()
+    for counts in rows.values():
+        total.update(counts)
+    lines = [["", *(name.replace("_", " ") for name in COUNTED)], ["---"] * (len(COUNTED) + 1)]
+    for name, counts in [*sorted(rows.items()), ("all", total)]:
+        lines.append([name, *(f"{counts[counted]:,}" for counted in COUNTED)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _reports(config: pytest.Config) -> list[Any]:

@@ -30,6 +30,15 @@ GROUP = {
     "name": "passengers",
     "features": [{"name": "id", "type": "bigint"}],
 }
+DEPLOYMENT = {
+    "name": "chances",
+    "modelName": "served",
+    "modelVersion": 1,
+    "modelServer": "PYTHON",
+    "modelFramework": "PYTHON",
+    "predictor": "/Projects/tests/Deployments/chances/resources/predictor/predict.py",
+    "configFile": "/Projects/tests/Resources/settings.yml",
+}
 SECRET = {"name": "token", "secret": "hidden"}
 
 
@@ -48,7 +57,7 @@ def ask(server: Server, method: str, path: str, **options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a feature group of two commits, a model, a file and a secret."""
+    """A store with a feature group of two commits, a model, a deployment and a secret."""
     home = tmp_path_factory.mktemp("check") / "store"
     with Server(home, project="tests") as server:
         group = ask(server, "POST", "/project/1/featurestores/1/featuregroups", json=GROUP)
@@ -63,10 +72,16 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"/project/1/featurestores/1/featuregroups/{group['id']}/commits",
             json=commit,
         )
-        for folder in ("Models/titanic", "Models/titanic/1", "Models/titanic/1/Files"):
-            ask(server, "POST", f"/project/1/dataset/{folder}?action=create")
-        model = {"name": "titanic", "version": 1}
-        ask(server, "PUT", "/project/1/modelregistries/1/models/titanic_1", json=model)
+        for name in ("titanic", "served"):
+            for folder in (name, f"{name}/1", f"{name}/1/Files"):
+                ask(server, "POST", f"/project/1/dataset/Models/{folder}?action=create")
+            model = {"name": name, "version": 1}
+            ask(server, "PUT", f"/project/1/modelregistries/1/models/{name}_1", json=model)
+        for key in ("predictor", "configFile"):
+            file = server.store.dataset("tests", DEPLOYMENT[key])
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text("class Predict: ...")
+        ask(server, "PUT", "/project/1/serving", json=DEPLOYMENT)
         ask(server, "POST", "/users/secrets", json=SECRET)
     return home
 
@@ -194,9 +209,33 @@ def missing_project_folder(home):
     return "The project tests lacks its folders Logs"
 
 
+def deployed(home: Path) -> Path:
+    return home / "projects/tests/Deployments/chances/1"
+
+
+def lost_script(home):
+    (deployed(home) / "predictor-predict.py").unlink()
+    return (
+        f"Deployment chances has lost its predictor script {deployed(home)}/predictor-predict.py."
+    )
+
+
+def unknown_script(home):
+    (deployed(home) / "predictor-older.py").write_text("class Predict: ...")
+    return f"{deployed(home)}/predictor-older.py is a file that the deployment chances does not"
+
+
+def files_of_no_deployment(home):
+    shutil.copytree(deployed(home).parent, home / "projects/tests/Deployments/gone")
+    for path in (home / "projects/tests/Deployments/gone").rglob("*"):
+        os.utime(path, (time.time() - 10_000,) * 2)
+    os.utime(home / "projects/tests/Deployments/gone", (time.time() - 10_000,) * 2)
+    return "Deployments/gone has the files of a deployment that is not there."
+
+
 def broken_off_removal(home):
     with sqlite3.connect(home / "metadata.db") as database:
-        database.execute("DELETE FROM models")
+        database.execute("DELETE FROM models WHERE name = 'titanic'")
         inode = (home / "projects/tests/Models/titanic/1").stat().st_ino
         note = ("dead", "", "remove", "projects/tests/Models/titanic/1", f'{{"inode": {inode}}}')
         database.execute(
@@ -240,7 +279,10 @@ REPAIRED = [
     missing_rows,
     broken_off_removal,
     archive_of_another_table,
+    lost_script,
     *long_share(
+        unknown_script,
+        files_of_no_deployment,
         dead_server,
         open_key,
         damaged_commit,
@@ -270,11 +312,15 @@ def test_fault_is_named_and_repaired_only_when_asked(damage, check, home, record
         foreign_file_in_log,
         damaged_commit,
         archive_of_another_table,
+        unknown_script,
+        files_of_no_deployment,
     ):
         lost = set(before.values()) - set(tree(home).values())
         assert not lost, "what is in doubt is kept"
         where = Path(said[0].partition(" It is now ")[2].rstrip("."))
         assert where.is_relative_to(home / "aside") and where.exists()
+    if damage is lost_script:
+        assert (deployed(home) / "predictor-predict.py").read_text() == "class Predict: ..."
     if damage in (damaged_commit, commit_of_another_table):
         assert rows(home) == ([1, 2] if damage is damaged_commit else [1, 2, 3, 4])
     with Server(home, project="tests") as server:
@@ -320,6 +366,17 @@ def lost_model(home):
     return "Model titanic version 1 has lost its files in"
 
 
+def deployment_of_lost_model(home):
+    with Server(home, project="tests") as server:
+        ask(server, "DELETE", "/project/1/modelregistries/1/models/served_1")
+    return "Deployment chances serves version 1 of the model served, which is gone."
+
+
+def lost_configuration_file(home):
+    (deployed(home) / "configfile-settings.yml").unlink()
+    return "Deployment chances has lost its configuration file"
+
+
 def other_secrets_key(home):
     with Server(home.parent / "other"):
         pass
@@ -358,7 +415,9 @@ def no_store(home):
 LEFT = [
     lost_table,
     shortened_database,
+    deployment_of_lost_model,
     *long_share(
+        lost_configuration_file,
         missing_commit,
         damaged_commit_in_archive,
         shortened_rows,
@@ -402,6 +461,7 @@ def test_what_a_living_server_has_under_way_is_no_fault(check, home):
         write_deltalake(group["location"], pd.DataFrame({"id": [1]}))
         ask(server, "POST", f"/project/1/featurestores/1/featuregroups/{group['id']}/clear")
         ask(server, "POST", "/project/1/dataset/Models/titanic/2?action=create")
+        shutil.copytree(deployed(home).parent, deployed(home).parent.with_name("uploaded"))
         server.store.new_draft().write_text("half an upl")
         assert check() == (0, [f"The store {home} is in order."])
         assert check("--repair") == (0, [f"The store {home} is in order."])

@@ -9,10 +9,12 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from local_hopsworks.check import check
-from local_hopsworks.online import online_table
+from local_hopsworks.online import online_table, writes
 from local_hopsworks.online.store import OnlineStore
 
 KILLED = Path(__file__).parents[1] / "programs" / "online_killed.py"
@@ -59,6 +61,62 @@ def test_insert_that_was_killed_on_the_way_is_found_and_finished(home, where, mi
     assert f"was broken off: {missing} keys of its offline table are missing online" in what
     assert check(store, repair=True)[1] == []
     assert online_prices(store) == AS_EXPECTED
+
+
+def removed_offline(home):
+    """Take rows out of the offline table alone, as a removal does that is killed before it tells
+    of it; the version of the table that lacks them."""
+    offline = DeltaTable(next(home.glob("featurestore/local/prices_*")))
+    keys = pa.table({"id": range(40)})
+    removal = offline.merge(keys, "rows.id = keys.id", source_alias="keys", target_alias="rows")
+    removal.when_matched_delete().execute()  # as the SDK does it
+    return offline.version()
+
+
+def test_removal_that_was_killed_before_it_told_of_itself_is_found_and_finished(home):
+    store = home("never")
+    removed_offline(store)
+    _, faults = check(store)
+    (what,) = [fault.what for fault in faults]
+    assert what == (
+        "A removal from Feature group prices version 1 was broken off: "
+        "40 keys are gone offline, and still online."
+    )
+    assert check(store, repair=True)[1] == []
+    assert set(online_prices(store)) == set(range(40, 150))
+
+
+def test_removal_that_was_killed_after_it_told_of_itself_is_found_and_finished(home):
+    store = home("never")
+    version = removed_offline(store)
+    with opened(store) as online, online.transaction(write=True) as db:
+        writes.begun(db, 1, "killed", "client")
+        writes.note_version(db, 1, "client", version, removes=True)
+    assert ["A removal from" in fault.what for fault in check(store)[1]] == [True]
+    assert check(store, repair=True)[1] == []
+    assert set(online_prices(store)) == set(range(40, 150))
+
+
+def test_key_that_was_written_online_again_after_its_removal_stays(home):
+    store = home("never")
+    version = removed_offline(store)
+    with opened(store) as online, online.transaction(write=True) as db:
+        writes.note_version(db, 1, "client", version, removes=True)  # and nothing is under way
+    assert check(store, repair=True)[1] == []
+    assert set(online_prices(store)) == set(range(150))
+
+
+def test_store_that_is_opened_again_does_not_count_its_changes_anew(home):
+    """Servers keep what they know of a table by that count."""
+    store = home("never")
+    with opened(store) as first, opened(store) as second:
+        with first.transaction(write=True) as db:
+            first.alter(db, first.find_version(db, "prices", 1))
+            before = first.state(db)
+        with opened(store) as third, third.transaction(write=False) as db:
+            assert third.state(db) == before
+        with second.transaction(write=False) as db:
+            assert second.state(db) == before
 
 
 def test_store_whose_halves_agree_has_no_fault(home):

@@ -50,6 +50,22 @@ def waiting(online_store):
     return count
 
 
+@pytest.fixture
+def broken_off_commit(bring, monkeypatch):
+    """Bring rows offline, and end before it is noted."""
+
+    def work(group):
+        with monkeypatch.context() as patch:
+            patch.setattr(topics, "set_materialised", broken_off)
+            with pytest.raises(KeyboardInterrupt):
+                bring(group)
+
+    def broken_off(*arguments):
+        raise KeyboardInterrupt
+
+    return work
+
+
 def by_id(group):
     rows = group.read()
     assert rows["id"].is_unique
@@ -90,6 +106,17 @@ def test_every_row_is_brought_once_wherever_a_run_is_broken_off(
     assert bring(group) == 1
     assert by_id(group) == {1: 1.0, 2: 1.0}
     assert [each["rowsInserted"] for each in group.commit_details().values()] == [1, 1]
+
+
+def test_run_that_was_killed_when_the_rows_were_there_is_not_due_for_ever(
+    stream_group, bring, waiting, broken_off_commit
+):
+    group = stream_group()
+    group.insert(prices(1), write_options=LATER)
+    broken_off_commit(group)
+    assert waiting(group)
+    assert bring(group) == 0
+    assert not waiting(group) and by_id(group) == {1: 1.0}
 
 
 def test_complex_values_and_times_come_into_the_offline_table(stream_group, bring):
