@@ -32,9 +32,9 @@ class Child(subprocess.Popen[bytes]):
 
     def let_go(self) -> None:
         """Have the keeper kill all that is left."""
-        if self.lifeline >= 0:
-            os.close(self.lifeline)
-            self.lifeline = -1
+        lifeline = vars(self).pop("lifeline", None)  # once, as several threads may wait
+        if lifeline is not None:
+            os.close(lifeline)
 
 
 def start(
