@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent.parent / "local_hopsworks" / "COVERAGE.md"
@@ -26,7 +26,7 @@ def made_anew(run, reach, tmp_path_factory):
         sys.executable,
         HERE / "sdk_coverage",
     ]
-    done = run(sys.executable, *command, env=reach("great_expectations"), timeout=280)
+    done = run(sys.executable, *command, env=reach("great_expectations"), timeout=580)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

@@ -2,7 +2,7 @@
 Hopsworks.
 
     make coverage    # a store of its own, Great Expectations in reach
-    python -m local_hopsworks run -- python tests/local_hopsworks/sdk_coverage [--only CLASS]
+    python -m local_hopsworks run -- python tests/local_hopsworks/sdk_coverage [--only CLASS|hops]
 
 A method works, is refused (by this server with a sentence that names the call, or by the SDK
 itself), or fails.
@@ -18,9 +18,10 @@ import re
 import sys
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import hops_commands
 from calls_feature_store import FEATURE_GROUP, FEATURE_STORE, QUERY
 from calls_feature_view import FEATURE_VIEW, TRAINING_DATASET
 from calls_kafka import INGESTION, KAFKA
@@ -43,6 +44,7 @@ from hsml.model import Model
 from hsml.model_registry import ModelRegistry
 from hsml.model_serving import ModelServing
 from hsml.predictor import Predictor
+from outcomes import Row
 from world import World
 
 CLASSES: list[tuple[type, Calls]] = [
@@ -63,13 +65,6 @@ CLASSES: list[tuple[type, Calls]] = [
     (KafkaApi, KAFKA),
     (OnlineIngestion, INGESTION),
 ]
-
-
-@dataclass
-class Row:
-    method: str
-    outcome: str  # works, refused, refused by the SDK, fails
-    remark: str = ""
 
 
 def public_methods(kind: type) -> list[str]:
@@ -154,31 +149,45 @@ _BROKEN = {
 def page(only: str | None = None) -> str:
     with contextlib.redirect_stdout(io.StringIO()):
         world = World()
-    parts, total = [], {}
+    parts, total = [], Counter()
     for kind, calls in CLASSES:
         if only not in (None, kind.__name__):
             continue
         found = list(rows(world, kind, calls))
         parts += ["", f"## {kind.__name__}", "", "| method | outcome | remark |", "|---|---|---|"]
-        parts += [
-            f"| `{row.method}` | {row.outcome} | {row.remark[:200].replace('|', '/')} |"
-            for row in found
-        ]
-        for row in found:
-            total[row.outcome] = total.get(row.outcome, 0) + 1
-    counts = ", ".join(
-        f"{count} {outcome}" for outcome, count in sorted(total.items(), key=lambda item: -item[1])
-    )
-    return "\n".join([*_HEAD, f"In all: {counts}.", *parts, ""])
+        parts += map(_line, found)
+        total.update(row.outcome for row in found)
+    in_all = [f"In all: {_counts(total)}."]
+    if only in (None, "hops"):
+        commands = _commands(world)
+        parts += ["", "## The command line, `hops`", "", "| command | outcome | remark |"]
+        parts += ["|---|---|---|", *map(_line, commands)]
+        outcomes = Counter(row.outcome for row in commands)
+        in_all.append(f"Of {len(commands)} commands that read: {_counts(outcomes)}.")
+    return "\n".join([*_HEAD, *in_all, *parts, ""])
+
+
+def _line(row: Row) -> str:
+    return f"| `{row.name}` | {row.outcome} | {row.remark[:200].replace('|', '/')} |"
+
+
+def _counts(outcomes: Counter[str]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+
+
+def _commands(world: World) -> list[Row]:
+    with contextlib.redirect_stdout(io.StringIO()):
+        return list(hops_commands.rows(world))
 
 
 _HEAD = [
     "# What the embedded Hopsworks covers",
     "",
-    "Every public method of the SDK's main classes, called on a running server. Not typed "
-    "by hand: `make coverage`",
-    "writes it, and a test complains when it is out of date. *Refused*: the server answers "
-    "501 and names the call.",
+    "Every public method of the SDK's main classes, called on a running server, and every command "
+    "of its command line,",
+    "`hops`, that reads. `make coverage` writes this page, and a test fails when it is out of "
+    "date. *Refused*: the server",
+    "answers 501 and names the call.",
     "*Refused by the SDK*: it does not even ask the server, mostly because it needs Spark "
     "or an online store.",
     "",
