@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
-# In the path of a Delta table these mean something to delta-rs, which reads it as a URL: it then
-# panics, finds nothing, or looks in another folder.
+# In the path of a Delta table these mean something to delta-rs, which the SDK writes with, even if
+# they are percent-encoded in its URI. With # and ? it finds no history, which the SDK reads after
+# each insert; with % and \ it looks in another folder; with [ ] | ^ it panics (deltalake 1.x).
 _IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f#?%\[\]\\|^]")
 LONGEST_HOME = 380  # bytes; SQLite opens no path of more than 512, its journals' endings included
 _OWN = re.compile(

@@ -7,8 +7,8 @@ A removal that was answered is done: the file is gone for all programs, and for 
     the program that is its client and has this server in it ends without an error.
 
 The old file comes back only if an overwrite is broken off: at once if the upload fails or this
-server stops, else when the next program logs in after the client is gone or this server was killed
-(see unfinished.py).
+server stops; when the next program logs in, or after WAIT_SECONDS, if the client is gone; and when
+the next server starts if this one was killed (see unfinished.py).
 
 One case cannot be told from another. A client that ends between the removal and the first byte of
 the upload was killed in the middle of an overwrite, or has sent the same four requests by hand and
