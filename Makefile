@@ -131,7 +131,7 @@ bench: $(VENV)/.installed-for-tests  ## measure, as ratios; BENCH_SIZES="1e3 1e5
 soak: $(VENV)/.installed-for-tests  ## 2,000 small inserts and reads, and what they cost as history grows
 	@$(BIN)/python -m pytest tests/benchmarks/test_soak.py -o addopts=--import-mode=importlib -s -q
 
-screenshots: $(VENV)/.installed-for-tests  ## the two pictures in README.md
+screenshots: $(VENV)/.installed-for-tests  ## the pictures in both READMEs
 	@export LOCAL_HOPSWORKS_HOME=$$(mktemp -d); $(MAKE) --no-print-directory demo \
 	  && $(BIN)/python -m local_hopsworks run -- $(BIN)/python tools/screenshots.py; rm -r $$LOCAL_HOPSWORKS_HOME
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from local_hopsworks.jobs.tables import executions
 from local_hopsworks.models.tables import models
@@ -93,10 +93,10 @@ class Store:
     def grow(self, groups, commits, runs, versions, files):
         """To so many of each."""
         self._add_groups(groups)
+        table = DeltaTable(self._group.location)
         for number in range(commits):
             if number % 32:  # the SDK's own inserts, of which the server learns, take an hour
-                rows = pd.DataFrame({"id": [number]})
-                write_deltalake(self._group.location, rows, mode="append")
+                write_deltalake(table, pd.DataFrame({"id": [number]}), mode="append")
             else:
                 self._group.insert(pd.DataFrame({"id": [number]}), operation="insert")
         with self._server._hopsworks.metadata.transaction(write=True) as db:
