@@ -34,7 +34,7 @@ def photograph(browser: Browser, folder: str, picture: str, text: str) -> None:
 
 
 def photograph_feature_group(browser: Browser) -> None:
-    """Sign in to the pages of the embedded Hopsworks, and save that of the feature group titanic."""
+    """Sign in to the pages of the embedded Hopsworks; save that of the feature group titanic."""
     host, port = os.environ["HOPSWORKS_HOST"], os.environ["HOPSWORKS_PORT"]
     page = browser.new_page(viewport=PAGE_SIZE, ignore_https_errors=True)
     page.goto(f"https://{host}:{port}/p/1/fs/1/fg/1")
