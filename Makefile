@@ -87,7 +87,7 @@ monitor-app: $(VENV)/.installed  ## how does the model do?
 lint: $(VENV)/.installed-for-tests  ## ruff and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory -j types-package types-programs $(addprefix types-,$(wildcard huggingface-spaces-*))
+	@$(MAKE) --no-print-directory -j types-package types-programs types-tests $(addprefix types-,$(wildcard huggingface-spaces-*))
 
 MYPY = mypy --cache-dir $(CURDIR)/.mypy_cache/$@ --no-error-summary
 PLAIN = --config-file= --ignore-missing-imports --check-untyped-defs
@@ -97,6 +97,10 @@ types-package:
 
 types-programs:
 	@$(BIN)/$(MYPY) $(PLAIN) titanic_*.py tools/*.py
+
+types-tests:  # of the programs that tests start, and of what starts them
+	@$(BIN)/$(MYPY) $(PLAIN) --explicit-package-bases --follow-imports=silent \
+	  tests/programs tests/*/programs tests/processes.py tests/rest.py
 
 types-huggingface-%:
 	@cd huggingface-$* && ../$(BIN)/$(MYPY) $(PLAIN) --disallow-untyped-defs *.py

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests import rest
 from tests.pipelines import Scripts
 from tests.warm import WarmPython
 
@@ -226,14 +227,9 @@ def feature_store(project: Any) -> Any:
 def api(server: Any) -> Iterator[Any]:
     """The REST interface without the SDK: `api("GET", "/project")`; as strict about certificates as
     a browser."""
-    import requests
+    with rest.session(server, server.api_key) as session:
 
-    with requests.Session() as session:
-        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
-        session.headers["Authorization"] = f"ApiKey {server.api_key}"
-        session.verify = str(server.store.security / "ca.pem")
-
-        def ask(method: str, path: str, **options: Any) -> requests.Response:
+        def ask(method: str, path: str, **options: Any) -> Any:
             address = f"{server.address}/hopsworks-api/api{path}"
             return session.request(method, address, timeout=30, **options)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -26,26 +28,26 @@ PICTURES = {
 pipeline = load("batch_inference")
 
 
-class Story:
-    """Sixty passengers made up at once, predicted by one pipeline, and by two that come later."""
+@dataclass
+class Predicted:
+    """Sixty passengers made up at once and predicted by one pipeline, and what is stored then."""
 
-    def __init__(self, script: Scripts) -> None:
-        self.script = script
-        assert script("feature", PASSENGERS="60").returncode == 0
-        self.first: Done = script("batch_inference")
-        self.state = script.look()
-        self.again: Done = script("batch_inference")
-        self.later = script.look()
+    script: Scripts
+    done: Done
+    state: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def story(run, trained: Path, tmp_path_factory) -> Story:
-    return Story(Scripts.over_copy(run, trained, tmp_path_factory.mktemp("batch")))
+def predicted(run, trained: Path, tmp_path_factory) -> Predicted:
+    script = Scripts.over_copy(run, trained, tmp_path_factory.mktemp("batch"))
+    made = script("feature", PASSENGERS="60")
+    assert made.returncode == 0, made.stderr
+    return Predicted(script, script("batch_inference"), script.look())
 
 
 @pytest.fixture(scope="module")
-def model(story: Story):
-    return joblib.load(story.script.file("Models/titanic/1/Files/model.joblib"))
+def model(predicted: Predicted):
+    return joblib.load(predicted.script.file("Models/titanic/1/Files/model.joblib"))
 
 
 def test_before_a_model_or_a_passenger_is_there_the_command_is_named(run, trained, tmp_path):
@@ -65,12 +67,15 @@ def test_before_a_model_or_a_passenger_is_there_the_command_is_named(run, traine
     assert untouched.look()["predictions"] == []
 
 
-def test_every_passenger_is_predicted_once_however_often_the_pipeline_runs(story):
-    assert "Predicted 60 new passengers." in story.first.stdout, story.first.stderr
-    assert "Predicted 0 new passengers." in story.again.stdout, story.again.stderr
-    assert len(story.state["predictions"]) == 60
-    assert story.later["predictions"] == story.state["predictions"]
-    assert story.later["monitor"] == story.state["monitor"]
+def test_every_passenger_is_predicted_once_however_often_the_pipeline_runs(predicted):
+    done, state = predicted.done, predicted.state
+    assert "Predicted 60 new passengers." in done.stdout, done.stderr
+    assert len(state["predictions"]) == 60
+    again = predicted.script("batch_inference")
+    assert "Predicted 0 new passengers." in again.stdout, again.stderr
+    later = predicted.script.look()
+    assert later["predictions"] == state["predictions"]
+    assert later["monitor"] == state["monitor"]
 
 
 def test_pipelines_at_once_predict_every_passenger_once(run, trained, tmp_path):
@@ -84,9 +89,9 @@ def test_pipelines_at_once_predict_every_passenger_once(run, trained, tmp_path):
     assert sorted(ids) == sorted(synthetic) and len(ids) == 5
 
 
-def test_prediction_is_the_models_and_outcome_is_the_passengers_own(story, model):
-    passengers = {one["passenger_id"]: one for one in story.state["titanic"]}
-    for one in story.state["predictions"]:
+def test_prediction_is_the_models_and_outcome_is_the_passengers_own(predicted, model):
+    passengers = {one["passenger_id"]: one for one in predicted.state["titanic"]}
+    for one in predicted.state["predictions"]:
         passenger = passengers[one["passenger_id"]]
         assert one["label"] == passenger["survived"] and one["model_version"] == 1
         row = pd.DataFrame([passenger])[FEATURES]
@@ -95,8 +100,8 @@ def test_prediction_is_the_models_and_outcome_is_the_passengers_own(story, model
         assert one["prediction"] == model.predict(row)[0] == (chance >= 0.5)
 
 
-def test_monitor_tells_what_is_stored_newest_first(story):
-    monitor, predictions = story.state["monitor"], story.state["predictions"]
+def test_monitor_tells_what_is_stored_newest_first(predicted):
+    monitor, predictions = predicted.state["monitor"], predicted.state["predictions"]
     right = [one for one in predictions if one["prediction"] == one["label"]]
     assert (monitor["predictions"], monitor["correct"]) == (60, len(right))
     for actual in (0, 1):
@@ -111,12 +116,12 @@ def test_monitor_tells_what_is_stored_newest_first(story):
     assert len(times) == 60 and times == sorted(times, reverse=True)
     assert times[0].endswith("Z") and monitor["latest"][0]["datetime"].endswith("Z")
     assert monitor["model"]["version"] == 1
-    assert monitor["model"]["metrics"] == story.state["models"]["1"]
+    assert monitor["model"]["metrics"] == predicted.state["models"]["1"]
 
 
-def test_passengers_are_said_in_words(story):
-    encoding = story.state["encoding"]
-    for one in story.state["monitor"]["latest"]:
+def test_passengers_are_said_in_words(predicted):
+    encoding = predicted.state["encoding"]
+    for one in predicted.state["monitor"]["latest"]:
         words = []
         for name in FEATURES:
             (entry,) = [each for each in encoding[name] if each["code"] == one[name]]
@@ -124,12 +129,12 @@ def test_passengers_are_said_in_words(story):
         assert one["words"] == ", ".join(words)
 
 
-def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(story):
-    historical = pd.DataFrame(story.state["titanic"])
+def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(predicted):
+    historical = pd.DataFrame(predicted.state["titanic"])
     learnt = historical[
         (historical["passenger_id"] < 10**9) & (historical["passenger_id"] % 5 != 0)
     ]
-    shares = story.state["monitor"]["shares_in_training"]
+    shares = predicted.state["monitor"]["shares_in_training"]
     assert list(shares) == FEATURES
     for name in FEATURES:
         expected = learnt[name].value_counts(normalize=True).to_dict()
@@ -137,9 +142,9 @@ def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(sto
         assert found == pytest.approx(expected)
 
 
-def test_stored_pictures_are_those_of_the_latest_passenger(story):
-    latest = story.state["monitor"]["latest"][0]
-    folder = story.script.file(IMAGES)
+def test_stored_pictures_are_those_of_the_latest_passenger(predicted):
+    latest = predicted.state["monitor"]["latest"][0]
+    folder = predicted.script.file(IMAGES)
     assert {path.name for path in folder.glob("*.png")} == PICTURES
     for name, outcome in (
         ("latest_passenger_prediction.png", latest["prediction"]),
@@ -149,8 +154,8 @@ def test_stored_pictures_are_those_of_the_latest_passenger(story):
         assert (folder / name).read_bytes() == picture.read_bytes()
 
 
-def test_report_ends_with_what_to_do_next(story):
-    lines = story.first.stdout.splitlines()
+def test_report_ends_with_what_to_do_next(predicted):
+    lines = predicted.done.stdout.splitlines()
     assert len(lines) == 7  # one sentence, a header, four passengers, what to do
     assert lines[-1] == "Both outcomes have been predicted. Now: make apps"
 

@@ -52,19 +52,18 @@ def newcomer(
     return {**fresh, "HOME": home, "PATH": f"{ENVIRONMENT / 'bin'}:{fresh['PATH']}"}
 
 
-@pytest.fixture(scope="module")
-def main_job(clone: Path, newcomer: dict[str, str]) -> str:
-    """What `make run` prints."""
-    done = subprocess.run(
-        ["make", "run", f"VENV={ENVIRONMENT}"],
-        cwd=clone,
-        env=newcomer,
-        capture_output=True,
-        text=True,
-        timeout=280,
+def make_run(clone: Path, newcomer: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`make run`, which finds its environment complete."""
+    command = ["make", "run", f"VENV={ENVIRONMENT}"]
+    return subprocess.run(
+        command, cwd=clone, env=newcomer, capture_output=True, text=True, timeout=280
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def main_job(clone: Path, newcomer: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`make run` in a fresh clone."""
+    return make_run(clone, newcomer)
 
 
 def stored(clone: Path) -> dict[str, int]:
@@ -110,19 +109,22 @@ def test_readme_is_short():
 
 @pytest.mark.long
 def test_main_job_says_in_a_few_lines_what_it_did(main_job):
-    lines = main_job.splitlines()
-    assert len(lines) <= 18, main_job
+    printed = main_job.stdout
+    assert main_job.returncode == 0, printed[-2000:] + main_job.stderr[-2000:]
+    lines = printed.splitlines()
+    assert len(lines) <= 18, printed
     assert lines[0] == "Stored 891 historical passengers. Next: make train"
-    assert "Registered titanic version 1." in main_job
-    assert "Predicted 200 new passengers." in main_job
+    assert "Registered titanic version 1." in printed
+    assert "Predicted 200 new passengers." in printed
     assert lines[-1] == "Both outcomes have been predicted. Now: make apps"
 
 
 @pytest.mark.long
 def test_figures_of_the_model_are_those_that_the_main_job_prints(main_job):
-    accuracy = re.search(r"has not seen: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", main_job)
-    test = re.search(r"test passengers: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", main_job)
-    slope = re.search(r"calibration slope ([\d.]+)", main_job)
+    printed = main_job.stdout
+    accuracy = re.search(r"has not seen: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", printed)
+    test = re.search(r"test passengers: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", printed)
+    slope = re.search(r"calibration slope ([\d.]+)", printed)
     for found in (accuracy, test):
         assert f"| {found[1]} % | {found[2]} to {found[3]} % |" in README
     assert f"| calibration slope (1 is perfect) | {slope[1]} |" in README
@@ -131,14 +133,7 @@ def test_figures_of_the_model_are_those_that_the_main_job_prints(main_job):
 @pytest.mark.long
 def test_main_job_run_again_stores_nothing_twice(main_job, clone, newcomer):
     before = stored(clone)
-    again = subprocess.run(
-        ["make", "run", f"VENV={ENVIRONMENT}"],
-        cwd=clone,
-        env=newcomer,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    again = make_run(clone, newcomer)
     assert again.returncode == 0, again.stderr[-2000:]
     assert "Predicted 0 new passengers." in again.stdout
     assert stored(clone) == before

@@ -19,7 +19,7 @@ import pytest
 from tests.benchmarks.figure import FIELD_PICTURE, PICTURE, draw, draw_field
 
 SIZES = [int(float(size)) for size in os.environ.get("BENCH_SIZES", "1e3 1e4 1e5 1e6").split()]
-PEERS = Path(__file__).with_name("peers.py")
+PEERS = Path(__file__).parent / "programs" / "peers.py"
 ROWS = pytest.StashKey[list[tuple[Any, ...]]]()
 
 

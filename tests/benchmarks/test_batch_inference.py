@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STORE_PREDICTED = Path(__file__).with_name("store_predicted.py")
+STORE_PREDICTED = Path(__file__).parent / "programs" / "store_predicted.py"
 SIZES = (100, 10_000, 1_000_000)
 ROUNDS = 3
 

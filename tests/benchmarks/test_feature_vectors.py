@@ -3,42 +3,25 @@ program and ten at once, each a process of its own."""
 
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.vector_client import ROWS
+from tests.benchmarks.programs.vector_client import ROWS
 from tests.benchmarks.work import COLUMNS, frame
+from tests.processes import at_once
 
-CLIENT = Path(__file__).with_name("vector_client.py")
+CLIENT = Path(__file__).parent / "programs" / "vector_client.py"
 CALLS = {1: 300, 100: 50}  # by the number of vectors that each asks for
 
 
 def measured(python, how, vectors, clients, env):
     """Sorted ms of all calls of so many programs at once."""
     command = [python, CLIENT, how, vectors, CALLS[vectors]]
-    programs = [
-        subprocess.Popen(
-            [str(part) for part in command],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(clients)
-    ]
-    for program in programs:
-        assert any(line.strip() == "ready" for line in program.stdout), program.args
-    for program in programs:
-        program.stdin.write("\n")
-        program.stdin.flush()
     found = []
-    for program in programs:
-        output, _ = program.communicate(timeout=300)
-        found += json.loads(output.split("MEASURED")[1])
+    for done in at_once([command] * clients, env, timeout=300):
+        found += json.loads(done.stdout.split("MEASURED")[1])
     return sorted(found)
 
 

@@ -5,30 +5,18 @@ the same on the same rows in the same run, and beside what was published of othe
 BENCH_SIZES="5e6 1e7" are the sizes published there.
 """
 
-import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import taxi
 from tests.benchmarks.work import median_of, through_the_sdk
+from tests.processes import at_once
 
 CLIENTS = 4
-READ = """
-import sys, time
-import hopsworks, pyarrow as pa
-group = hopsworks.login().get_feature_store().get_feature_group(sys.argv[1], int(sys.argv[2]))
-with group.select_all().read_batches() as batches:  # what the first read imports is no part of it
-    next(iter(batches))
-print("READY", flush=True)
-sys.stdin.readline()
-start = time.perf_counter()
-with group.select_all().read_batches() as batches:
-    assert len(pa.Table.from_batches(batches).to_pandas()) == int(sys.argv[3])
-print("MEASURED", time.perf_counter() - start, flush=True)
-"""
+TAXI_CLIENT = Path(__file__).parent / "programs" / "taxi_client.py"
 
 
 @pytest.fixture(scope="module")
@@ -116,23 +104,12 @@ def test_four_clients_at_once(groups, server, environment, size, report):
     """Programs of their own, over one server: the slowest of four beside one alone."""
     group = groups[0]["trips"]
 
-    def client():
-        return subprocess.Popen(
-            [sys.executable, "-c", READ, group.name, str(group.version), str(size)],
-            env={**environment, **server.environment},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+    command = [sys.executable, TAXI_CLIENT, group.name, group.version, size]
+    variables = {**environment, **server.environment}
 
     def slowest(count):
-        programs = [client() for _ in range(count)]
-        for program in programs:
-            assert any("READY" in line for line in program.stdout)
-        for program in programs:
-            program.stdin.write("go\n")
-            program.stdin.flush()
-        with ThreadPoolExecutor(count) as pool:
-            outputs = list(pool.map(lambda program: program.communicate()[0], programs))
-        return max(float(output.split("MEASURED")[1]) for output in outputs)
+        done = at_once([command] * count, variables, timeout=1200)
+        return max(float(one.stdout.split("MEASURED")[1]) for one in done)
 
     alone = slowest(1)
     report(f"read taxi trips, {CLIENTS} at once", size, slowest(CLIENTS), "one alone", alone)

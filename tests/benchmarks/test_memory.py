@@ -16,46 +16,8 @@ import pytest
 from tests.benchmarks.conftest import SIZES
 from tests.benchmarks.work import frame, write
 
-MEASURE = """
-import os, sys
-import local_hopsworks
-import pandas as pd
-import pyarrow as pa
-from tests.benchmarks.work import directly
-
-how, folder = sys.argv[1:]
-store = local_hopsworks.login().get_feature_store() if how != "bare" else None
-
-def kibibytes(what):
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what))
-
-def read(name):
-    if how == "bare":
-        return directly(folder + name)
-    group = store.get_feature_group(name, 1)
-    if how == "to polars":
-        return group.read(dataframe_type="polars")
-    if how == "to pandas":
-        return group.read()
-    with group.select_all().read_batches() as batches:
-        return pa.Table.from_batches(batches).to_pandas(types_mapper=pd.ArrowDtype)
-
-read("small")  # what the first read imports is no part of it
-open("/proc/self/clear_refs", "w").write("5")  # the peak counts from here
-before = kibibytes("VmRSS")
-rows = read("large")
-size = rows.estimated_size() if how == "to polars" else rows.memory_usage(deep=True).sum()
-print("MEASURED", (kibibytes("VmHWM") - before) * 1024 / size)
-sys.stdout.flush(); os._exit(0)
-"""
-STORE = """
-import sys, local_hopsworks
-from tests.benchmarks.work import frame
-store = local_hopsworks.login().get_feature_store()
-for name, rows in (("small", 10), ("large", int(sys.argv[1]))):
-    options = {"primary_key": ["id"], "event_time": "event_time", "statistics_config": False}
-    store.create_feature_group(name, 1, **options).insert(frame(0, rows))
-"""
+PEAK_MEMORY = Path(__file__).parent / "programs" / "peak_memory.py"
+STORE = Path(__file__).parent / "programs" / "store_small_and_large.py"
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak")
@@ -66,7 +28,7 @@ def test_peak_of_a_read(environment, reach, tmp_path, report):
     def run(program, *arguments):
         env = {**environment, **reach("polars"), "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
         done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
+            [sys.executable, program, *arguments],
             cwd=tmp_path,
             env=env,
             capture_output=True,
@@ -79,7 +41,7 @@ def test_peak_of_a_read(environment, reach, tmp_path, report):
     for name, rows in (("small", 10), ("large", size)):
         write(tmp_path / name, frame(0, rows))
     peaks = {
-        how: float(run(MEASURE, how, f"{tmp_path}/").split("MEASURED")[1])
+        how: float(run(PEAK_MEMORY, how, tmp_path).split("MEASURED")[1])
         for how in ("bare", "to pandas", "to pandas over Arrow", "to polars")
     }
     for how, peak in list(peaks.items())[1:]:

@@ -11,54 +11,17 @@ because its older part is archived.
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-SOAK = """
-import json, os, statistics, sys, time
-import pandas as pd
-from local_hopsworks import login
-
-inserts, step = int(sys.argv[1]), int(sys.argv[2])
-group = login().get_feature_store().create_feature_group("soak", 1, primary_key=["id"])
-measured, inserted, history, reads = [], [], [], []
-
-from hsfs.core.delta_engine import DeltaEngine
-ask = DeltaEngine._get_last_commit_metadata
-def timed(*arguments, **options):
-    begun = time.process_time()
-    try:
-        return ask(*arguments, **options)
-    finally:
-        history.append(time.process_time() - begun)
-DeltaEngine._get_last_commit_metadata = staticmethod(timed)
-
-for number in range(inserts):
-    rows = pd.DataFrame({"id": range(number * 10, number * 10 + 10), "x": 0.5})
-    wall, cpu = time.perf_counter(), time.process_time()
-    group.insert(rows)
-    inserted.append((time.perf_counter() - wall, time.process_time() - cpu))
-    wall = time.perf_counter()
-    # read() would show its animation for half a second
-    with group.select_all().read_batches() as batches:
-        assert sum(batch.num_rows for batch in batches) == number * 10 + 10
-    reads.append(time.perf_counter() - wall)
-    if number % step == step - 1:
-        wall, cpu = (statistics.median(column) for column in zip(*inserted))
-        pages = int(open("/proc/self/statm").read().split()[1])
-        memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        files = len(os.listdir("/proc/self/fd"))
-        told = statistics.median(history[-step:])
-        measured.append([number + 1, wall, cpu, told, statistics.median(reads), files, memory])
-        inserted, reads = [], []
-print("MEASURED" + json.dumps(measured))
-"""
+SMALL_INSERTS = Path(__file__).parent / "programs" / "small_inserts.py"
 
 
 @pytest.mark.timeout(3600)
 def test_two_thousand_small_inserts(environment, tmp_path, capsys):
     env = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    command = [sys.executable, "-c", SOAK, "2000", "200"]
+    command = [sys.executable, SMALL_INSERTS, "2000", "200"]
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3500
     )

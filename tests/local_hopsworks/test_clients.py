@@ -6,21 +6,17 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
-import requests
 from hopsworks_common import client
 from hsfs.core.delta_engine import DeltaEngine
 
 from local_hopsworks.http import peers
+from tests import rest
 
-CONNECTED = """
-import socket, sys
-connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-print(connection.getsockname()[1], flush=True)
-sys.stdin.read()
-"""
+HOLDS_CONNECTION = Path(__file__).with_name("programs") / "holds_connection.py"
 
 
 @pytest.fixture
@@ -28,11 +24,7 @@ def log_in(server):
     """Log in as another program does."""
 
     def ask():
-        with requests.Session() as session:
-            session.trust_env = False
-            session.headers["Authorization"] = f"ApiKey {server.api_key}"
-            session.verify = str(server.store.security / "ca.pem")
-            assert session.get(f"{server.address}/hopsworks-api/api/project", timeout=30).ok
+        assert rest.call(server, "GET", "/project").ok
 
     return ask
 
@@ -73,7 +65,7 @@ def test_overwrite_goes_on_though_its_connection_was_lost_and_another_program_lo
 def test_process_of_a_connection_is_found():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        command = [sys.executable, "-c", CONNECTED, str(port)]
+        command = [sys.executable, HOLDS_CONNECTION, str(port)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
             theirs = int(other.stdout.readline())
             with socket.create_connection(("127.0.0.1", port)) as connection:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -164,16 +165,11 @@ def test_command_that_does_not_exist_is_one_sentence(command):
     )
 
 
-CHILD = """
-import signal, sys, time
-signal.signal(signal.SIGINT, lambda *_: (print("interrupted", flush=True), sys.exit(5)))
-print("ready", flush=True)
-time.sleep(60)
-"""
+DECIDES_ON_CTRL_C = Path(__file__).parent / "programs" / "decides_on_ctrl_c.py"
 
 
 def test_ctrl_c_is_for_the_command_to_decide(start):
-    process = start("run", "--", sys.executable, "-c", CHILD)
+    process = start("run", "--", sys.executable, DECIDES_ON_CTRL_C)
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=20)
@@ -194,7 +190,7 @@ def test_ctrl_c_ends_a_command_that_does_not_expect_it(start):
 
 
 def test_terminating_run_terminates_its_command(start):
-    process = start("run", "--", sys.executable, "-c", CHILD)
+    process = start("run", "--", sys.executable, DECIDES_ON_CTRL_C)
     assert process.stdout.readline() == "ready\n"
     process.terminate()
     assert process.wait(20) == 128 + signal.SIGTERM

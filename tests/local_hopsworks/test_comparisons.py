@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.offline.planner import make_plan
 from local_hopsworks.offline.run import Engine
+from tests.local_hopsworks.conditions import COMPARE
 
 ENGINE = Engine()
 INF, NAN = math.inf, math.nan
@@ -122,14 +123,6 @@ ROWS = [
 TABLE = [dict(zip(TYPES, row, strict=True)) for row in ROWS]
 for _row in TABLE:
     _row["f"] = None if _row["f"] is None else float(np.float32(_row["f"]))
-COMPARE = {
-    "EQUALS": operator.eq,
-    "NOT_EQUALS": operator.ne,
-    "LESS_THAN": operator.lt,
-    "LESS_THAN_OR_EQUAL": operator.le,
-    "GREATER_THAN": operator.gt,
-    "GREATER_THAN_OR_EQUAL": operator.ge,
-}
 NUMBERS, TIMES = "infxmw", "dt"
 
 

@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import requests
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
 from local_hopsworks import Server
 from local_hopsworks.datasets import replacements
+from tests import rest
 
 MEGABYTE = 2**20
 PROGRAMS = Path(__file__).resolve().parent / "programs"
@@ -339,10 +339,7 @@ def client(server):
     with contextlib.ExitStack() as stack:
 
         def log_in():
-            session = stack.enter_context(requests.Session())
-            session.trust_env = False
-            session.headers["Authorization"] = f"ApiKey {server.api_key}"
-            session.verify = str(server.store.security / "ca.pem")
+            session = stack.enter_context(rest.session(server, server.api_key))
             address = f"{server.address}/hopsworks-api/api"
 
             def ask(method, path, **options):

@@ -12,7 +12,8 @@ import pytest
 from local_hopsworks import Server
 from local_hopsworks.environment import around_proxies
 
-PROGRAM = Path(__file__).with_name("programs") / "reads_and_writes.py"
+PROGRAMS = Path(__file__).with_name("programs")
+PROGRAM = PROGRAMS / "reads_and_writes.py"
 COMMAND = (sys.executable, "-m", "local_hopsworks")
 DEAD = "http://127.0.0.1:9"
 HOSTILE = {
@@ -92,17 +93,15 @@ def test_nothing_of_a_client_lies_in_the_folder_for_temporary_files(run, tmp_pat
     assert not [name for name in set(os.listdir("/tmp")) - before if name.startswith("127.")]
 
 
-STAY = (
-    "import local_hopsworks, time; local_hopsworks.login(); "
-    "print('in', flush=True); time.sleep(600)"
-)
-
-
 def test_certificates_of_a_killed_program_go_when_the_next_one_starts(run, environment, tmp_path):
     home = tmp_path / "store"
     variables = {**environment, "LOCAL_HOPSWORKS_HOME": str(home)}
     with subprocess.Popen(
-        [sys.executable, "-c", STAY], env=variables, stdout=subprocess.PIPE, text=True
+        [sys.executable, PROGRAMS / "stays_logged_in.py", "local"],
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as program:
         while program.stdout.readline() != "in\n":
             assert program.poll() is None
@@ -116,84 +115,25 @@ def test_certificates_of_a_killed_program_go_when_the_next_one_starts(run, envir
     assert list(home.glob("servers/*")) == [] and list(home.rglob("client_key.pem")) == []
 
 
-BOTH = """
-import subprocess, sys
-program = "import hopsworks; hopsworks.login(); print('in', flush=True); input()"
-first = subprocess.Popen([sys.executable, "-c", program],
-                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-while first.stdout.readline() != "in\\n":
-    pass
-import hopsworks
-project = hopsworks.login()
-first.communicate("go\\n")
-import pandas as pd
-group = project.get_feature_store().get_or_create_feature_group("g", 1, primary_key=["id"])
-group.insert(pd.DataFrame({"id": [1, 2]}))
-print(len(group.read()), "rows")
-"""
-
-
 def test_program_that_ends_does_not_take_the_certificates_of_another_under_one_run(run, tmp_path):
     env = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    done = run(*COMMAND, "run", "--", sys.executable, "-c", BOTH, env=env)
+    done = run(*COMMAND, "run", "--", sys.executable, PROGRAMS / "outlives_another.py", env=env)
     assert done.stdout.endswith("2 rows\n"), done.stderr[-2000:]
 
 
 # -------------------------------------------------------------------------------------------------
 # threads and forks
 
-THREADS = """
-import threading
-from local_hopsworks import login
-import pandas as pd
-counts = []
-def work(number):
-    store = login().get_feature_store()
-    group = store.get_or_create_feature_group(f"g{number}", 1, primary_key=["id"])
-    group.insert(pd.DataFrame({"id": [1, 2]}))
-    counts.append(len(group.read()))
-threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-servers = [thread.name for thread in threading.enumerate() if thread.name == "hopsworks-rest"]
-print(counts, len(servers))
-"""
-
 
 def test_threads_that_log_in_at_once_share_one_hopsworks(run, tmp_path):
     env = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    done = run(sys.executable, "-c", THREADS, env=env)
+    done = run(sys.executable, PROGRAMS / "threads_log_in.py", env=env)
     assert done.stdout.endswith("[2, 2, 2, 2] 1\n"), done.stderr[-2000:]
-
-
-FORKS = """
-import multiprocessing, warnings
-warnings.simplefilter("ignore")
-import pandas as pd
-from local_hopsworks import login
-project = login()
-group = project.get_feature_store().get_or_create_feature_group("g", 1, primary_key=["id"])
-group.insert(pd.DataFrame({"id": [1, 2]}))
-group.read()
-def attempt(action):
-    try: print("did", action(), flush=True)
-    except RuntimeError as error: print("told", error, flush=True)
-actions = [
-    lambda: group.read(), lambda: group.insert(pd.DataFrame({"id": [3]})), login,
-    lambda: project.get_dataset_api().exists("Resources"), lambda: project.get_feature_store(),
-]
-for action in actions:
-    child = multiprocessing.get_context("fork").Process(target=attempt, args=(action,))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 0, child.exitcode
-print(len(group.read()), "rows in the parent")
-"""
 
 
 def test_fork_of_a_program_that_has_logged_in_is_told_what_to_do(run, tmp_path):
     env = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    done = run(sys.executable, "-c", FORKS, env=env, timeout=150)
+    done = run(sys.executable, PROGRAMS / "forks_after_login.py", env=env, timeout=150)
     told = [line for line in done.stdout.splitlines() if line.startswith(("told", "did"))]
     assert len(told) == 5, done.stderr[-2000:]
     for line in told:
@@ -202,20 +142,7 @@ def test_fork_of_a_program_that_has_logged_in_is_told_what_to_do(run, tmp_path):
     assert done.stdout.endswith("2 rows in the parent\n"), done.stderr[-2000:]
 
 
-IN_FORKS = """
-import multiprocessing
-from local_hopsworks import login
-def work():
-    print(login().name, flush=True)
-for _ in range(2):
-    child = multiprocessing.get_context("fork").Process(target=work)
-    child.start()
-    child.join(60)
-    assert child.exitcode == 0, child.exitcode
-"""
-
-
 def test_forks_that_log_in_themselves_work(run, tmp_path):
     env = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    done = run(sys.executable, "-c", IN_FORKS, env=env)
+    done = run(sys.executable, PROGRAMS / "forks_log_in.py", env=env)
     assert done.returncode == 0 and done.stdout.count("local\n") == 2, done.stderr[-2000:]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import requests
 
 from local_hopsworks import Server
+from tests import rest
 
-HERE = Path(__file__).resolve().parent
+VALIDATES_PRICES = Path(__file__).with_name("programs") / "validates_prices.py"
 
 
 @pytest.fixture(scope="module")
@@ -23,80 +23,95 @@ def server_of_validation(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def facts(server_of_validation, reach, run):
-    """What the program with Great Expectations saw."""
+def all_facts(server_of_validation, reach, run):
+    """What the program with Great Expectations saw, by the names of its functions."""
     env = {**server_of_validation.environment, **reach("great_expectations")}
-    done = run(sys.executable, HERE / "validate_energy_prices.py", env=env)
+    done = run(sys.executable, VALIDATES_PRICES, env=env)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(next(line for line in done.stderr.splitlines() if line.startswith("{")))
 
 
+@pytest.fixture
+def facts(all_facts):
+    """What one of its functions saw."""
+
+    def of(function):
+        assert "failure" not in all_facts[function], all_facts[function]["failure"]
+        return all_facts[function]
+
+    return of
+
+
 def test_rows_are_validated_before_they_are_inserted(facts):
-    assert facts["good report"] is True
-    assert facts["always: report"] is False
+    seen = facts("always")
+    assert seen["good report"] is True
+    assert seen["bad report"] is False
 
 
 def test_policy_always_inserts_bad_rows_and_says_so(facts):
-    assert facts["suite"] == ["prices", "ALWAYS", 1]
-    assert facts["always: rows"] == 4
+    seen = facts("always")
+    assert seen["suite"] == ["prices", "ALWAYS", 1]
+    assert seen["rows"] == 4
 
 
 def test_policy_strict_keeps_bad_rows_out(facts):
-    kind, sentence = facts["strict: refusal"]
+    seen = facts("strict")
+    kind, sentence = seen["refusal"]
     assert kind == "DataValidationException" and "strict" in sentence
-    assert facts["strict: rows"] == 4
-    assert facts["strict: rows after good ones"] == 5
+    assert seen["rows"] == 3
+    assert seen["rows after good ones"] == 4
 
 
 def test_overwriting_replaces_the_suite(facts):
-    assert facts["replaced suite"] == ["STRICT", True]
+    assert facts("replaced")["suite"] == ["STRICT", True]
 
 
 def test_reports_are_kept_newest_first_with_what_became_of_the_rows(facts):
-    assert facts["reports"] == [
+    seen = facts("reports")
+    assert seen["reports"] == [
         [True, "INGESTED"],
         [False, "REJECTED"],
         [False, "INGESTED"],
         [True, "INGESTED"],
     ]
-    assert facts["latest report"] is True
+    assert seen["latest report"] is True
 
 
 def test_history_of_an_expectation_is_its_own_and_can_be_filtered(facts):
-    assert facts["history"] == [[True, "INGESTED"], [False, "REJECTED"]]
-    assert facts["history of rejected"] == 1
-    assert facts["history from the future"] == 0
+    seen = facts("reports")
+    assert seen["history"] == [[True, "INGESTED"], [False, "REJECTED"]]
+    assert seen["history of rejected"] == 1
+    assert seen["history from the future"] == 0
 
 
 def test_expectations_are_added_changed_and_removed_one_by_one(facts):
+    seen = facts("one_by_one")
     both = ["expect_column_values_to_be_between", "expect_column_to_exist"]
-    assert facts["added"] == both
-    assert facts["changed"] == {"column": "price", "min_value": -100, "max_value": 50}
-    assert facts["removed"] == both[:1]
+    assert seen["added"] == both
+    assert seen["changed"] == {"column": "price", "min_value": -100, "max_value": 50}
+    assert seen["removed"] == both[:1]
 
 
 def test_expectation_cannot_move_to_another_column_because_of_its_history(facts):
-    assert facts["other column"] == 270207
+    assert facts("other_column")["error"] == 270207
 
 
 def test_validation_is_run_without_a_report_and_left_out_when_asked(facts):
-    assert facts["validated only"] is True
-    assert facts["reports unless run"] == 4
+    seen = facts("without_report")
+    assert seen["validated only"] is True
+    assert seen["reports"] == [1, 1]
 
 
 def test_reports_outlive_their_suite_and_rows_go_in_unchecked_then(facts):
-    assert facts["deleted suite"] is None
-    assert facts["without suite"] == [None, 4]
+    seen = facts("without_suite")
+    assert (seen["suite"], seen["report"], seen["reports"]) == (None, None, 1)
 
 
 def test_page_of_the_group_shows_the_reports(facts, server_of_validation):
-    with requests.Session() as browser:
-        browser.trust_env, browser.verify = (
-            False,
-            str(server_of_validation.store.security / "ca.pem"),
-        )
+    path = f"/p/1/fs/1/fg/{facts('reports')['group']}"
+    with rest.session(server_of_validation) as browser:
         browser.get(server_of_validation.page, timeout=10)
-        page = browser.get(f"{server_of_validation.address}/p/1/fs/1/fg/1", timeout=10).text
+        page = browser.get(server_of_validation.address + path, timeout=10).text
     assert "rejected" in page and "expect_column_values_to_be_between" in page
 
 

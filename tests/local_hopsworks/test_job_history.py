@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from local_hopsworks import Server
 from local_hopsworks.http.times import iso
 from local_hopsworks.jobs import cron, logs, retention, runner, schedules
+from tests import rest
 
 WEEK = 7 * 24 * 3600 * 1000  # ms
 MOMENT = int(
@@ -166,9 +167,7 @@ def with_job(tmp_path):
 
 def test_page_of_many_executions_is_a_page(with_job):
     executions(with_job, 2000)
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(with_job.store.security / "ca.pem")
-        session.headers["Authorization"] = f"ApiKey {with_job.api_key}"
+    with rest.session(with_job, with_job.api_key) as session:
         url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
         page = session.get(url, params={"offset": 20, "limit": 10}, timeout=30).json()
         assert page["count"] == 2000

@@ -19,23 +19,13 @@ from hopsworks.client.exceptions import JobException, JobExecutionException, Res
 from local_hopsworks import Server
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.jobs import cron
+from tests import rest
+from tests.processes import alive, children, wait
 
-REPORT = """
-import os, sys
-print("arguments", sys.argv[1:])
-print("window", os.environ.get("HOPS_START_TIME"), os.environ.get("COLOUR"))
-print("beside me", sorted(os.listdir(".")))
-print("to stderr", file=sys.stderr)
-"""
-SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)\n"
-READ = """
-import hopsworks
-project = hopsworks.login()
-print("logged in to", project.name)
-print("rows", len(project.get_feature_store().get_feature_group("counted", 1).read()))
-open("weights.txt", "w").write("0.5")
-project.get_model_registry().python.create_model("made_by_a_job").save("weights.txt")
-"""
+SCRIPTS = Path(__file__).parent / "programs" / "jobs"
+SURROUNDINGS = (SCRIPTS / "shows_surroundings.py").read_text()
+SLEEPS = (SCRIPTS / "sleeps.py").read_text()
+READS_AND_SAVES = (SCRIPTS / "reads_and_saves.py").read_text()
 
 
 @pytest.fixture
@@ -56,22 +46,13 @@ def upload(project, tmp_path):
 
 @pytest.fixture
 def make(job_api, upload, name):
-    def create(script=REPORT, **config):
+    def create(script=SURROUNDINGS, **config):
         path = upload(f"{name}.py", script)
         return job_api.create_job(
             name, {**job_api.get_configuration("PYTHON"), "appPath": path, **config}
         )
 
     return create
-
-
-def wait(condition, seconds=60):
-    """Until something is true; fails if it never is."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def ended(job):
@@ -105,7 +86,7 @@ def test_job_reaches_the_project_it_belongs_to_by_a_plain_login(
 
     group = feature_store.get_or_create_feature_group("counted", 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [1, 2, 3]}))
-    job = make(READ)
+    job = make(READS_AND_SAVES)
     job.run(await_termination=False)
     out, err = logs(ended(job), tmp_path)
     assert f"logged in to {project.name}" in out and "rows 3" in out, err
@@ -136,24 +117,22 @@ def test_default_arguments_variables_times_and_files_reach_the_script(make, uplo
 
 
 def test_running_job_is_stopped_with_all_it_started(make, tmp_path):
-    job = make(
-        f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n{SLEEP}"
-    )
-    before = _children(os.getpid())  # of other tests
-    execution = job.run(await_termination=False)
+    job = make(SLEEPS)
+    before = children(os.getpid())  # of other tests
+    execution = job.run(args="twice", await_termination=False)
     assert execution.success is None and execution.final_status == "UNDEFINED"
     wait(
         lambda: (
             job.get_state() == "RUNNING" and "asleep" in logs(job.get_executions()[0], tmp_path)[0]
         )
     )
-    [process] = set(_children(os.getpid())) - set(before)
-    [grandchild] = wait(lambda: _children(process))
+    [process] = set(children(os.getpid())) - set(before)
+    [grandchild] = wait(lambda: children(process))
     execution.stop()
     assert ended(job).state == "KILLED"
     with pytest.raises(JobExecutionException, match="stopped"):
         execution.await_termination()
-    wait(lambda: not _alive(process) and not _alive(grandchild))
+    wait(lambda: not alive(process) and not alive(grandchild))
 
 
 def test_executions_are_listed_newest_first_and_deleted_with_their_logs(make, server, name):
@@ -174,7 +153,7 @@ def test_executions_are_listed_newest_first_and_deleted_with_their_logs(make, se
 
 
 def test_execution_under_way_cannot_be_deleted_but_ends_with_its_job(make, job_api, name):
-    job = make(SLEEP)
+    job = make(SLEEPS)
     execution = job.run(await_termination=False)
     with pytest.raises(RestAPIError) as refused:
         execution.delete()
@@ -211,8 +190,7 @@ def test_page_of_a_job_shows_its_executions(make, server, name):
     job = make()
     job.run(args="--hello", await_termination=False)
     ended(job)
-    with requests.Session() as browser:
-        browser.trust_env, browser.verify = False, str(server.store.security / "ca.pem")
+    with rest.session(server) as browser:
         browser.get(server.page, timeout=10)
         pages = [
             browser.get(url, timeout=10).text
@@ -281,7 +259,7 @@ def test_job_this_server_did_itself_cannot_be_run_again(feature_store, job_api, 
 
 def test_server_that_stops_ends_its_jobs_and_leaves_nothing(tmp_path, environment):
     with Server(tmp_path) as server:
-        _create(server, SLEEP)
+        _create(server, SLEEPS)
         execution = _post(server, "/jobs/sleeper/executions").json()
         wait(
             lambda: (
@@ -304,11 +282,11 @@ def test_killed_server_leaves_no_execution_running(tmp_path, environment):
             pass
         with Server(tmp_path) as onlooker:
             port = (tmp_path / "port").read_text().strip()
-            _create(onlooker, SLEEP)
+            _create(onlooker, SLEEPS)
             execution = _post(onlooker, "/jobs/sleeper/executions", port=port).json()
             path = f"/jobs/sleeper/executions/{execution['id']}"
             wait(lambda: _get(onlooker, path)["state"] == "RUNNING")
-            [orphan] = _children(process.pid)
+            [orphan] = children(process.pid)
             process.send_signal(signal.SIGKILL)
             process.wait()
             assert (
@@ -316,41 +294,15 @@ def test_killed_server_leaves_no_execution_running(tmp_path, environment):
             )  # seen at once, by whoever asks
         with Server(tmp_path) as server:
             assert _get(server, path)["finalStatus"] == "FAILED"
-        wait(lambda: not _alive(orphan))
-
-
-def _children(parent):
-    found = subprocess.run(
-        ["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [
-        child for child in map(int, found.stdout.split()) if _alive(child)
-    ]  # pgrep is a child too, but over
-
-
-def _alive(process):
-    found = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() not in ("", "Z", "Zs")
-
-
-def _request(server, method, path, port=None, **options):
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(server.store.security / "ca.pem")
-        session.headers["Authorization"] = f"ApiKey {server.api_key}"
-        url = f"https://127.0.0.1:{port or server.port}/hopsworks-api/api/project/1{path}"
-        answer = session.request(method, url, timeout=10, **options)
-        assert answer.ok, answer.text
-        return answer
+        wait(lambda: not alive(orphan))
 
 
 def _post(server, path, **options):
-    return _request(server, "POST", path, **options)
+    return rest.succeed(server, "POST", path, **options)
 
 
 def _get(server, path):
-    return _request(server, "GET", path).json()
+    return rest.succeed(server, "GET", path).json()
 
 
 def _create(server, script, name="sleeper"):
@@ -359,7 +311,7 @@ def _create(server, script, name="sleeper"):
         "type": "pythonJobConfiguration",
         "appPath": f"hdfs:///Projects/{server.project}/Resources/{name}.py",
     }
-    _request(server, "PUT", f"/jobs/{name}", json=config)
+    rest.succeed(server, "PUT", f"/jobs/{name}", json=config)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -403,7 +355,7 @@ def test_server_that_runs_schedules_starts_a_job_when_it_is_due(tmp_path):
             ]
 
         runs = wait(lambda: finished() if len(finished()) >= 3 else None)
-        _request(server, "DELETE", "/jobs/tick/schedule/v2")
+        rest.succeed(server, "DELETE", "/jobs/tick/schedule/v2")
         folder = server.store.project(server.project).parent
         logs = [folder / run["stdoutPath"].removeprefix("/Projects/") for run in runs]
         windows = [log.read_text().split() for log in logs]

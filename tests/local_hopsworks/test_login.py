@@ -3,13 +3,16 @@ go and come back."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from local_hopsworks import Server
 
+PROGRAMS = Path(__file__).with_name("programs")
 PRINT_PROJECT = "import hopsworks; print('project', hopsworks.login().name)"
+LOCAL_PROJECT = "from local_hopsworks import login; print('project', login().name)"
 
 
 @pytest.fixture
@@ -78,28 +81,12 @@ def test_only_project_need_not_be_named(run, server):
 # --------------------------------------------------------------------------------------------
 # local_hopsworks.login()
 
-STORE = """
-import pandas as pd
-from local_hopsworks import login
-
-def handle():
-    store = login().get_feature_store()
-    return store.get_or_create_feature_group("g", 1, primary_key=["id"], online_enabled=True)
-
-groups = [handle(), handle()]
-for number, group in enumerate(groups):
-    group.insert(pd.DataFrame({"id": [number]}))
-"""
-READ = """
-from local_hopsworks import login
-print(len(login().get_feature_store().get_feature_group("g", 1).read()), "rows")
-"""
-
 
 def test_what_one_program_stored_the_next_one_reads(run, own_home):
-    stored = run(sys.executable, "-c", STORE, env=own_home)
+    stored = run(sys.executable, PROGRAMS / "stores_with_two_handles.py", env=own_home)
     assert stored.returncode == 0, stored.stderr
-    assert "2 rows" in run(sys.executable, "-c", READ, env=own_home).stdout
+    counted = run(sys.executable, PROGRAMS / "counts_rows.py", "g", env=own_home)
+    assert "2 rows" in counted.stdout
 
 
 def test_login_leaves_nothing_in_the_home_or_the_temporary_folder(run, own_home, tmp_path):
@@ -113,23 +100,16 @@ def test_login_leaves_nothing_in_the_home_or_the_temporary_folder(run, own_home,
 
 
 def test_login_with_an_api_key_goes_to_that_hopsworks(run, own_home, server, tmp_path):
-    result = run(
-        sys.executable, "-c", "from local_hopsworks import login; print('project', login().name)",
-        env={**own_home, **server.environment},
-    )  # fmt: skip
+    result = run(sys.executable, "-c", LOCAL_PROJECT, env={**own_home, **server.environment})
     assert "project tests" in result.stdout and server.address in result.stdout
     assert not (tmp_path / "store").exists()
 
 
 def test_project_is_the_one_in_the_environment(run, own_home):
-    program = "from local_hopsworks import login; print('project', login().name)"
-    assert (
-        "project titanic"
-        in run(
-            sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "titanic"}
-        ).stdout
-    )
-    result = run(sys.executable, "-c", program, env={**own_home, "HOPSWORKS_PROJECT": "../titanic"})
+    named = {**own_home, "HOPSWORKS_PROJECT": "titanic"}
+    assert "project titanic" in run(sys.executable, "-c", LOCAL_PROJECT, env=named).stdout
+    misnamed = {**own_home, "HOPSWORKS_PROJECT": "../titanic"}
+    result = run(sys.executable, "-c", LOCAL_PROJECT, env=misnamed)
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
         "local_hopsworks: A project's name is 1 to 64 letters, digits or underscores, "
@@ -140,18 +120,6 @@ def test_project_is_the_one_in_the_environment(run, own_home):
 # ---------------------------------------------------------------------------------- clients that
 # come, go, come back
 
-CLIENT = """
-import sys
-import hopsworks
-import pandas as pd
-for line in sys.stdin:
-    try:
-        exec(line)
-    except Exception as error:
-        print("raised", type(error).__name__, error)
-    print("###", flush=True)
-"""
-
 
 @pytest.fixture
 def client(environment):
@@ -161,7 +129,7 @@ def client(environment):
 
     def start(variables):
         process = subprocess.Popen(
-            [sys.executable, "-c", CLIENT],
+            [sys.executable, PROGRAMS / "runs_lines.py"],
             env={**environment, **variables},
             text=True,
             stdin=subprocess.PIPE,

@@ -19,6 +19,8 @@ from hsml.schema import Schema
 from local_hopsworks import Server
 from local_hopsworks.server import KEEP_ALIVE_SECONDS
 
+DOWNLOADS = Path(__file__).with_name("programs") / "downloads_of_each.py"
+
 # The SDK warns that a model without a feature view has no provenance
 pytestmark = pytest.mark.filterwarnings("ignore::hopsworks_common.util.ProvenanceWarning")
 NAME = f"t_{secrets.token_hex(4)}"
@@ -52,16 +54,6 @@ def view(feature_store):
     return view
 
 
-@pytest.fixture(scope="module")
-def connection(server):
-    """A connection that has been used once."""
-    context = ssl.create_default_context(cafile=server.store.security / "ca.pem")
-    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context)
-    connection.connect()
-    yield connection
-    connection.close()
-
-
 def ask(connection, api_key):
     connection.request(
         "GET", "/hopsworks-api/api/project", headers={"Authorization": f"ApiKey {api_key}"}
@@ -70,8 +62,18 @@ def ask(connection, api_key):
     return answer.status, answer.read()
 
 
+@pytest.fixture(scope="module")
+def connection(server):
+    """A connection that has been used once."""
+    context = ssl.create_default_context(cafile=server.store.security / "ca.pem")
+    connection = http.client.HTTPSConnection("127.0.0.1", server.port, context=context)
+    ask(connection, server.api_key)
+    yield connection
+    connection.close()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def saved(registry, project, folder, view, connection, server):
+def saved(registry, project, folder, view, connection):
     """Versions 1 to 4 of one model, all saved at once, because each save sleeps 5 s."""
     project.get_dataset_api().mkdir(f"Models/{NAME}")
     schema = ModelSchema(Schema(FEATURES), Schema(pd.DataFrame({"survived": [0]})))
@@ -96,10 +98,14 @@ def saved(registry, project, folder, view, connection, server):
         ),
         registry.python.create_model(NAME, version=4),
     ]
-    assert ask(connection, server.api_key)[0] == 200
+    options = {"keep_original_files": True}
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda model: model.save(str(folder), keep_original_files=True), flavours))
-    return flavours
+        return [pool.submit(model.save, str(folder), **options) for model in flavours]
+
+
+def test_versions_are_saved_at_once(saved):
+    for version in saved:
+        version.result()
 
 
 def test_saved_model_is_found_as_it_was_described(registry):
@@ -216,15 +222,6 @@ def test_connection_outlives_the_sleep_inside_save(saved, connection, server):
     assert status == 200
 
 
-DOWNLOAD = """
-import hopsworks, json, pathlib, sys
-for server in json.loads(sys.argv[1]):
-    model = hopsworks.login(**server).get_model_registry().get_model("titanic", 1)
-    print(pathlib.Path(model.download(), "model.txt").read_text())
-    hopsworks.logout()
-"""
-
-
 @pytest.fixture
 def two_stores(tmp_path):
     """Two servers of two stores with the same project; each has version 1 of a model titanic."""
@@ -253,7 +250,7 @@ def test_same_version_of_another_store_is_downloaded_afresh(two_stores, run, tmp
         }
         for server in two_stores
     ]
-    result = run(sys.executable, "-c", DOWNLOAD, json.dumps(logins), env={"TMPDIR": str(tmp_path)})
+    result = run(sys.executable, DOWNLOADS, json.dumps(logins), env={"TMPDIR": str(tmp_path)})
     assert re.findall("of the .*", result.stdout) == ["of the first", "of the second"], (
         result.stderr
     )

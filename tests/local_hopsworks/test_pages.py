@@ -15,15 +15,14 @@ import requests
 from hsfs.feature import Feature
 
 from local_hopsworks import Server
+from tests import rest
 from tests.local_hopsworks.furnishing import SCRIPT, furnish
 
 
 @pytest.fixture
 def browser(server):
     """A browser that has shown nothing yet."""
-    with requests.Session() as session:
-        session.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
-        session.verify = str(server.store.security / "ca.pem")
+    with rest.session(server) as session:
         yield session
 
 
@@ -125,8 +124,7 @@ def test_wrong_key_opens_nothing(browser, furnished, links):
 @pytest.mark.parametrize("cookie", ["", "guess", "é"])
 def test_wrong_token_or_cookie_opens_nothing(browser, visitor, server, links, cookie):
     (name,) = visitor.cookies.keys()
-    with requests.Session() as stranger:
-        stranger.trust_env, stranger.verify = False, browser.verify
+    with rest.session(server) as stranger:
         stranger.cookies.set(name, cookie.encode().decode("latin-1"))
         page = stranger.get(links["project"], params={"token": cookie}, timeout=10)
     assert page.status_code == 401
@@ -274,9 +272,7 @@ def test_view_of_a_deleted_group_says_so(visitor, server, project, feature_store
     group = feature_store.create_feature_group(name, 1, primary_key=["id"])
     group.insert(pd.DataFrame({"id": [1, 2]}))
     feature_store.create_feature_view(name, group.select_all(), version=1)
-    with requests.Session() as program:
-        program.trust_env, program.verify = False, visitor.verify
-        program.headers["Authorization"] = f"ApiKey {server.api_key}"
+    with rest.session(server, server.api_key) as program:
         api = f"{server.address}/hopsworks-api/api/project/{project.id}/featurestores/{project.id}"
         assert program.delete(f"{api}/featuregroups/{group.id}?force=true", timeout=10).ok
     path = f"/p/{project.id}/fs/{project.id}/fv/{name}/version/1"

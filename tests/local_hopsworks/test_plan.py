@@ -4,7 +4,6 @@ limits that hold."""
 import datetime
 import decimal
 import json
-import operator
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +19,7 @@ from local_hopsworks.offline.plan import Column, Filter, Plan, Table
 from local_hopsworks.offline.planner import DEEPEST_FILTER, MOST_JOINS, make_plan
 from local_hopsworks.offline.run import Engine
 from local_hopsworks.offline.sql import to_sql
+from tests.local_hopsworks.conditions import COMPARE
 
 ENGINE = Engine()
 TYPES = {
@@ -142,14 +142,6 @@ def joined(document, depth):
 
 # Random filter trees: the oracle is SQL's three-valued logic, written in Python
 
-COMPARE = {
-    "EQUALS": operator.eq,
-    "NOT_EQUALS": operator.ne,
-    "LESS_THAN": operator.lt,
-    "LESS_THAN_OR_EQUAL": operator.le,
-    "GREATER_THAN": operator.gt,
-    "GREATER_THAN_OR_EQUAL": operator.ge,
-}
 SAMPLES = {
     "n": st.one_of(
         st.sampled_from([row["n"] for row in TABLE if row["n"] is not None]),

@@ -3,6 +3,7 @@ behind."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,84 +15,19 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # the SDK brings it
 
-# As somebody's project has it. What is left behind is looked for after the fixtures have ended.
-CONFTEST = """
-import os, sys, threading
-import pytest
-
-@pytest.fixture(autouse=True)
-def trace(tmp_path):
-    before = set(threading.enumerate())
-    yield
-    late = [thread.name for thread in set(threading.enumerate()) - before]
-    late = [name for name in late if name.startswith("hopsworks-")]
-    assert late == [], late
-    if "hopsworks" in sys.modules:
-        assert not sys.modules["hopsworks"]._is_connection_active()
-    assert "HOPSWORKS_HOST" not in os.environ
-"""
-TESTS = """
-import os, pathlib
-import hopsworks
-import pandas as pd
-
-homes, ports = [], []
-
-def pipeline():
-    store = hopsworks.login().get_feature_store()
-    group = store.get_or_create_feature_group("prices", version=1, primary_key=["hour"])
-    group.insert(pd.DataFrame({"hour": range(3)}))
-
-def test_pipeline_fills_the_tests_own_store(hopsworks_project, local_hopsworks_server):
-    pipeline()
-    assert len(hopsworks_project.get_feature_store().get_feature_group("prices", 1).read()) == 3
-    homes.append(local_hopsworks_server.store.home)
-    ports.append(local_hopsworks_server.port)
-
-def test_next_test_starts_from_nothing(hopsworks_project, local_hopsworks_server):
-    assert hopsworks_project.get_feature_store().get_feature_groups("prices") == []
-    assert local_hopsworks_server.store.home not in homes and not homes[0].exists()
-
-def test_the_port_is_free_again(local_hopsworks_server):
-    import socket
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", ports[0]))
-
-def test_who_asks_for_nothing_gets_nothing():
-    assert "HOPSWORKS_API_KEY" not in os.environ
-"""
-
-PIPELINE = """
-import hopsworks
-import pandas as pd
-store = hopsworks.login().get_feature_store()
-group = store.get_or_create_feature_group("g", version=1, primary_key=["id"])
-group.insert(pd.DataFrame({"id": range(3)}))
-print("rows", len(group.read()))
-"""
+PROGRAMS = Path(__file__).with_name("programs")
+THEIRS = PROGRAMS / "their_project"  # the names there are ones that our own pytest does not collect
 
 
 def test_one_line_gives_a_test_its_own_hopsworks_and_leaves_nothing(run, tmp_path):
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     project.mkdir()
     scratch.mkdir()
-    (project / "conftest.py").write_text(CONFTEST)
-    (project / "test_pipeline.py").write_text(TESTS)
-    command = [
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:benchmark",
-        "-x",
-        "-rA",
-    ]
+    shutil.copy(THEIRS / "their_conftest.py", project / "conftest.py")
+    shutil.copy(THEIRS / "their_tests.py", project / "test_pipeline.py")
+    options = ["-q", "-x", "-rA", "-p", "no:cacheprovider", "-p", "no:benchmark"]
     done = run(
-        sys.executable,
-        *command,
+        *(sys.executable, "-m", "pytest", *options),
         cwd=project,
         env={"TMPDIR": str(scratch), "PYTHONDONTWRITEBYTECODE": "1"},
     )
@@ -135,10 +71,12 @@ def test_wheel_works_in_an_empty_environment(run, tmp_path):
     do(uv, "build", "--wheel", "--out-dir", tmp_path, source)
     do(uv, "venv", "--python", sys.executable, tmp_path / "empty")
     do(uv, "pip", "install", "--python", python, *tmp_path.glob("*.whl"), "pytest")
-    (tmp_path / "their_pipeline.py").write_text(PIPELINE)
-    assert "rows 3" in do(python, "-m", "local_hopsworks", "run", "--", python, "their_pipeline.py")
+    shutil.copy(PROGRAMS / "reads_and_writes.py", tmp_path)
+    assert "2 rows" in do(
+        python, "-m", "local_hopsworks", "run", "--", python, "reads_and_writes.py"
+    )
     assert (
         tmp_path / ".hopsworks" / "format"
     ).is_file()  # beside them, not inside the installed package
-    (tmp_path / "test_theirs.py").write_text(TESTS)
+    shutil.copy(THEIRS / "their_tests.py", tmp_path / "test_theirs.py")
     assert "4 passed" in do(python, "-m", "pytest", "-q", "test_theirs.py")

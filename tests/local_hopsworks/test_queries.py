@@ -2,7 +2,6 @@
 server answers."""
 
 import datetime
-import operator
 import time
 
 import numpy as np
@@ -13,6 +12,7 @@ from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from hsfs.feature import Feature
 
 from local_hopsworks.offline.delta import path
+from tests.local_hopsworks.conditions import COMPARE
 
 UTC = datetime.timezone.utc
 
@@ -57,14 +57,6 @@ VALUES = {
     "moment": MOMENTS,
     "day": DAYS,
 }
-CONDITIONS = {
-    "EQUALS": operator.eq,
-    "NOT_EQUALS": operator.ne,
-    "LESS_THAN": operator.lt,
-    "LESS_THAN_OR_EQUAL": operator.le,
-    "GREATER_THAN": operator.gt,
-    "GREATER_THAN_OR_EQUAL": operator.ge,
-}
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +70,10 @@ def typed(make_group):
     return make_group("typed", data)
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", COMPARE)
 @pytest.mark.parametrize("name", VALUES)
 def test_filter_finds_what_python_finds(typed, name, condition):
-    compare, feature = CONDITIONS[condition], typed.get_feature(name)
+    compare, feature = COMPARE[condition], typed.get_feature(name)
     for bound in VALUES[name][1:4]:
         expected = [i for i, value in enumerate(VALUES[name], 1) if compare(value, bound)]
         assert column(typed.select(["id"]).filter(compare(feature, bound))) == expected, bound

@@ -14,6 +14,7 @@ from hopsworks.client.exceptions import RestAPIError
 from local_hopsworks import Server
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.security import Security
+from tests import rest
 
 VALUE = "the-moon-is-made-of-cheese"
 
@@ -90,9 +91,7 @@ def test_without_the_key_no_secret_is_shown(server, path):
 def test_value_is_in_no_file_of_the_store_no_page_and_no_log(secrets_api, server, name, caplog):
     caplog.set_level("DEBUG")
     secrets_api.create_secret(name, VALUE)
-    with requests.Session() as browser:
-        browser.trust_env = False  # REQUESTS_CA_BUNDLE would win over `verify`
-        browser.verify = str(server.store.security / "ca.pem")
+    with rest.session(server) as browser:
         browser.get(server.page, timeout=10)
         page = browser.get(f"{server.address}/account/secrets", timeout=10).text
     assert name in page and VALUE not in page

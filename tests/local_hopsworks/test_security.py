@@ -18,6 +18,7 @@ from local_hopsworks.errors import INVALID_API_KEY
 from local_hopsworks.http.app import create_app
 from local_hopsworks.http.calls import API
 from local_hopsworks.offline.service import Queries
+from tests import rest
 
 # --------------------------------------------------------------------------------------------------
 # API key
@@ -26,9 +27,7 @@ from local_hopsworks.offline.service import Queries
 @pytest.fixture
 def stranger(server):
     """A REST client that shows no key of its own accord."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(server.store.security / "ca.pem")
+    with rest.session(server) as session:
         yield session
 
 
@@ -411,9 +410,7 @@ def test_absolute_path_of_the_machine_means_one_inside_the_project(fortress):
 @pytest.mark.parametrize("name", ["..", "../../outside", "a/b", "a\0b", "x" * 300])
 def test_hostile_name_of_a_model_reaches_no_file(fortress, name):
     before = everything(fortress)
-    session = requests.Session()
-    session.trust_env, session.verify = False, str(fortress.store.security / "ca.pem")
-    session.headers["Authorization"] = f"ApiKey {fortress.api_key}"
+    session = rest.session(fortress, fortress.api_key)
     models = f"{fortress.address}{API}/project/1/modelregistries/1/models"
     path = f"{models}/{requests.utils.quote(name, '')}_1"
     for method in ("PUT", "GET", "DELETE"):
@@ -437,8 +434,7 @@ def test_hostile_name_of_a_model_reaches_no_file(fortress, name):
     ],
 )
 def test_path_that_only_begins_like_an_open_one_shows_nothing_without_the_key(server, path):
-    with requests.Session() as stranger:
-        stranger.trust_env, stranger.verify = False, str(server.store.security / "ca.pem")
+    with rest.session(server) as stranger:
         request = requests.Request("GET", server.address).prepare()
         request.url = server.address + path  # as it is written
         answer = stranger.send(request, timeout=10, allow_redirects=True)

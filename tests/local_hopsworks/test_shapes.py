@@ -40,8 +40,8 @@ BESIDE_OF = {
 
 
 @pytest.fixture(scope="module")
-def answers(project, feature_store, api, tmp_path_factory):
-    """Paths of the REST interface, and what they answer once something of every kind is stored."""
+def answer_about(project, feature_store, api, tmp_path_factory):
+    """Ask for one thing of every kind, once each is stored."""
     group = feature_store.get_or_create_feature_group(
         NAME, 1, primary_key=["id"], event_time="at", description="d"
     )
@@ -75,26 +75,29 @@ def answers(project, feature_store, api, tmp_path_factory):
     secret = "a secret"
     api("POST", "/users/secrets", json={"name": NAME, "secret": secret, "visibility": "PRIVATE"})
     plan = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "x"}]}
+    paths = {
+        "project": f"/project/getProjectInfo/{project.name}",
+        "feature store": f"/project/1/featurestores/{project.name}_featurestore",
+        "feature group": f"{STORE}/featuregroups/{group.id}",
+        "statistics": f"{STORE}/featuregroups/{group.id}/statistics?fields=content",
+        "tags": f"{STORE}/featuregroups/{other.id}/tags",
+        "feature view": f"{STORE}/featureview/{NAME}/version/1",
+        "training dataset": f"{STORE}/featureview/{NAME}/version/1/trainingdatasets/version/1",
+        "model": f"/project/1/modelregistries/1/models/{NAME}_1",
+        "job": f"/project/1/jobs/{NAME}",
+        "execution": f"/project/1/jobs/{NAME}/executions",
+        "secret": f"/users/secrets/{NAME}",
+    }
 
-    def get(path):
-        answer = api("GET", path)
+    def ask(kind):
+        if kind == "query":
+            answer = api("PUT", "/project/1/featurestores/query", json=plan)
+        else:
+            answer = api("GET", paths[kind])
         assert answer.ok, answer.text
         return answer.json()
 
-    yield {
-        "project": get(f"/project/getProjectInfo/{project.name}"),
-        "feature store": get(f"/project/1/featurestores/{project.name}_featurestore"),
-        "feature group": get(f"{STORE}/featuregroups/{group.id}"),
-        "statistics": get(f"{STORE}/featuregroups/{group.id}/statistics?fields=content"),
-        "tags": get(f"{STORE}/featuregroups/{other.id}/tags"),
-        "feature view": get(f"{STORE}/featureview/{NAME}/version/1"),
-        "training dataset": get(f"{STORE}/featureview/{NAME}/version/1/trainingdatasets/version/1"),
-        "query": api("PUT", "/project/1/featurestores/query", json=plan).json(),
-        "model": get(f"/project/1/modelregistries/1/models/{NAME}_1"),
-        "job": get(f"/project/1/jobs/{NAME}"),
-        "execution": get(f"/project/1/jobs/{NAME}/executions"),
-        "secret": get(f"/users/secrets/{NAME}"),
-    }
+    yield ask
     api("DELETE", f"/users/secrets/{NAME}")
 
 
@@ -103,37 +106,37 @@ def items(answer):
 
 
 PARTS = {
-    "project": (Project, lambda a: a["project"]),
-    "feature store": (FeatureStore, lambda a: a["feature store"]),
-    "feature group": (FeatureGroup, lambda a: a["feature group"]),
-    "feature": (Feature, lambda a: a["feature group"]["features"][0]),
-    "statistics": (Statistics, lambda a: items(a["statistics"])),
+    "project": (Project, lambda a: a("project")),
+    "feature store": (FeatureStore, lambda a: a("feature store")),
+    "feature group": (FeatureGroup, lambda a: a("feature group")),
+    "feature": (Feature, lambda a: a("feature group")["features"][0]),
+    "statistics": (Statistics, lambda a: items(a("statistics"))),
     "statistics of a feature": (
         FeatureDescriptiveStatistics,
-        lambda a: items(a["statistics"])["featureDescriptiveStatistics"][0],
+        lambda a: items(a("statistics"))["featureDescriptiveStatistics"][0],
     ),
-    "tags": (Tag, lambda a: a["tags"]),
-    "feature view": (FeatureView, lambda a: a["feature view"]),
-    "feature of a view": (TrainingDatasetFeature, lambda a: a["feature view"]["features"][0]),
-    "query of a view": (Query, lambda a: a["feature view"]["query"]),
-    "join": (Join, lambda a: a["feature view"]["query"]["joins"][0]),
-    "training dataset": (TrainingDataset, lambda a: a["training dataset"]),
-    "planned query": (FsQuery, lambda a: a["query"]),
-    "model": (Model, lambda a: a["model"]),
-    "job": (Job, lambda a: a["job"]),
-    "schedule": (JobSchedule, lambda a: a["job"]["jobSchedule"]),
-    "execution": (Execution, lambda a: items(a["execution"])),
-    "secret": (Secret, lambda a: a["secret"]),
+    "tags": (Tag, lambda a: a("tags")),
+    "feature view": (FeatureView, lambda a: a("feature view")),
+    "feature of a view": (TrainingDatasetFeature, lambda a: a("feature view")["features"][0]),
+    "query of a view": (Query, lambda a: a("feature view")["query"]),
+    "join": (Join, lambda a: a("feature view")["query"]["joins"][0]),
+    "training dataset": (TrainingDataset, lambda a: a("training dataset")),
+    "planned query": (FsQuery, lambda a: a("query")),
+    "model": (Model, lambda a: a("model")),
+    "job": (Job, lambda a: a("job")),
+    "schedule": (JobSchedule, lambda a: a("job")["jobSchedule"]),
+    "execution": (Execution, lambda a: items(a("execution"))),
+    "secret": (Secret, lambda a: a("secret")),
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_sdk_knows_every_field_and_takes_the_answer(answers, part):
+def test_the_sdk_knows_every_field_and_takes_the_answer(answer_about, part):
     parser, choose = PARTS[part]
-    answer = json.loads(json.dumps(choose(answers)))
+    answer = json.loads(json.dumps(choose(answer_about)))
     known = set(inspect.signature(parser.__init__).parameters) | BESIDE | BESIDE_OF.get(part, set())
     assert set(humps.decamelize(answer)) - known == set()
-    more = {"job": Job.from_response_json(answers["job"])} if parser is Execution else {}
+    more = {"job": Job.from_response_json(answer_about("job"))} if parser is Execution else {}
     parsed = parser.from_response_json(answer, **more)
     assert all(
         isinstance(one, parser) for one in (parsed if isinstance(parsed, list) else [parsed])

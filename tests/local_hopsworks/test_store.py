@@ -9,23 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import requests
 
 from local_hopsworks import Server
 from local_hopsworks.home import StoreError
+from tests.processes import at_once
+from tests.rest import call
 
-# Root, whom no permission stops, becomes nobody, once everything is imported
-OPEN_AS_STRANGER = """
-import os, sys
-from local_hopsworks import Server
-with Server(sys.argv[1]):
-    pass
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-Server(sys.argv[2])
-"""
+PROGRAMS = Path(__file__).with_name("programs")
 
 
 @pytest.fixture
@@ -34,16 +24,6 @@ def home(tmp_path):
     with Server(tmp_path / "store"):
         pass
     return tmp_path / "store"
-
-
-def call(server, method, path, **options):
-    """A REST call to any server, without the SDK."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.verify = str(server.store.security / "ca.pem")
-        headers = {"Authorization": f"ApiKey {server.api_key}"}
-        address = f"{server.address}/hopsworks-api/api{path}"
-        return session.request(method, address, headers=headers, timeout=30, **options)
 
 
 # --------------------------------------------------------------------------------------- stores
@@ -69,9 +49,9 @@ def test_store_below_a_file_is_one_sentence(tmp_path):
 
 
 @pytest.fixture
-def stranger(run, tmp_path):
+def stranger(run):
     """Open a store as a user whom its permissions stop."""
-    return lambda folder: run(sys.executable, "-c", OPEN_AS_STRANGER, tmp_path / "other", folder)
+    return lambda folder: run(sys.executable, PROGRAMS / "as_stranger.py", "open", folder)
 
 
 @pytest.fixture
@@ -212,38 +192,16 @@ def test_opening_a_store_makes_no_stray_files(tmp_path):
 # ----------------------------------------------------------------------------------------------
 # several over one store
 
-TOGETHER = """
-import sys
-from local_hopsworks import Server
-print("ready", flush=True)
-sys.stdin.readline()
-with Server(sys.argv[1], project="p" + sys.argv[2]) as server:
-    print(server.api_key)
-"""
-
 
 def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path):
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-c", TOGETHER, tmp_path / "store", str(number)],
-            env=environment,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        for number in range(8)
+    program, store = PROGRAMS / "makes_store_when_told.py", tmp_path / "store"
+    results = at_once(
+        [[sys.executable, program, store, f"p{number}"] for number in range(8)], environment
+    )
+    assert [result.returncode for result in results] == [0] * 8, [
+        result.stderr[-500:] for result in results
     ]
-    for program in programs:
-        assert program.stdout.readline() == "ready\n"
-    for program in programs:
-        program.stdin.write("go\n")
-        program.stdin.flush()
-    results = [(*program.communicate(timeout=60), program.returncode) for program in programs]
-    assert [status for _, _, status in results] == [0] * 8, [
-        errors[-500:] for _, errors, _ in results
-    ]
-    assert len({key for key, _, _ in results}) == 1
+    assert len({result.stdout for result in results}) == 1
     with Server(tmp_path / "store", project="p0") as server:
         names = {entry["project"]["name"] for entry in call(server, "GET", "/project").json()}
     assert names == {f"p{number}" for number in range(8)}
@@ -295,19 +253,6 @@ def test_deleted_id_is_never_given_out_again(two):
 # --------------------------------------------------------------------------------------------------
 # modes
 
-UNDER_UMASK = """
-import os, sys
-os.umask(int(sys.argv[2], 8))
-import pandas as pd
-from local_hopsworks import login
-project = login()
-group = project.get_feature_store().get_or_create_feature_group("g", 1, primary_key=["id"])
-group.insert(pd.DataFrame({"id": [1]}))
-os.chdir(sys.argv[1])
-open("file.txt", "w").close()
-project.get_dataset_api().upload("file.txt", "Resources")
-"""
-
 
 def open_to_others(home):
     """The files and folders that another user reaches: those open to others in open folders."""
@@ -330,7 +275,7 @@ def test_no_other_user_reaches_anything_under_any_umask_in_any_folder(umask, run
     work.mkdir()
     work.chmod(0o777)
     env = {"LOCAL_HOPSWORKS_HOME": str(home)}
-    done = run(sys.executable, "-c", UNDER_UMASK, work, umask, env=env)
+    done = run(sys.executable, PROGRAMS / "stores_under_umask.py", umask, cwd=work, env=env)
     assert done.returncode == 0, done.stderr
     assert open_to_others(home) == []
     own = [home, *home.iterdir(), *(home / "security").iterdir()]

@@ -3,41 +3,15 @@ its version."""
 
 import datetime
 import sys
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from hopsworks.client.exceptions import RestAPIError
 
-DAYS = pd.Series(pd.date_range("2024-01-01", periods=40, freq="D", unit="us"))
-ROWS = pd.DataFrame(
-    {
-        "key": range(40),
-        "event_time": DAYS,
-        "x": np.arange(40) * 0.5,
-        "colour": ["red", "green", "blue", "ünï"] * 10,
-        "label": [i % 2 for i in range(40)],
-        "weight": np.arange(40.0),
-    }
-)
+from tests.local_hopsworks.training_rows import ROWS, fill, make_view
 
-
-def fill(feature_store, group_name="training_root"):
-    group = feature_store.get_or_create_feature_group(
-        name=group_name, version=1, primary_key=["key"], event_time="event_time"
-    )
-    group.insert(ROWS)
-    return group
-
-
-def make_view(feature_store, group, name):
-    return feature_store.get_or_create_feature_view(
-        name=name,
-        version=1,
-        query=group.select(["x", "colour", "label", "weight"]),
-        labels=["label"],
-        training_helper_columns=["weight"],
-    )
+SPLITS_ELSEWHERE = Path(__file__).with_name("programs") / "splits_elsewhere.py"
 
 
 @pytest.fixture(scope="module")
@@ -177,42 +151,12 @@ def test_split_stays_the_same_when_an_upsert_changes_nothing(view, group):
     same(view.get_train_test_split(newest(view)), split)
 
 
-SPLIT_ELSEWHERE = """
-import sys
-import hopsworks
-from local_hopsworks import Server
-sys.path.insert(0, {tests!r})
-import test_training_data as here
-
-def train(home, split):
-    with Server(home, project="tests") as server:
-        project = hopsworks.login(
-            host="127.0.0.1", port=server.port, project="tests", api_key_value=server.api_key
-        )
-        print("TRAIN", split(project.get_feature_store())[0]["x"].tolist())
-        hopsworks.logout()
-
-train({home!r}, lambda store: store.get_feature_view({name!r}, 1).get_train_test_split(1))
-def split(store):
-    view = here.make_view(store, here.fill(store), "fresh")
-    return view.train_test_split(test_size=0.3)
-
-
-train({fresh!r}, split)
-"""
-
-
 def test_split_is_the_same_in_a_fresh_process_and_in_a_fresh_store(
-    feature_store, group, server, run, name, tmp_path, request
+    feature_store, group, server, run, name, tmp_path
 ):
     train = make_view(feature_store, group, name).train_test_split(test_size=0.3)[0]["x"].tolist()
-    script = SPLIT_ELSEWHERE.format(
-        tests=str(request.path.parent),
-        home=str(server.store.home),
-        name=name,
-        fresh=str(tmp_path / "fresh"),
-    )
-    done = run(sys.executable, "-c", script)
+    home, fresh = server.store.home, tmp_path / "fresh"
+    done = run(sys.executable, SPLITS_ELSEWHERE, home, name, fresh)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [line for line in done.stdout.splitlines() if line.startswith("TRAIN")] == [
         f"TRAIN {train}"

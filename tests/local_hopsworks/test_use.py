@@ -102,16 +102,7 @@ def test_store_that_a_server_of_an_earlier_version_uses_is_not_migrated(tmp_path
         assert (home / "format").read_text() == "2\n" and not (home / "runners").exists()
 
 
-# Root, whom no permission stops, becomes nobody
-RESET_AS_STRANGER = """
-import os, sys
-from local_hopsworks.__main__ import main
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-sys.exit(main(["reset", "--yes", "--home", sys.argv[1]]))
-"""
+AS_STRANGER = Path(__file__).with_name("programs") / "as_stranger.py"
 
 
 def test_store_that_cannot_be_written_is_not_reset_and_stays_whole(run):
@@ -122,7 +113,7 @@ def test_store_that_cannot_be_written_is_not_reset_and_stays_whole(run):
         for path in [public, *public.rglob("*")]:
             path.chmod(0o555 if path.is_dir() else 0o444)
         before = tree(public)
-        done = run(sys.executable, "-c", RESET_AS_STRANGER, public / "store")
+        done = run(sys.executable, AS_STRANGER, "reset", public / "store")
         assert done.returncode == 1
         assert done.stderr == (
             f"local_hopsworks: The store {public / 'store'} cannot be deleted: "

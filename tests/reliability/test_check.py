@@ -16,15 +16,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import requests
 from deltalake import DeltaTable, write_deltalake
 
 from local_hopsworks import Server
 from local_hopsworks.__main__ import main
 from local_hopsworks.check import check as find_faults
 from local_hopsworks.offline import archive
+from tests import rest
 
-API = "hopsworks-api/api"
 GROUP = {
     "type": "cachedFeaturegroupDTO",
     "name": "passengers",
@@ -43,14 +42,7 @@ SECRET = {"name": "token", "secret": "hidden"}
 
 
 def ask(server: Server, method: str, path: str, **options: Any) -> Any:
-    answer = requests.request(
-        method,
-        f"{server.address}/{API}{path}",
-        headers={"Authorization": f"ApiKey {server.api_key}"},
-        verify=str(server.store.security / "ca.pem"),
-        timeout=30,
-        **options,
-    )
+    answer = rest.call(server, method, path, **options)
     assert answer.ok, answer.text
     return answer.json() if answer.content else None
 

@@ -4,6 +4,7 @@ offline tables."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import sqlite3
 import sys
@@ -22,24 +23,23 @@ AS_EXPECTED = {key: 2.0 if key >= 50 else 1.0 for key in range(150)}
 
 
 @pytest.fixture(scope="module")
-def stores(tmp_path_factory, run):
-    """Stores in which the same insert was broken off at different places."""
-    folder = tmp_path_factory.mktemp("killed")
-    for where in ("offline", "stream", "never"):
-        done = run(sys.executable, KILLED, where, env={"LOCAL_HOPSWORKS_HOME": str(folder / where)})
+def broken_off(tmp_path_factory, run):
+    """A store in which an insert was broken off at a place, or never; made once, to be copied."""
+
+    @functools.cache
+    def store(where):
+        home = tmp_path_factory.mktemp("killed") / where
+        done = run(sys.executable, KILLED, where, env={"LOCAL_HOPSWORKS_HOME": str(home)})
         assert done.returncode == (0 if where == "never" else -9), done.stderr[-2000:]
-    return folder
+        return home
+
+    return store
 
 
 @pytest.fixture
-def home(stores, tmp_path):
-    """A copy of one of those stores."""
-
-    def copy(where):
-        shutil.copytree(stores / where, tmp_path / "store")
-        return tmp_path / "store"
-
-    return copy
+def home(broken_off, tmp_path):
+    """A copy of such a store."""
+    return lambda where: Path(shutil.copytree(broken_off(where), tmp_path / "store"))
 
 
 def opened(home):

@@ -16,7 +16,7 @@ import local_hopsworks
 file, folder, chunks = sys.argv[1], sys.argv[2], int(sys.argv[3])
 number = signal.Signals[sys.argv[4]] if len(sys.argv) > 4 else signal.SIGKILL
 send = DatasetApi._upload_request
-sent = []
+sent: list[object] = []
 
 
 def send_or_be_killed(*arguments):

@@ -4,29 +4,11 @@ from pathlib import Path
 
 import hopsworks
 
+SCRIPT = Path(__file__).parent / "jobs" / "fetch_prices.py"
+
 project = hopsworks.login()
 hopsworks.get_secrets_api().create_secret("PRICE_API_KEY", "sesame")
-Path("fetch_prices.py").write_text("""
-import argparse
-import hopsworks
-import pandas as pd
-
-arguments = argparse.ArgumentParser()
-arguments.add_argument("--zone")
-zone = arguments.parse_args().zone
-project = hopsworks.login()
-key = hopsworks.get_secrets_api().get_secret("PRICE_API_KEY").value
-hours = range(24)
-prices = pd.DataFrame(
-    {"zone": [zone] * 24, "hour": hours, "price": [float(len(key) + hour) for hour in hours]}
-)
-group = project.get_feature_store().get_or_create_feature_group(
-    "prices", version=1, primary_key=["zone", "hour"]
-)
-group.insert(prices)
-print("stored", len(prices), "prices of", zone)
-""")
-script = project.get_dataset_api().upload("fetch_prices.py", "Resources", overwrite=True)
+script = project.get_dataset_api().upload(str(SCRIPT), "Resources", overwrite=True)
 jobs_api = project.get_job_api()
 config = jobs_api.get_configuration("PYTHON")
 config["appPath"] = script

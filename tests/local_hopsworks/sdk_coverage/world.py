@@ -4,6 +4,7 @@ files and a job."""
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +15,7 @@ import pandas as pd
 from hopsworks.core.dataset_api import DatasetApi
 from hopsworks.core.job_api import JobApi
 
-_PREDICTOR = """
-class Predict:
-    def __init__(self):
-        print("loaded", flush=True)
-
-    def predict(self, inputs):
-        return [[2 * value for value in row] for row in inputs]
-"""
+DOUBLES = Path(__file__).resolve().parents[1] / "programs" / "deployments" / "doubles.py"
 START = pd.Timestamp("2026-01-01").as_unit("us")
 
 
@@ -153,7 +147,7 @@ class World:
     def local_script(self) -> Path:
         """A predictor that doubles numbers, on disk."""
         path = self.folder / f"{self.name('predictor')}.py"
-        path.write_text(_PREDICTOR)
+        shutil.copy(DOUBLES, path)
         return path
 
     def new_script(self) -> str:

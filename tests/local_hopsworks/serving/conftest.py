@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "programs" / "deployments"
 
@@ -14,15 +15,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "programs" / "deployments"
 @pytest.fixture(scope="session")
 def wait():
     """Until something is true; fails if it never is."""
-
-    def until(condition, seconds=60):
-        end = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < end, "it did not happen"
-            time.sleep(0.05)
-        return found
-
-    return until
+    return processes.wait
 
 
 @pytest.fixture(scope="session")

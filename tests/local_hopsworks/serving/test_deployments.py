@@ -10,6 +10,8 @@ import pytest
 from hopsworks.client.exceptions import RestAPIError
 from hsml.client.exceptions import ModelServingException
 
+from tests.processes import exists
+
 
 @pytest.fixture
 def serving(project):
@@ -201,20 +203,10 @@ def test_deleting_takes_the_process_and_the_files_but_not_a_running_one_unasked(
     folder = server.store.project(server.project) / "Deployments" / deployment.name
     assert (folder / "1" / "predictor-doubles.py").is_file()
     deployment.delete(force=True)
-    wait(lambda: not is_alive(process))
+    wait(lambda: not exists(process))
     assert not folder.exists()
     with pytest.raises(ModelServingException, match="not found"):
         deployment.get_state()
-
-
-def is_alive(process):
-    import os
-
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_files_of_a_deployment_and_its_archived_logs_are_downloaded(started, tmp_path):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 
 import pytest
-import requests
+
+from tests import rest
 
 
 @pytest.fixture
 def page(server):
     """The text of a page of the server."""
-    with requests.Session() as browser:
-        browser.trust_env, browser.verify = False, str(server.store.security / "ca.pem")
+    with rest.session(server) as browser:
         browser.get(server.page, timeout=10)
 
         def text(path: str) -> str:

@@ -3,19 +3,23 @@ its server, and started again by the next that is asked."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import requests
 
 from local_hopsworks import Server
+from tests.processes import exists
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "programs" / "deployments"
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory, script_folder):
+def template(tmp_path_factory):
     """A store with a model and a deployment that is to run; to be copied."""
     home = tmp_path_factory.mktemp("template")
     with Server(home, project="tests") as server:
@@ -25,9 +29,7 @@ def template(tmp_path_factory, script_folder):
         path = "/project/1/modelregistries/1/models/served_1"
         given = {"name": "served", "version": 1, "framework": "PYTHON"}
         assert ask(server, "PUT", path, json=given).ok
-        shutil.copy(
-            script_folder / "doubles.py", server.store.project("tests") / "Resources/doubles.py"
-        )
+        shutil.copy(SCRIPTS / "doubles.py", server.store.project("tests") / "Resources")
         given = {
             "name": "doubles",
             "modelServer": "PYTHON",
@@ -39,13 +41,6 @@ def template(tmp_path_factory, script_folder):
         assert ask(server, "PUT", "/project/1/serving", json=given).ok
         assert ask(server, "POST", "/project/1/serving/1?action=START").ok
     return home
-
-
-@pytest.fixture(scope="module")
-def script_folder():
-    from tests.local_hopsworks.serving.conftest import SCRIPTS
-
-    return SCRIPTS
 
 
 @pytest.fixture
@@ -85,20 +80,12 @@ def status(server):
     return ask(server, "GET", "/project/1/serving/1").json()["status"]
 
 
-def is_alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_first_request_starts_what_is_to_run_and_the_end_of_the_server_ends_it(home):
     with Server(home, project="tests") as server:
         assert status(server) == "Idle"
         process = who(server)
         assert status(server) == "Running"
-    assert not is_alive(process)
+    assert not exists(process)
     with Server(home, project="tests") as server:
         assert status(server) == "Idle"
         assert who(server) != process
@@ -127,7 +114,7 @@ def test_two_servers_share_one_process_even_if_both_are_asked_first_at_once(home
             assert len(answers) == 10 and len(set(answers)) == 1
             processes = [who(first)]
         processes.append(who(second))  # whoever had it: the second answers when the first is gone
-        assert is_alive(processes[-1])
+        assert exists(processes[-1])
 
 
 def test_one_server_stops_what_another_runs(home, wait):
@@ -135,7 +122,7 @@ def test_one_server_stops_what_another_runs(home, wait):
         process = who(first)
         assert ask(second, "POST", "/project/1/serving/1?action=STOP").ok
         wait(lambda: status(second) == "Stopped" and status(first) == "Stopped")
-        assert not is_alive(process)
+        assert not exists(process)
         refused = ask(
             first, "POST", "/project/1/inference/models/doubles:predict", json={"instances": [[1]]}
         )
@@ -147,7 +134,7 @@ def test_one_server_stops_what_another_runs(home, wait):
 def test_serve_starts_all_that_is_to_run(home, serve, wait):
     _, variables = serve("--home", home, "--project", "tests")
     wait(lambda: status(variables) == "Running")
-    assert is_alive(who(variables))
+    assert exists(who(variables))
 
 
 def test_killed_server_takes_its_process_along_and_the_next_one_starts_it_anew(home, serve, wait):
@@ -157,15 +144,15 @@ def test_killed_server_takes_its_process_along_and_the_next_one_starts_it_anew(h
         assert who(next_one) == process
         killed.send_signal(signal.SIGKILL)
         killed.wait(20)
-        wait(lambda: not is_alive(process))
+        wait(lambda: not exists(process))
         wait(lambda: status(next_one) == "Idle")
         assert who(next_one) != process
 
 
-def test_deployment_that_has_failed_stays_so_for_the_next_server(home, script_folder, wait):
+def test_deployment_that_has_failed_stays_so_for_the_next_server(home, wait):
     with Server(home, project="tests") as server:
         resources = server.store.project("tests") / "Resources"
-        shutil.copy(script_folder / "cannot_be_imported.py", resources)
+        shutil.copy(SCRIPTS / "cannot_be_imported.py", resources)
         changed = ask(server, "GET", "/project/1/serving/1").json()
         changed["predictor"] = "/Projects/tests/Resources/cannot_be_imported.py"
         assert ask(server, "PUT", "/project/1/serving", json=changed).ok
@@ -178,12 +165,9 @@ def test_deployment_that_has_failed_stays_so_for_the_next_server(home, script_fo
 
 
 def test_program_without_deployments_pays_nothing_for_them(tmp_path, run):
-    import sys
-
     shown = (
-        "import sys; from local_hopsworks import login; login(); "
-        "import threading; print('urllib3.poolmanager' in sys.modules, "
-        "[thread.name for thread in threading.enumerate() if 'deployment' in thread.name])"
+        "import threading; from local_hopsworks import login; login(); "
+        "print([thread.name for thread in threading.enumerate() if 'deployment' in thread.name])"
     )
     done = run(sys.executable, "-c", shown, env={"LOCAL_HOPSWORKS_HOME": str(tmp_path)})
     assert done.stdout.splitlines()[-1].endswith("[]"), done.stderr
