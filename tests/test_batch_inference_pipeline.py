@@ -29,7 +29,7 @@ pipeline = load("batch_inference")
 
 
 @dataclass
-class Predicted:
+class Batch:
     """Sixty passengers made up at once and predicted by one pipeline, and what is stored then."""
 
     script: Scripts
@@ -38,16 +38,16 @@ class Predicted:
 
 
 @pytest.fixture(scope="module")
-def predicted(run, trained: Path, tmp_path_factory) -> Predicted:
+def batch(run, trained: Path, tmp_path_factory) -> Batch:
     script = Scripts.over_copy(run, trained, tmp_path_factory.mktemp("batch"))
     made = script("feature", PASSENGERS="60")
     assert made.returncode == 0, made.stderr
-    return Predicted(script, script("batch_inference"), script.look())
+    return Batch(script, script("batch_inference"), script.look())
 
 
 @pytest.fixture(scope="module")
-def model(predicted: Predicted):
-    return joblib.load(predicted.script.file("Models/titanic/1/Files/model.joblib"))
+def model(batch: Batch):
+    return joblib.load(batch.script.file("Models/titanic/1/Files/model.joblib"))
 
 
 def test_before_a_model_or_a_passenger_is_there_the_command_is_named(run, trained, tmp_path):
@@ -67,13 +67,13 @@ def test_before_a_model_or_a_passenger_is_there_the_command_is_named(run, traine
     assert untouched.look()["predictions"] == []
 
 
-def test_every_passenger_is_predicted_once_however_often_the_pipeline_runs(predicted):
-    done, state = predicted.done, predicted.state
+def test_every_passenger_is_predicted_once_however_often_the_pipeline_runs(batch):
+    done, state = batch.done, batch.state
     assert "Predicted 60 new passengers." in done.stdout, done.stderr
     assert len(state["predictions"]) == 60
-    again = predicted.script("batch_inference")
+    again = batch.script("batch_inference")
     assert "Predicted 0 new passengers." in again.stdout, again.stderr
-    later = predicted.script.look()
+    later = batch.script.look()
     assert later["predictions"] == state["predictions"]
     assert later["monitor"] == state["monitor"]
 
@@ -89,9 +89,9 @@ def test_pipelines_at_once_predict_every_passenger_once(run, trained, tmp_path):
     assert sorted(ids) == sorted(synthetic) and len(ids) == 5
 
 
-def test_prediction_is_the_models_and_outcome_is_the_passengers_own(predicted, model):
-    passengers = {one["passenger_id"]: one for one in predicted.state["titanic"]}
-    for one in predicted.state["predictions"]:
+def test_prediction_is_the_models_and_outcome_is_the_passengers_own(batch, model):
+    passengers = {one["passenger_id"]: one for one in batch.state["titanic"]}
+    for one in batch.state["predictions"]:
         passenger = passengers[one["passenger_id"]]
         assert one["label"] == passenger["survived"] and one["model_version"] == 1
         row = pd.DataFrame([passenger])[FEATURES]
@@ -100,8 +100,8 @@ def test_prediction_is_the_models_and_outcome_is_the_passengers_own(predicted, m
         assert one["prediction"] == model.predict(row)[0] == (chance >= 0.5)
 
 
-def test_monitor_tells_what_is_stored_newest_first(predicted):
-    monitor, predictions = predicted.state["monitor"], predicted.state["predictions"]
+def test_monitor_tells_what_is_stored_newest_first(batch):
+    monitor, predictions = batch.state["monitor"], batch.state["predictions"]
     right = [one for one in predictions if one["prediction"] == one["label"]]
     assert (monitor["predictions"], monitor["correct"]) == (60, len(right))
     for actual in (0, 1):
@@ -116,12 +116,12 @@ def test_monitor_tells_what_is_stored_newest_first(predicted):
     assert len(times) == 60 and times == sorted(times, reverse=True)
     assert times[0].endswith("Z") and monitor["latest"][0]["datetime"].endswith("Z")
     assert monitor["model"]["version"] == 1
-    assert monitor["model"]["metrics"] == predicted.state["models"]["1"]
+    assert monitor["model"]["metrics"] == batch.state["models"]["1"]
 
 
-def test_passengers_are_said_in_words(predicted):
-    encoding = predicted.state["encoding"]
-    for one in predicted.state["monitor"]["latest"]:
+def test_passengers_are_said_in_words(batch):
+    encoding = batch.state["encoding"]
+    for one in batch.state["monitor"]["latest"]:
         words = []
         for name in FEATURES:
             (entry,) = [each for each in encoding[name] if each["code"] == one[name]]
@@ -129,12 +129,12 @@ def test_passengers_are_said_in_words(predicted):
         assert one["words"] == ", ".join(words)
 
 
-def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(predicted):
-    historical = pd.DataFrame(predicted.state["titanic"])
+def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(batch):
+    historical = pd.DataFrame(batch.state["titanic"])
     learnt = historical[
         (historical["passenger_id"] < 10**9) & (historical["passenger_id"] % 5 != 0)
     ]
-    shares = predicted.state["monitor"]["shares_in_training"]
+    shares = batch.state["monitor"]["shares_in_training"]
     assert list(shares) == FEATURES
     for name in FEATURES:
         expected = learnt[name].value_counts(normalize=True).to_dict()
@@ -142,9 +142,9 @@ def test_shares_in_training_are_of_the_passengers_that_the_model_learnt_from(pre
         assert found == pytest.approx(expected)
 
 
-def test_stored_pictures_are_those_of_the_latest_passenger(predicted):
-    latest = predicted.state["monitor"]["latest"][0]
-    folder = predicted.script.file(IMAGES)
+def test_stored_pictures_are_those_of_the_latest_passenger(batch):
+    latest = batch.state["monitor"]["latest"][0]
+    folder = batch.script.file(IMAGES)
     assert {path.name for path in folder.glob("*.png")} == PICTURES
     for name, outcome in (
         ("latest_passenger_prediction.png", latest["prediction"]),
@@ -154,8 +154,8 @@ def test_stored_pictures_are_those_of_the_latest_passenger(predicted):
         assert (folder / name).read_bytes() == picture.read_bytes()
 
 
-def test_report_ends_with_what_to_do_next(predicted):
-    lines = predicted.done.stdout.splitlines()
+def test_report_ends_with_what_to_do_next(batch):
+    lines = batch.done.stdout.splitlines()
     assert len(lines) == 7  # one sentence, a header, four passengers, what to do
     assert lines[-1] == "Both outcomes have been predicted. Now: make apps"
 
