@@ -48,7 +48,10 @@ def children(parent: int) -> list[int]:
 
 
 def at_once(
-    commands: Sequence[Sequence[object]], environment: dict[str, str], timeout: float = 120
+    commands: Sequence[Sequence[object]],
+    environment: dict[str, str],
+    timeout: float = 120,
+    start: Callable[..., Any] = subprocess.Popen,
 ) -> list[Done]:
     """Run programs that say "ready" and then wait for a line, which all get at the same moment.
 
@@ -56,7 +59,7 @@ def at_once(
     """
     pipes: dict[str, Any] = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
     programs = [
-        subprocess.Popen([str(part) for part in command], env=environment, text=True, **pipes)
+        start([str(part) for part in command], env=environment, text=True, **pipes)
         for command in commands
     ]
 

@@ -22,8 +22,10 @@ def fresh(environment: dict[str, str], tmp_path: Any) -> dict[str, str]:
     return {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
 
 
-def test_programs_that_create_and_fill_one_feature_group_lose_no_row(fresh, run):
-    results = at_once([[sys.executable, APPENDS, number] for number in range(3)], fresh)
+def test_programs_that_create_and_fill_one_feature_group_lose_no_row(fresh, run, warm):
+    results = at_once(
+        [[sys.executable, APPENDS, number] for number in range(3)], fresh, start=warm.start
+    )
     assert [result.returncode for result in results] == [0, 0, 0], [
         result.stderr[-800:] for result in results
     ]
@@ -31,8 +33,10 @@ def test_programs_that_create_and_fill_one_feature_group_lose_no_row(fresh, run)
     assert counted.stdout.splitlines()[-1] == "1 300 300 rows", counted.stderr[-800:]
 
 
-def test_programs_that_save_a_model_at_once_each_get_a_version_with_their_own_files(fresh):
-    results = at_once([[sys.executable, SAVES, number] for number in range(2)], fresh)
+def test_programs_that_save_a_model_at_once_each_get_a_version_with_their_own_files(fresh, warm):
+    results = at_once(
+        [[sys.executable, SAVES, number] for number in range(2)], fresh, start=warm.start
+    )
     assert [result.returncode for result in results] == [0, 0], [
         r.stdout[-800:] + r.stderr[-800:] for r in results
     ]

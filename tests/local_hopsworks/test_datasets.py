@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from hopsworks.client.exceptions import DatasetException, RestAPIError
 
 from local_hopsworks import Server

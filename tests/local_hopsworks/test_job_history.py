@@ -200,9 +200,8 @@ def ways(server, statement, parameters):
 
 def test_no_question_about_executions_reads_or_sorts_all_of_them(with_job):
     executions(with_job, 3, submitted=iso(int(time.time() * 1000)))
-    with asked_about_executions(with_job) as asked, requests.Session() as session:
-        session.trust_env, session.verify = False, str(with_job.store.security / "ca.pem")
-        session.headers["Authorization"] = f"ApiKey {with_job.api_key}"
+    session = rest.session(with_job, with_job.api_key)
+    with asked_about_executions(with_job) as asked, session:
         url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
         options = {"sort_by": "submissiontime:desc", "offset": 1, "limit": 1}
         assert session.get(url, params=options, timeout=30).json()["items"][0]["id"] == 2
@@ -338,9 +337,7 @@ def test_log_that_the_disk_cannot_take_does_not_stop_its_program(with_job, caplo
 def test_job_that_says_much_has_a_short_log(with_job, small_logs):
     script = with_job.store.project("local") / "Resources" / "job.py"
     script.write_text("for line in range(100_000):\n    print(line)\nprint('the end')")
-    with requests.Session() as session:
-        session.trust_env, session.verify = False, str(with_job.store.security / "ca.pem")
-        session.headers["Authorization"] = f"ApiKey {with_job.api_key}"
+    with rest.session(with_job, with_job.api_key) as session:
         url = f"{with_job.address}/hopsworks-api/api/project/1"
         run = session.post(f"{url}/jobs/job/executions", timeout=30).json()
         while run["finalStatus"] == "UNDEFINED":

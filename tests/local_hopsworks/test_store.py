@@ -193,10 +193,12 @@ def test_opening_a_store_makes_no_stray_files(tmp_path):
 # several over one store
 
 
-def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path):
+def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path, warm):
     program, store = PROGRAMS / "makes_store_when_told.py", tmp_path / "store"
     results = at_once(
-        [[sys.executable, program, store, f"p{number}"] for number in range(8)], environment
+        [[sys.executable, program, store, f"p{number}"] for number in range(8)],
+        environment,
+        start=warm.start,
     )
     assert [result.returncode for result in results] == [0] * 8, [
         result.stderr[-500:] for result in results
