@@ -31,6 +31,9 @@ def create_app(hopsworks: Hopsworks, services: Iterable[ServiceDescription]) -> 
         middleware=[Middleware(RequireApiKey, hopsworks=hopsworks, pages=pages)],
         exception_handlers={HopsworksError: _refusal, HTTPException: _no_route},
     )
+    # A client makes .../featuregroups/1/ of .../featuregroups/1/tags/.., and must not be led to the
+    # feature group: it would delete that in place of a tag
+    app.router.redirect_slashes = False
     app.state.hopsworks, app.state.services = hopsworks, services
     return app
 

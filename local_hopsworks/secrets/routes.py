@@ -19,6 +19,7 @@ from local_hopsworks.secrets.tables import secrets
 routes = Routes()
 PATH = "/users/secrets"
 LONGEST_NAME, LONGEST_VALUE = 200, 9000  # characters, as in Hopsworks
+_NO_NAMES = (".", "..", "shared")  # clients take the first two out of an address
 _VISIBILITIES = ("PRIVATE", "PROJECT")
 
 
@@ -53,6 +54,8 @@ def create(call: Call) -> Answer:
     )
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or "/" in name:
         raise HopsworksError(f"A secret's name is 1 to {LONGEST_NAME} characters without a slash.")
+    if name in _NO_NAMES:
+        raise HopsworksError(f"No secret can be called {name!r}: its address is another call's.")
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_VALUE:
         raise HopsworksError(
             f"The value of the secret {name!r} must be 1 to {LONGEST_VALUE} characters long."

@@ -50,6 +50,26 @@ def test_what_a_feature_group_cannot_do_here_is_refused_by_its_name(group, call,
         call(group)
 
 
+@pytest.mark.parametrize("tag", [".", ".."])
+def test_tag_whose_address_is_that_of_its_group_is_refused_and_the_group_stays(group, tag):
+    """Clients make .../featuregroups/1/ of .../featuregroups/1/tags/.."""
+    for call in (
+        lambda: group.add_tag(tag, {"a": 1}),
+        lambda: group.get_tag(tag),
+        lambda: group.delete_tag(tag),
+    ):
+        with pytest.raises(RestAPIError, match="does not do this"):
+            call()
+    assert group.feature_store.get_feature_group(group.name, group.version).get_tags() == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_address_with_a_slash_at_its_end_is_no_other(api, group, method):
+    path = f"/project/1/featurestores/1/featuregroups/{group.id}"
+    assert api(method, f"{path}/", json={}).status_code == 501
+    assert api("GET", path).ok
+
+
 def test_group_with_an_embedding_index_is_refused_not_stored_without_it(feature_store, name):
     from hsfs.embedding import EmbeddingIndex
 

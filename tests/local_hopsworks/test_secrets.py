@@ -51,6 +51,21 @@ def test_name_that_is_taken_is_refused_and_the_first_value_stays(secrets_api, na
     assert secrets_api.get(name) == VALUE
 
 
+@pytest.mark.parametrize("odd", ["a?b", "a#b", "100 %", "a%2Fb", "é 日本", "a\nb", "'", "...", "+"])
+def test_secret_of_an_odd_name_can_be_got_and_deleted(secrets_api, odd):
+    secrets_api.create_secret(odd, VALUE)
+    assert secrets_api.get(odd) == VALUE
+    secrets_api.get_secret(odd).delete()
+    assert secrets_api.get_secret(odd) is None
+
+
+@pytest.mark.parametrize("bad", [".", "..", "shared"])
+def test_secret_that_could_not_be_got_again_is_refused(secrets_api, bad):
+    with pytest.raises(RestAPIError, match=f"No secret can be called '{bad}'"):
+        secrets_api.create_secret(bad, VALUE)
+    assert bad not in [secret.name for secret in secrets_api.get_secrets()]
+
+
 def test_file_comes_back_byte_for_byte(secrets_api, name, tmp_path):
     (tmp_path / "key").write_bytes(bytes(range(256)))
     secrets_api.create_secret_from_file(name, str(tmp_path / "key"))
