@@ -12,11 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from local_hopsworks.errors import HopsworksError
 from local_hopsworks.faults import Fault
 from local_hopsworks.feature_store.tables import feature_groups
 from local_hopsworks.home import StoreError
 from local_hopsworks.metadata import Metadata
-from local_hopsworks.offline import history
+from local_hopsworks.offline import delta_log, history
 from local_hopsworks.online import halves, materialise, online_table, writes
 from local_hopsworks.online.feature_groups import has_topic, table_in
 from local_hopsworks.online.halves import Difference
@@ -87,7 +88,7 @@ def _halves(store: Store, online: OnlineStore, table: Table, row: sa.Row[Any]) -
         what = f"{_name(row)} has rows in its topic that its offline table lacks."
         target = Target(_folder(store, row), row.id, _partition_key(row))
         yield Fault(what, "they are brought there.", partial(_materialise, online.file, target))
-    elif doubtful or removals:
+    elif (doubtful or removals) and not any(delta_log.problems(_folder(store, row))):
         found = halves.difference(online, table, _folder(store, row), removals)
         yield from _differences(found, row, partial(_mend, store, online.file, row), doubtful)
 
@@ -127,7 +128,8 @@ def _removals(store: Store, online: OnlineStore, table: Table, row: sa.Row[Any])
         found = writes.broken_removals(db, table.group_id, store.is_alive)
         known = writes.last_version(db, table.group_id)
     if not store.has_other_servers():
-        found.update(history.removals(_folder(store, row), known))
+        with contextlib.suppress(HopsworksError):  # a damaged table, which is named elsewhere
+            found.update(history.removals(_folder(store, row), known))
     return found
 
 

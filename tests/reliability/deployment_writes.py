@@ -63,6 +63,8 @@ def stop_deployment(project: Any) -> None:
 
 def change_deployment(project: Any) -> None:
     found = deployment(project, "on")
+    while found.get_state().status == "Starting":  # by `serve`; the SDK refuses changes meanwhile
+        wait(0.05)
     with here(SCRIPT.format(factor=3), "script.py"):
         found.script_file = "script.py"
         found.save(await_update=0)

@@ -135,8 +135,9 @@ def state(home: Path, served: Any = None) -> dict[str, Any]:
             for job in project.get_job_api().get_jobs()
             if job.job_type == "PYTHON"
         }
-        deployments = project.get_model_serving().get_deployments()
-        found |= {f"deployment {each.name}": deployed(each) for each in deployments}
+        if ask("serving"):
+            deployments = project.get_model_serving().get_deployments()
+            found |= {f"deployment {each.name}": deployed(each) for each in deployments}
         hopsworks.logout()
     found |= online(home, found)
     from local_hopsworks import check  # the versions that made the older stores have none

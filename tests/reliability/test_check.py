@@ -137,6 +137,18 @@ def test_table_that_two_programs_made_at_once_is_in_order(check, home):
     assert check() == (0, [f"The store {home} is in order."])
 
 
+def test_deployment_whose_server_was_killed_is_in_order(check, home):
+    """The next request starts it."""
+    instance = {"state": "Running", "revision": 1, "port": 1, "token": "x", "process": [1, "then"]}
+    with sqlite3.connect(home / "metadata.db") as database:
+        database.execute(
+            "UPDATE deployments SET asked = 'Running', runner = 'dead', instance = ?",
+            (json.dumps(instance),),
+        )
+    database.close()
+    assert check() == (0, [f"The store {home} is in order."])
+
+
 def stray_table(home):
     (home / "featurestore/tests/gone_1_77").mkdir()
     (home / "featurestore/tests/gone_1_77/rows.parquet").write_text("rows")

@@ -124,6 +124,22 @@ def test_store_whose_halves_agree_has_no_fault(home):
     assert online_prices(store) == AS_EXPECTED and check(store)[1] == []
 
 
+def test_damaged_offline_table_is_named_once(home):
+    store = home("offline")
+    newest = sorted(store.glob("featurestore/local/prices_*/_delta_log/*.json"))[-1]
+    newest.write_text('{"add": ')
+    faults = [fault.what for fault in check(store)[1] if "prices" in fault.what]
+    assert ["last commit is damaged" in what for what in faults] == [True]
+
+
+def test_removal_of_which_the_history_is_gone_is_left_alone(home):
+    store = home("never")
+    removed_offline(store)
+    offline = DeltaTable(next(store.glob("featurestore/local/prices_*")))
+    offline.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    assert check(store)[1] == []
+
+
 def test_lost_table_is_filled_anew(home):
     store = home("never")
     with contextlib.closing(sqlite3.connect(store / "online" / "local.db")) as db:
