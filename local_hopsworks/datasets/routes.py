@@ -297,9 +297,11 @@ def delete(call: Call) -> Answer:
         raise HopsworksError(
             f"{call.path['path'][:200]!r} was made by another program and stays.",
         )
-    if path.is_file() and intents.is_about_to_overwrite(call.client, path):
-        call.hopsworks.part(Replacements).begin(call, path)
-        return None
+    if intents.is_about_to_overwrite(call.client, path):
+        if path.is_file():
+            call.hopsworks.part(Replacements).begin(call, path)
+            return None
+        intents.overwrites(call.client, path)
     models.unregister_below(call, path)
     unfinished.end(call.db, call.store, MODEL, path)
     call.remove(path)

@@ -19,6 +19,7 @@ what is undone if the client ends in the middle.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -31,7 +32,6 @@ from local_hopsworks.http.hopsworks import Hopsworks
 
 ANNOUNCED_SECONDS = 10  # from asking for the upload policy to the removal; the SDK does it at once
 _MOST = 1000  # facts of a kind that are remembered, so that no client fills the memory
-_LOOKS_BEFORE_OVERWRITING = 2
 
 Fact = TypeVar("Fact", bound=Hashable)
 
@@ -57,14 +57,27 @@ class _Recent(Generic[Fact]):
 
 @dataclass
 class _Overwriting:
-    """How far one client's calls of `upload(overwrite=True)` are; its threads may do several."""
+    """How far one client's calls of `upload(overwrite=True)` are; its threads may do several.
+    Times are in seconds of the monotonic clock."""
 
-    looks: _Recent[Path] = field(default_factory=_Recent)
+    # when it looked at a file for the last time, and for the last but one
+    looks: OrderedDict[Path, tuple[float, float]] = field(default_factory=OrderedDict)
     announced: list[float] = field(default_factory=list)  # when it asked for the upload policy
 
-    def forget_old(self) -> None:
+    def look(self, file: Path) -> None:
+        last, _ = self.looks.pop(file, (-math.inf, -math.inf))
+        self.looks[file] = time.monotonic(), last
+        if len(self.looks) > _MOST:
+            self.looks.popitem(last=False)
+
+    def is_about_to_remove(self, file: Path) -> bool:
+        """Whether the policy was asked for right after two looks at the file, and just now."""
+        last, last_but_one = self.looks.get(file, (math.inf, math.inf))
         oldest = time.monotonic() - ANNOUNCED_SECONDS
         self.announced = [asked for asked in self.announced if asked > oldest]
+        return any(
+            asked >= last and last_but_one > asked - ANNOUNCED_SECONDS for asked in self.announced
+        )
 
 
 class Intents:
@@ -92,7 +105,7 @@ class Intents:
         """The client has asked for a file's attributes."""
         with self._lock:
             if client:
-                self._of(client).looks.see(file)
+                self._of(client).look(file)
 
     def asked_for_upload_policy(self, client: str) -> None:
         """The client has asked whether it may upload."""
@@ -100,24 +113,22 @@ class Intents:
             if client:
                 self._of(client).announced.append(time.monotonic())
 
-    def is_about_to_overwrite(self, client: str, file: Path) -> bool:
-        """Whether the removal of a file is the first half of `upload(overwrite=True)`."""
+    def is_about_to_overwrite(self, client: str, path: Path) -> bool:
+        """Whether the removal of a file or folder is the first half of `upload(overwrite=True)`."""
         with self._lock:
             steps = self._overwriting.get(client)
-            if steps is None:
-                return False
-            steps.forget_old()
-            return bool(steps.announced) and steps.looks.count(file) >= _LOOKS_BEFORE_OVERWRITING
+            return steps is not None and steps.is_about_to_remove(path)
 
-    def overwrites(self, client: str, file: Path) -> bool:
-        """The second half has begun. Whether it was the client's last: what else it removed since
-        it asked for the policy was then no first half."""
+    def overwrites(self, client: str, path: Path) -> bool:
+        """The second half has begun, or never tells of its beginning, as that of a folder. Whether
+        it was the client's last: what else it removed since it asked for the policy was then no
+        first half."""
         with self._lock:
             steps = self._of(client)
-            steps.looks.forget(file)
+            steps.looks.pop(path, None)
             del steps.announced[:1]
             if not steps.announced:
-                steps.looks = _Recent()
+                steps.looks.clear()
             return not steps.announced
 
     def missed_model(self, client: str, identifier: str) -> None:

@@ -399,6 +399,12 @@ def test_every_version_of_a_model_that_hopsworks_takes_can_be_got_again(save, ve
 
 
 @PLAIN
+def test_a_model_saved_in_a_notebook_of_hopsworks_is_registered(save, monkeypatch):
+    monkeypatch.setenv("HOPSWORKS_KERNEL_ID", "3f2a")  # which the SDK then names
+    assert save(1).version == 1
+
+
+@PLAIN
 @pytest.mark.parametrize("version", [-1, 0, 2**31, 2**40])
 def test_version_of_a_model_beyond_32_bits_is_refused_at_once(project, save, name, version):
     assert f"from 1 to {2**31 - 1}, not {version}" in refused(120001, lambda: save(version))

@@ -432,6 +432,20 @@ def test_upload_that_fails_gives_back_the_file_it_was_to_replace(
     assert read(f"{folder}/file.bin") == b"old"
 
 
+def test_removal_after_an_overwrite_of_a_folder_stays_when_the_program_ends(
+    post_chunk, read, folder, server, run, tmp_path, client, api
+):
+    post_chunk(b"old", 1, 3)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "a.txt").write_text("a")
+    program = PROGRAMS / "removes_after_a_folder.py"
+    ended = run(sys.executable, program, tmp_path / "inner", folder, env=server.environment)
+    assert ended.returncode == 0, ended.stderr
+    client()
+    assert api("GET", f"/project/1/dataset/{folder}/file.bin").status_code == 404
+    assert read(f"{folder}/inner/a.txt") == b"a"
+
+
 @pytest.fixture
 def soon(monkeypatch):
     """Half a second after a removal it was meant as one."""
