@@ -48,11 +48,11 @@ def _row(call: Call, suite: sa.Row[Any], identifier: int) -> sa.Row[Any]:
 
 
 @routes.add("GET", PATH)
-def get(call: Call) -> Answer:
+def get_before_insert(call: Call) -> Answer:
     """The suite, or an empty list: the SDK cannot parse an empty body here.
 
-    It asks for it before every insert, and says so in no other call, so an insert begins with this
-    one (hsfs/core/feature_group_engine.py, `insert`).
+    The SDK asks for it before every insert, and announces an insert in no other way, so the insert
+    begins with this call (hsfs/core/feature_group_engine.py, `insert`).
     """
     group = groups.find(call, call.integer("id"))
     commits.begin_insert(call, group)

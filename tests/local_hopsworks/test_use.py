@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+import local_hopsworks
 from local_hopsworks import Server
 from local_hopsworks.__main__ import main
+from local_hopsworks.disk import Lock
 from local_hopsworks.home import StoreError
 from local_hopsworks.store import Store
 from local_hopsworks.use import Use
@@ -126,3 +128,26 @@ def test_store_that_cannot_be_written_is_not_reset_and_stays_whole(run):
             path.chmod(0o700)
         main(["reset", "--yes", "--home", str(public / "store")])
         public.rmdir()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_lock_is_shared_by_many_or_held_alone(tmp_path, kind):
+    path = tmp_path / "locked"
+    path.mkdir() if kind == "folder" else path.touch()
+    with Lock(path, shared=True), Lock(path, shared=True, wait=False):
+        with pytest.raises(BlockingIOError):
+            Lock(path, wait=False)
+    with Lock(path, wait=False) as lock:
+        with pytest.raises(BlockingIOError):
+            Lock(path, shared=True, wait=False)
+        lock.share()
+        Lock(path, shared=True, wait=False).close()
+        assert lock.is_in_place
+        path.rename(tmp_path / "other")
+        assert not lock.is_in_place
+
+
+def test_only_one_module_locks_files():
+    package = Path(local_hopsworks.__file__).parent
+    modules = [path for path in package.rglob("*.py") if "import fcntl" in path.read_text()]
+    assert modules == [package / "disk.py"]
