@@ -3,6 +3,7 @@ each column of the result is."""
 
 from __future__ import annotations
 
+import math
 import re
 import sqlite3
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from local_hopsworks.errors import HopsworksError
 from local_hopsworks.online import online_table
 from local_hopsworks.online.online_table import Table
 from local_hopsworks.online.store import OnlineStore
-from local_hopsworks.online.types import Column
+from local_hopsworks.online.types import INTEGERS, Column
 
 MOST_VALUES = 30_000  # in one statement; SQLite takes 32,766
 _TABLE = re.compile(r"`\w+`\.`(?P<name>\w+)_(?P<version>\d+)` AS `(?P<alias>fg\d+)`")
@@ -127,11 +128,19 @@ def _source(table: Table, alias: str) -> str:
 def _stored(column: Column, value: Any) -> Any:
     """A value as the column holds it; a number that is compared with numbers is any number."""
     if column.type in _NUMBERS and isinstance(value, int | float):
-        return value
+        return value if isinstance(value, float) or value in INTEGERS else _floating(value)
     return column.stored(value)
 
 
+def _floating(number: int) -> float:
+    """One that is beyond 64 bits, as SQLite can compare it with those that are not."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def _whole_number(value: Any) -> int:
-    if not isinstance(value, int):
+    if not isinstance(value, int) or value not in INTEGERS:
         raise HopsworksError(f"A limit is a whole number, not {str(value)[:80]!r}.")
     return value

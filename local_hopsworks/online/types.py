@@ -52,6 +52,7 @@ _SQLITE = {
     "string": "TEXT",
     "binary": "BLOB",
 }
+INTEGERS = range(-(2**63), 2**63)  # that SQLite can hold
 _RANGES = {"tinyint": 2**7, "smallint": 2**15, "int": 2**31}
 _LENGTH = re.compile(r"(?:var)?(?:char|binary)\((\d{1,5})\)")
 _DECIMAL = re.compile(r"decimal(?:\((\d{1,2}),(\d{1,2})\))?")
@@ -108,7 +109,7 @@ class Column:
             scale = decimal_scale(self)
             if scale is not None:  # as it was written: 1.50, and not 1.5
                 return str(decimal.Decimal(str(value)).quantize(decimal.Decimal(1).scaleb(-scale)))
-            return _stored(self.type, value)
+            return _in_64_bits(_stored(self.type, value))
         except (TypeError, ValueError, OverflowError, decimal.InvalidOperation) as error:
             message = f"{str(value)[:80]!r} is no value of the feature {self.name} ({self.type})."
             raise HopsworksError(message) from error
@@ -245,6 +246,13 @@ def _stored(kind: str, value: Any) -> Any:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError("a whole number is needed")
     return int(value)
+
+
+def _in_64_bits(value: Any) -> Any:
+    """SQLite holds no larger number."""
+    if isinstance(value, int) and value not in INTEGERS:
+        raise OverflowError
+    return value
 
 
 def _microseconds(value: Any) -> int:

@@ -69,6 +69,8 @@ def test_the_first_rows_are_shown(people):
         (lambda g: g["id"] == 3, [3]),
         (lambda g: g["id"] != 3, [0, 1, 2, 4, 5]),
         (lambda g: g["id"] > 3.5, [4, 5]),
+        (lambda g: g["id"] > 2**70, []),
+        (lambda g: g["id"].isin([2**70, 4]), [4]),
         (lambda g: g["name"] == "it's", [3]),
         (lambda g: g["name"] == 'a "b" \\ 🚢', [5]),
         (lambda g: g["name"].like("5% \\%"), []),

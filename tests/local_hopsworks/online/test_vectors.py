@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hopsworks import udf
-from hopsworks.client.exceptions import FeatureStoreException
+from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from hsfs.feature import Feature
 
 WAIT = {"wait_for_online_ingestion": True}
@@ -201,6 +201,18 @@ def test_keys_of_all_types_are_found(serve, feature_store, name, values, wanted)
     group = stored(feature_store, name, pd.DataFrame({"key": values, "x": [1, 2]}), ("key",))
     view = serve(group.select(["x"]))
     assert view.get_feature_vector({"key": wanted}) == [2]
+
+
+@pytest.mark.parametrize("key", [2**63, -(2**63) - 1, 2**70, 10**400])
+def test_key_beyond_64_bits_finds_nothing_or_is_refused_and_the_next_is_answered(
+    serve, client, tickets, key
+):
+    view = serve(tickets.select(["price"]))
+    try:
+        assert view.get_feature_vector({"ticket": key}) is None
+    except RestAPIError as error:
+        assert client is CLIENTS["rest"] and error.response.status_code == 400
+    assert view.get_feature_vector({"ticket": 1}) == [10.5]
 
 
 # Several feature groups
