@@ -42,6 +42,23 @@ HOSTILE = {
         "HOPSWORKS_PORT": "1",
         "HOPSWORKS_ENGINE": "spark",
     },
+    "what jobs, deployments, notebooks and mounts of a cluster have": {
+        "HOPSWORKS_PROJECT_ID": "9",
+        "HOPSWORKS_PROJECT_NAME": "other",
+        "HOPSWORKS_KERNEL_ID": "1",
+        "HOPSWORKS_JOB_NAME": "other",
+        "HOPSWORKS_JOB_EXECUTION_ID": "9",
+        "HOPS_START_TIME": "2020-01-01T00:00:00Z",
+        "HOPS_END_TIME": "2020-01-02T00:00:00Z",
+        "DEPLOYMENT_NAME": "other",
+        "MODEL_FILES_PATH": "/no/such/folder",
+        "HOPSFS_MOUNT": "/no/such/folder",
+        "SECRETS_DIR": "/no/such/folder",
+        "PROJECT_NAME": "other",
+        "SPARK_HOME": "/no/such/folder",
+        "ENABLE_HOPSWORKS_USAGE": "true",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": DEAD,
+    },
 }
 
 
