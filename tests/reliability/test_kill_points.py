@@ -97,6 +97,7 @@ def test_server_of_others_stopped_at_any_step_of_a_long_write_leaves_nothing_hal
         "recreate_training_data",
         "model_save",
         "upload_in_chunks",
+        "upload_again",
         "delete_group",
     )
 
@@ -113,6 +114,7 @@ def test_client_killed_at_any_step_of_a_long_write_leaves_nothing_half_done_on_t
         "write_training_data",
         "model_save",
         "upload_in_chunks",
+        "upload_again",
         "append_feature",
     )
 
