@@ -47,7 +47,9 @@ def store_in_use(tmp_path_factory: pytest.TempPathFactory, run: Any) -> SimpleNa
     and all that was logged (`log`)."""
     base = tmp_path_factory.mktemp("used")
     program, home = Path(__file__).with_name("every_request.py"), base / "store"
-    made = run(sys.executable, program, base / "sent.json", env={"LOCAL_HOPSWORKS_HOME": str(home)})
+    # -s, so that it is started cold: a warm program logs as the SDK has it
+    command = [sys.executable, "-s", program, base / "sent.json"]
+    made = run(*command, env={"LOCAL_HOPSWORKS_HOME": str(home)})
     assert made.returncode == 0, made.stderr[-2000:]
     sent = []
     for entry in json.loads((base / "sent.json").read_text()):
