@@ -107,6 +107,18 @@ def test_readme_is_short():
     assert len(README.split()) <= 900
 
 
+def test_numbers_of_what_is_covered_are_those_of_the_coverage_page():
+    page = (REPOSITORY / "local_hopsworks" / "COVERAGE.md").read_text()
+    methods = re.search(r"In all: (\d+) works, (\d+) refused, (\d+) refused by the SDK", page)
+    commands = re.search(r"Of (\d+) commands that read: (\d+) works", page)
+    works, refused, by_the_sdk = map(int, methods.groups())
+    told = " ".join(PACKAGE_README.split())
+    assert (
+        f"{works + refused + by_the_sdk} public methods, {works} work, {refused} are refused by name, "
+        f"and {by_the_sdk} the SDK itself refuses; of the {commands[1]} commands, {commands[2]} work"
+    ) in told
+
+
 @pytest.mark.long
 def test_main_job_says_in_a_few_lines_what_it_did(main_job):
     printed = main_job.stdout
