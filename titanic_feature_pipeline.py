@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from deltalake.exceptions import DeltaError
-from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
+from hopsworks.client.exceptions import DatasetException, FeatureStoreException, RestAPIError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from typer import Option, run
 
@@ -50,7 +50,7 @@ ENCODING = "Resources/titanic/encoding.json"  # tells the other programs what th
 
 
 again_after_conflict = retry(  # with another program that writes at the same moment
-    retry=retry_if_exception_type((DeltaError, RestAPIError)),
+    retry=retry_if_exception_type((DatasetException, DeltaError, RestAPIError)),
     wait=wait_random_exponential(max=5),  # seconds
     stop=stop_after_attempt(8),
     reraise=True,

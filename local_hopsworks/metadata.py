@@ -24,8 +24,8 @@ from sqlalchemy import Column, ForeignKey, Integer, String, UniqueConstraint
 
 from local_hopsworks import disk
 from local_hopsworks.home import StoreError
+from local_hopsworks.sqlite import BUSY_SECONDS, use_write_ahead_log
 
-BUSY_SECONDS = 30
 _tables = sa.MetaData()
 
 
@@ -137,7 +137,7 @@ def _indexes() -> Iterator[sa.Index]:
 def _configure(connection: Any, _record: object) -> None:
     # the driver must not begin transactions of its own; see _begin
     connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
+    use_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous=FULL")  # what is answered survives a power cut
     connection.execute("PRAGMA fullfsync=ON")  # on macOS too; elsewhere it means nothing
     connection.execute("PRAGMA foreign_keys=ON")

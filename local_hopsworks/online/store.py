@@ -28,11 +28,11 @@ from local_hopsworks import disk
 from local_hopsworks.home import StoreError
 from local_hopsworks.online import online_table, subjects, topics, writes
 from local_hopsworks.online.online_table import Table
+from local_hopsworks.sqlite import BUSY_SECONDS, use_write_ahead_log
 
 if TYPE_CHECKING:
     from local_hopsworks.http.hopsworks import Hopsworks
 
-BUSY_SECONDS = 30
 _MOST_TABLES = 500  # descriptions that are kept in memory
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS feature_groups (
@@ -301,6 +301,6 @@ class OnlineStore:
         db = sqlite3.connect(
             self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        db.execute("PRAGMA journal_mode = WAL")
+        use_write_ahead_log(db)
         db.execute("PRAGMA synchronous = FULL")
         return db

@@ -638,6 +638,8 @@ def test_program_killed_within_an_overwrite_leaves_the_earlier_file(
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     client()  # the next program that logs in
+    # The server may hear of the end of the killed program a moment after that
+    wait(server.store.dataset("tests", f"{folder}/file.bin").exists)
     assert read(f"{folder}/file.bin") == b"old"
 
 
