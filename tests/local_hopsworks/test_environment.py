@@ -12,6 +12,8 @@ import pytest
 from local_hopsworks import Server
 from local_hopsworks.environment import around_proxies
 
+pytestmark = pytest.mark.long
+
 PROGRAMS = Path(__file__).with_name("programs")
 PROGRAM = PROGRAMS / "reads_and_writes.py"
 COMMAND = (sys.executable, "-m", "local_hopsworks")
