@@ -21,12 +21,15 @@ LOOKUPS, LISTS = 100, 5  # calls of each, of which the median counts
 STORE = "/project/1/featurestores/1"
 MODELS = "/project/1/modelregistries/1/models"
 EXPAND = "expand=features&expand=expectationsuite"
+SINGLE = "offset=0&limit=1&sort_by=computation_time:desc"  # as the SDK asks for statistics
 PATHS = {
     "one feature group": f"{STORE}/featuregroups/grow?version=1&{EXPAND}",
     "its last commits, a page": (
         f"{STORE}/featuregroups/{{group}}/commits?sort_by=committed_on:desc&offset=0&limit={PAGE}"
     ),
-    "statistics of its last commit": f"{STORE}/featuregroups/{{group}}/statistics?fields=content",
+    "statistics of its last commit": (
+        f"{STORE}/featuregroups/{{group}}/statistics?{SINGLE}&fields=content"
+    ),
     "executions of a job, a page": (
         f"/project/1/jobs/grow/executions?sort_by=submissiontime:desc&offset=0&limit={PAGE}"
     ),
