@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
-.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint types-package types-programs browser test test-long test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
+.PHONY: help run backfill train passengers predict demo schedule daily hindcast deployment clean-hopsworks serve look apps predict-app monitor-app lint types-package types-programs types-tests browser test test-long test-reliability test-sdk-versions audit bench soak screenshots coverage deploy package lock clean
 .DEFAULT_GOAL := help
 
 $(BIN)/uv:

@@ -204,11 +204,12 @@ def load_newest(registry, folder: Path) -> tuple:
         return 1, None
     newest = max(versions, key=lambda model: model.version)
     newest.download(str(folder))
+    rival = None
     try:
-        return newest.version + 1, joblib.load(folder / "model.joblib")
+        rival = joblib.load(folder / "model.joblib")
     except Exception as error:  # a wrong file can raise anything, says the manual of pickle
         say(f"Version {newest.version} cannot be loaded, so it is not compared: {error}")
-        return newest.version + 1, None
+    return newest.version + 1, rival
 
 
 def draw_confusion_matrix(survived: pd.Series, predicted: np.ndarray, version: int, path: Path):

@@ -55,7 +55,7 @@ def credential(name: str) -> str:
 
 
 def is_this_machine(host: str | None) -> bool:
-    """Whether a host name is this machine's, where nobody else reaches it."""
+    """Whether a host name is this machine's own, which no other machine reaches."""
     return host in ("localhost", "::1") or (host or "").startswith("127.")
 
 
@@ -135,8 +135,8 @@ def configure(api: HfApi, repo_id: str, key: str, variables: dict[str, str]) -> 
     restarts the Space.
 
     The Hub never tells a secret's value, so its description holds a fingerprint of the value we
-    set: 48 bits of a hash of a random key tell nothing about it. Whoever changed the secret by hand
-    deletes it there to have it set again.
+    set: 48 bits of a hash of a random key tell nothing about it. If the secret was changed by hand,
+    delete it there, and it is set again.
     """
     changes = []
     secrets, present = api.get_space_secrets(repo_id), api.get_space_variables(repo_id)

@@ -61,7 +61,7 @@ def datasets(call: Call, window: Window) -> Listing:
 
 def _listing(call: Call, folder: Path, window: Window) -> Listing:
     found = call.store.entries(call.project.name, folder)
-    found.sort(key=lambda path: (not path.is_dir(), path.name))
+    found.sort(key=lambda path: not path.is_dir())  # folders first; both stay sorted by name
     shown = []
     for path in window.of(found):
         with contextlib.suppress(FileNotFoundError):  # it has just been removed

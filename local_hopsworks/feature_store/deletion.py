@@ -63,8 +63,7 @@ def delete_views(call: Call) -> Answer:
 
 def _views_of(call: Call, group: sa.Row[Any]) -> list[sa.Row[Any]]:
     """The feature views that read a feature group."""
-    query = feature_views.select().where(feature_views.c.parent_id == call.project.id)
-    rows = call.db.execute(query).all()
+    rows = call.db.execute(call.in_project(feature_views)).all()
     return [view for view in rows if group.id in groups.group_ids(view.document["query"])]
 
 

@@ -106,8 +106,10 @@ def create(call: Call) -> Answer:
     name, version = checked_name(body.get("name"), "feature group"), body.get("version")
     _check_kind(name, body)
     features = checks.feature_group(body)
-    if version is not None and (existing := _version(call, name, version)) is not None:
-        return _existing(call, existing, features)
+    if version is not None:
+        existing = call.find_version(feature_groups, name, version)
+        if existing is not None:
+            return _existing(call, existing, features)
     group = {
         **{key: body.get(key) for key in _KEPT},
         "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
@@ -143,16 +145,6 @@ def _check_kind(name: str, body: dict[str, Any]) -> None:
         raise HopsworksError(message, ILLEGAL_FEATURE_GROUP_TYPE)
 
 
-def _version(call: Call, name: str, version: int) -> sa.Row[Any] | None:
-    """A version of a feature group in the call's project, if it exists."""
-    same = (
-        feature_groups.c.parent_id == call.project.id,
-        feature_groups.c.name == name,
-        feature_groups.c.version == version,
-    )
-    return call.db.execute(feature_groups.select().where(*same)).one_or_none()
-
-
 def _existing(call: Call, row: sa.Row[Any], features: list[dict[str, Any]]) -> dict[str, Any]:
     """A group that another program has created in the meantime (the SDK's `get_or_create` is two
     calls), if it is the group that this call asks for."""
@@ -181,7 +173,7 @@ def _shape(features: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
     """All feature groups of a project."""
-    query = feature_groups.select().where(feature_groups.c.parent_id == call.project.id)
+    query = call.in_project(feature_groups)
     return items(
         [
             document(call, row)
@@ -198,9 +190,7 @@ def get(call: Call) -> Answer:
     name = call.path["name"]
     if name.isdigit():
         return document(call, find(call, call.integer("name")))
-    query = feature_groups.select().where(
-        feature_groups.c.parent_id == call.project.id, feature_groups.c.name == name
-    )
+    query = call.in_project(feature_groups).where(feature_groups.c.name == name)
     if (version := call.number("version")) is not None:
         query = query.where(feature_groups.c.version == version)
     rows = call.db.execute(query.order_by(feature_groups.c.version)).all()

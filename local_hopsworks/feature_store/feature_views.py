@@ -37,22 +37,12 @@ _NO_LOGGING = (
 def find(call: Call) -> sa.Row[Any]:
     """The feature view that the path names; raises NotFound."""
     name, version = call.path["name"], call.integer("version")
-    row = look_up(call, name, version)
+    row = call.find_version(feature_views, name, version)
     if row is None:
         raise NotFound(
             f"There is no feature view {name[:80]!r} version {version}.", FEATURE_VIEW_NOT_FOUND
         )
     return row
-
-
-def look_up(call: Call, name: str, version: int) -> sa.Row[Any] | None:
-    """The feature view of this name and version, if there is one."""
-    same = (
-        feature_views.c.parent_id == call.project.id,
-        feature_views.c.name == name,
-        feature_views.c.version == version,
-    )
-    return call.db.execute(feature_views.select().where(*same)).one_or_none()
 
 
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
@@ -162,12 +152,9 @@ def _timeless(query: dict[str, Any]) -> dict[str, Any]:
 @routes.add("GET", PATH, options=["filter_by"])
 def get_all(call: Call) -> Answer:
     """All feature views of a project."""
-    query = (
-        feature_views.select()
-        .where(feature_views.c.parent_id == call.project.id)
-        .order_by(feature_views.c.name, feature_views.c.version)
-    )
-    return items([document(call, row) for row in call.db.execute(query)])
+    query = call.in_project(feature_views)
+    rows = call.db.execute(query.order_by(feature_views.c.name, feature_views.c.version))
+    return items([document(call, row) for row in rows])
 
 
 @routes.add("GET", PATH + "/{name}")
@@ -183,10 +170,8 @@ def get_versions(call: Call) -> Answer:
 
 def versions(call: Call) -> list[sa.Row[Any]]:
     """All versions of the feature view that the path names, from the oldest on."""
-    same = feature_views.c.parent_id == call.project.id, feature_views.c.name == call.path["name"]
-    return list(
-        call.db.execute(feature_views.select().where(*same).order_by(feature_views.c.version))
-    )
+    query = call.in_project(feature_views).where(feature_views.c.name == call.path["name"])
+    return list(call.db.execute(query.order_by(feature_views.c.version)))
 
 
 @routes.add("GET", VERSION)

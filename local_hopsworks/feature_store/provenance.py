@@ -33,11 +33,7 @@ def _node(
 
 
 def _all(call: Call, table: sa.Table) -> list[sa.Row[Any]]:
-    return list(
-        call.db.execute(
-            table.select().where(table.c.parent_id == call.project.id).order_by(table.c.id)
-        )
-    )
+    return list(call.db.execute(call.in_project(table).order_by(table.c.id)))
 
 
 def _models(call: Call, view: sa.Row[Any]) -> list[sa.Row[Any]]:
@@ -124,7 +120,7 @@ def of_model(call: Call) -> Answer:
     if not row.document["featureView"]:
         return {"upstream": [], "downstream": []}
     name, version = row.document["featureView"]
-    view = views.look_up(call, name, version)
+    view = call.find_version(feature_views, name, version)
     if view is None:
         return {"upstream": [_gone("FEATURE_VIEW", call, name, version)], "downstream": []}
     source = _node("FEATURE_VIEW", views.document(call, view))

@@ -57,10 +57,8 @@ def create(call: Call) -> Answer:
 @routes.add("GET", PATH, options=["name", "version"])
 def get(call: Call) -> Answer:
     """All; or the one of a name, which without a version is the first."""
-    query = transformation_functions.select().where(
-        transformation_functions.c.parent_id == call.project.id
-    )
-    stored = [_document(row) for row in call.db.execute(query)]
+    rows = call.db.execute(call.in_project(transformation_functions))
+    stored = [_document(row) for row in rows]
     found = [*stored, *_built_in(call.project.id)]
     if name := call.option("name"):
         version = call.number("version") or 1

@@ -86,6 +86,11 @@ class Call:
         """The query of the rows of a table that belong to the project."""
         return table.select().where(table.c.parent_id == self.project.id)
 
+    def find_version(self, table: sa.Table, name: str, version: int) -> sa.Row[Any] | None:
+        """The row of this name and version in the project, if there is one."""
+        query = self.in_project(table).where(table.c.name == name, table.c.version == version)
+        return self.db.execute(query).one_or_none()
+
     def integer(self, name: str) -> int:
         """A number in the path."""
         return whole_number(self.path[name], name)

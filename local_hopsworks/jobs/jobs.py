@@ -77,9 +77,7 @@ def of_server(call: Call, name: str, module: str, arguments: str) -> None:
 
 def find(call: Call, name: str) -> sa.Row[Any]:
     """The job of this name in the call's project; raises NotFound."""
-    row = call.db.execute(
-        jobs.select().where(jobs.c.parent_id == call.project.id, jobs.c.name == name)
-    ).one_or_none()
+    row = call.db.execute(call.in_project(jobs).where(jobs.c.name == name)).one_or_none()
     if row is None:
         raise NotFound(f"There is no job {name[:80]!r}.", JOB_NOT_FOUND)
     return row
@@ -102,12 +100,8 @@ def document(call: Call, name: str) -> dict[str, Any]:
 @routes.add("GET", PATH)
 def get_all(call: Call) -> Answer:
     """All jobs of a project."""
-    names = call.db.scalars(
-        jobs.select()
-        .with_only_columns(jobs.c.name)
-        .where(jobs.c.parent_id == call.project.id)
-        .order_by(jobs.c.id)
-    )
+    query = call.in_project(jobs).with_only_columns(jobs.c.name)
+    names = call.db.scalars(query.order_by(jobs.c.id))
     return items([document(call, name) for name in names])
 
 
@@ -156,9 +150,7 @@ def save(call: Call) -> Answer:
         "creationTime": now(),
         "config": {**config, "appName": name},
     }
-    row = call.db.execute(
-        jobs.select().where(jobs.c.parent_id == call.project.id, jobs.c.name == name)
-    ).one_or_none()
+    row = call.db.execute(call.in_project(jobs).where(jobs.c.name == name)).one_or_none()
     if row is None:
         call.db.execute(
             jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=job)

@@ -136,8 +136,7 @@ def model(call: Call) -> Page:
 
 def _find(call: Call) -> sa.Row[Any]:
     name, version = call.path["name"], call.integer("version")
-    same = table.c.parent_id == call.project.id, table.c.name == name, table.c.version == version
-    row = call.db.execute(table.select().where(*same)).one_or_none()
+    row = call.find_version(table, name, version)
     if row is None:
         raise NotFound(f"There is no model {name[:80]!r} version {version}.", MODEL_NOT_FOUND)
     return row

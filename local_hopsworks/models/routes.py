@@ -158,7 +158,7 @@ def get(call: Call) -> Answer:
 @routes.add("GET", PATH, options=["filter_by", "sort_by", "limit", "offset"])
 def get_all(call: Call) -> Answer:
     """Models of a name; sorted by a metric, those that have it (equals: the newest first)."""
-    query = models.select().where(models.c.parent_id == call.project.id)
+    query = call.in_project(models)
     for entry in call.query.getlist("filter_by"):
         field, _, value = entry.partition(":")
         if field != "name_eq":
@@ -194,7 +194,7 @@ def _unregister(call: Call, row: sa.Row[Any]) -> None:
 def unregister_below(call: Call, path: Path) -> None:
     """For files that are about to be deleted. Model.save deletes its own when it is interrupted,
     even if the version is registered by then, and that would be left without files."""
-    for row in call.db.execute(models.select().where(models.c.parent_id == call.project.id)).all():
+    for row in call.db.execute(call.in_project(models)).all():
         if call.store.model(call.project.name, row.name, row.version).is_relative_to(path):
             _unregister(call, row)
 

@@ -99,7 +99,7 @@ def _state(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
 @routes.add("GET", PATH, options=["name", "model", "status"])
 def get_all(call: Call) -> Answer:
     """All deployments; with a name, that one."""
-    query = deployments.select().where(deployments.c.parent_id == call.project.id)
+    query = call.in_project(deployments)
     name = call.option("name")
     if name is not None:
         row = call.db.execute(query.where(deployments.c.name == name)).one_or_none()
@@ -185,9 +185,7 @@ def _check_model(call: Call, body: dict[str, Any]) -> None:
         if not is_predictor:
             raise NotEmbedded("deployments that are an HTTP server of their own, without a model")
         return
-    query = models.select().where(
-        models.c.parent_id == call.project.id, models.c.name == name, models.c.version == version
-    )
+    query = call.in_project(models).where(models.c.name == name, models.c.version == version)
     if call.db.execute(query).one_or_none() is None:
         raise HopsworksError(
             f"There is no version {version} of a model {name[:80]!r} to deploy.",

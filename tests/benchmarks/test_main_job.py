@@ -28,23 +28,14 @@ ROUNDS = 3
 
 def run_job(environment):
     """Seconds of each script's process."""
-    seconds = []
-    for script, toggles in JOB:
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, ROOT / script],
-            env=environment | toggles,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    return [seconds_of(environment | toggles, ROOT / script) for script, toggles in JOB]
 
 
-def seconds_of(environment, *command):
+def seconds_of(environment, program):
+    """Of the process of a Python program."""
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, *command], env=environment, stdout=subprocess.DEVNULL, check=True
+        [sys.executable, program], env=environment, stdout=subprocess.DEVNULL, check=True
     )
     return time.perf_counter() - start
 

@@ -19,7 +19,7 @@ from hopsworks.client.exceptions import DatasetException, RestAPIError
 
 from local_hopsworks import Server
 from local_hopsworks.datasets import replacements
-from tests import rest
+from tests import processes, rest
 
 MEGABYTE = 2**20
 PROGRAMS = Path(__file__).resolve().parent / "programs"
@@ -417,6 +417,13 @@ def test_removal_that_no_upload_follows_stays_when_the_program_ends(
     assert api("GET", file).status_code == 404
 
 
+def lose_first_chunk(server):
+    """As if the disk had lost the first chunk of b"newer"."""
+    for draft in (server.store.home / "servers" / server.store.id).glob("?" * 32):
+        if draft.read_bytes() == b"new":
+            draft.unlink()
+
+
 def test_upload_that_fails_gives_back_the_file_it_was_to_replace(
     post_chunk, read, folder, client, server
 ):
@@ -425,9 +432,7 @@ def test_upload_that_fails_gives_back_the_file_it_was_to_replace(
     ask = client()
     begin_overwriting(ask, file)
     assert post_chunk(b"newer", 1, 3, ask=ask).ok
-    for draft in (server.store.home / "servers" / server.store.id).glob("?" * 32):
-        if draft.read_bytes() == b"new":
-            draft.unlink()  # as if the disk had lost it
+    lose_first_chunk(server)
     assert post_chunk(b"newer", 2, 3, ask=ask).status_code == 500
     assert read(f"{folder}/file.bin") == b"old"
 
@@ -473,9 +478,7 @@ def test_overwrite_is_protected_however_slowly_its_first_chunk_comes(
         )
 
     assert post_chunk(b"newer", 1, 3, ask=ask_slowly).ok
-    for draft in (server.store.home / "servers" / server.store.id).glob("?" * 32):
-        if draft.read_bytes() == b"new":
-            draft.unlink()  # as if the disk had lost it
+    lose_first_chunk(server)
     assert post_chunk(b"newer", 2, 3, ask=ask).status_code == 500
     assert read(f"{folder}/file.bin") == b"old"
 
@@ -488,15 +491,8 @@ def test_program_killed_within_an_overwrite_leaves_the_earlier_file_though_nobod
     program = PROGRAMS / "killed_in_an_overwrite.py"
     run(sys.executable, program, tmp_path / "file.bin", folder, 0, env=server.environment)
     stored = server.store.dataset("tests", f"{folder}/file.bin")
-    wait(stored.exists)
+    processes.wait(stored.exists, 20)
     assert stored.read_bytes() == b"old"
-
-
-def wait(is_so):
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("chunks", [0, 1])
@@ -542,7 +538,7 @@ def test_server_that_stops_within_an_overwrite_leaves_the_earlier_file(tmp_path,
         ]
         env = {**os.environ, **server.environment}
         with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as other:
-            wait(lambda: not stored.exists())
+            processes.wait(lambda: not stored.exists(), 20)
             server.stop()
             other.kill()
     assert stored.read_bytes() == b"old"
@@ -639,7 +635,7 @@ def test_program_killed_within_an_overwrite_leaves_the_earlier_file(
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     client()  # the next program that logs in
     # The server may hear of the end of the killed program a moment after that
-    wait(server.store.dataset("tests", f"{folder}/file.bin").exists)
+    processes.wait(server.store.dataset("tests", f"{folder}/file.bin").exists, 20)
     assert read(f"{folder}/file.bin") == b"old"
 
 
