@@ -263,7 +263,8 @@ def test_search_finds_names_descriptions_features_and_tags(visit, furnished):
         f"{furnished.name} {version}" for version in (3, 2, 1)
     ]
     page.get_by_role("searchbox").fill(f"{furnished.name}_docks")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():  # a key does not wait for the page that it leads to
+        page.keyboard.press("Enter")
     assert page.locator(".hits mark").first.inner_text() == f"{furnished.name}_docks"
     page.locator(".hits a").first.click()
     assert page.get_by_role("heading", level=1).inner_text() == f"{furnished.name}_docks 1"
