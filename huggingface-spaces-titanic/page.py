@@ -92,7 +92,7 @@ def serve(page: gr.Blocks, name: str, description: str, latest: Latest) -> None:
         quiet=True,
         prevent_thread_lock=True,
     )
-    print(f"{name}: {page.local_url}", flush=True)
+    say(f"{name}: {page.local_url}")
     latest.start()
     threading.Event().wait()
 
@@ -137,5 +137,10 @@ def preview(page: gr.Blocks, description: str) -> DispatchFunction:
 def stop(*_: object) -> None:
     """End on Ctrl-C, with the exit status that a shell expects."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-    print("Stopped.", flush=True)
+    say("Stopped.")
     raise SystemExit(130)
+
+
+def say(line: str) -> None:
+    """Print a line at once and in one piece: the other app may print to the same terminal."""
+    print(f"{line}\n", end="", flush=True)

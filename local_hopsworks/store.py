@@ -105,9 +105,9 @@ class Store:
     def _begin_use(self, alone: bool) -> Use:
         """Say that the store is in use, and make one of an older format one of this format."""
         while True:
-            disk.make_folder(self.home)
-            is_older = written_format(self.home) in FORMATS[:-1]
             try:
+                disk.make_folder(self.home)
+                is_older = written_format(self.home) in FORMATS[:-1]
                 use = Use(self.home, alone=alone or is_older, seconds=0 if alone else WAIT_SECONDS)
             except FileNotFoundError:
                 continue  # another program has just deleted the store
@@ -265,8 +265,8 @@ class Store:
         folder = self.server
         with self._mutex:
             while self._lock is None:
-                disk.make_folder(folder)
                 try:
+                    disk.make_folder(folder)
                     (folder / "lock").write_text(f"{os.getpid()}\n")
                     lock = disk.Lock(folder / "lock")
                 except FileNotFoundError:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+import urllib.parse
 from typing import Any
 
 import requests
@@ -29,3 +32,12 @@ def succeed(server: Any, method: str, path: str, port: object = None, **options:
     answer = call(server, method, f"/project/1{path}", port, **options)
     assert answer.ok, answer.text
     return answer
+
+
+def whole_list(visitor: requests.Session, address: str) -> str:
+    """The HTML of all pages of a list: what other tests have made may fill the first one."""
+    page = visitor.get(address, timeout=10).text
+    onward = re.search(r'href="([^"]+)" rel="next"', page)
+    if onward is None:
+        return page
+    return page + whole_list(visitor, urllib.parse.urljoin(address, html.unescape(onward[1])))

@@ -30,6 +30,7 @@ def online(call: Call, window: Window) -> Listing:
     store = call.hopsworks.part(OnlineStores).of(call.project.name)
     with store.transaction(write=False) as db:
         tables = [table for table in store.all(db) if table.online]
+        tables.sort(key=lambda table: (table.name, table.version))
         return Listing([_listed(call, db, table) for table in window.of(tables)], len(tables))
 
 

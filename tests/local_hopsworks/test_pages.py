@@ -285,7 +285,7 @@ def test_online_feature_group_is_in_the_online_store(visitor, server, project, f
     group.insert(pd.DataFrame({"id": [1, 2, 3]}))
     path = f"/p/{project.id}/fs/{project.id}/fg/{group.id}"
     assert "online store</a> too" in visitor.get(server.address + path, timeout=10).text
-    page = visitor.get(f"{server.address}/p/{project.id}/online", timeout=10).text
-    (row,) = re.findall(rf"<tr><th[^>]*><a href=\"{path}\">(.*?)</tr>", page, re.S)
+    listed = rest.whole_list(visitor, f"{server.address}/p/{project.id}/online")
+    (row,) = re.findall(rf"<tr><th[^>]*><a href=\"{path}\">(.*?)</tr>", listed, re.S)
     cells = re.sub(r"<[^>]+>", " ", row).split()
     assert cells[:4] == [name, "1", "3", "id"] and cells[-1] == "ever"

@@ -210,6 +210,23 @@ def test_eight_programs_that_make_one_store_at_once_agree(environment, tmp_path,
     assert not [path for path in (tmp_path / "store").iterdir() if path.name.startswith(".")]
 
 
+def test_server_whose_folder_is_swept_while_it_is_made_makes_it_again(home, monkeypatch):
+    """Without a lock in it yet, it looks as if its server had been killed."""
+    with Server(home) as other:
+        make, made = Path.chmod, []
+
+        def sweep_first(path, mode, **options):
+            if path.parent.name == "servers" and not made:
+                made.append(path)
+                other.store.sweep(path)
+            make(path, mode, **options)
+
+        monkeypatch.setattr(Path, "chmod", sweep_first)
+        with Server(home) as server:
+            assert made == [server.store.server]
+            assert server.store.is_alive(server.store.id)
+
+
 @pytest.fixture
 def two(home):
     with Server(home) as first, Server(home) as second:
