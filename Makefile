@@ -132,7 +132,7 @@ bench: $(VENV)/.installed-for-tests  ## measure, as ratios; BENCH_SIZES="1e3 1e5
 	@$(BIN)/python -m pytest tests/benchmarks --ignore=tests/benchmarks/test_soak.py \
 	  -o addopts=--import-mode=importlib -s -q
 
-soak: $(VENV)/.installed-for-tests  ## 2,000 small inserts and reads, and what they cost as history grows
+soak: $(VENV)/.installed-for-tests  ## 2,000 small inserts, then an hour of mixed load: what they cost as history grows
 	@$(BIN)/python -m pytest tests/benchmarks/test_soak.py -o addopts=--import-mode=importlib -s -q
 
 screenshots: $(VENV)/.installed-for-tests  ## the pictures in both READMEs

@@ -1,27 +1,44 @@
-"""Two thousand small inserts into one feature group, and a read after each: what they cost as there
-are more.
+"""What goes on for long: two thousand small inserts into one feature group with a read after each,
+and an hour in which a program does a bit of everything.
 
     make soak
+    SOAK_MINUTES=5 make soak
 
-Prints and asserts no time. Beside wall and CPU time of an insert: that of the read, open files, and
+Prints and asserts no time. Of the inserts: wall and CPU time, that of the read, open files, and
 resident memory. The SDK itself reads the table's whole log after every insert, which stays short
-because its older part is archived.
+because its older part is archived. Of the hour: memory and open files of the server alone.
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SMALL_INSERTS = Path(__file__).parent / "programs" / "small_inserts.py"
+PROGRAMS = Path(__file__).parent / "programs"
+MINUTES = float(os.environ.get("SOAK_MINUTES", "60"))
+
+
+@pytest.mark.timeout(MINUTES * 60 + 600)
+def test_mixed_load(environment, tmp_path, capsys):
+    env = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    below = [sys.executable, "-m", "local_hopsworks", "run", "--"]
+    command = [*below, sys.executable, PROGRAMS / "mixed_load.py", str(MINUTES)]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    measured = json.loads(done.stdout.split("MEASURED")[1].splitlines()[0])
+    with capsys.disabled():
+        print("\nminutes | rounds of mixed load | MiB of the server | its open files")
+        for minutes, rounds, memory, files in measured:
+            print(f"{minutes:7} | {rounds:20} | {memory:17.0f} | {files:14}")
 
 
 @pytest.mark.timeout(3600)
 def test_two_thousand_small_inserts(environment, tmp_path, capsys):
     env = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
-    command = [sys.executable, SMALL_INSERTS, "2000", "200"]
+    command = [sys.executable, PROGRAMS / "small_inserts.py", "2000", "200"]
     done = subprocess.run(
         command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=3500
     )
