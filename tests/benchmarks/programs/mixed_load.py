@@ -76,7 +76,8 @@ def memory(server: int) -> float:
 
 def main() -> None:
     seconds, server, load = float(sys.argv[1]) * 60, os.getppid(), Load()
-    start, number, measured = time.monotonic(), 0, []
+    start, number = time.monotonic(), 0
+    measured: list[list[float]] = []
     while len(measured) <= MEASUREMENTS:
         load.round(number)
         number += 1
