@@ -173,6 +173,7 @@ def test_user_is_told_to_go_on_until_both_outcomes_have_been_predicted(run, trai
     assert names == PICTURES - {"confusion_matrix.png"}
 
 
+@pytest.mark.long
 def test_newest_registered_version_serves_and_deleting_it_goes_back(run, trained, tmp_path):
     script = Scripts.over_copy(run, trained, tmp_path)
     assert script("training").returncode == 0

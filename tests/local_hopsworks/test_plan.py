@@ -230,12 +230,14 @@ def typed(name, text):
     return parse[name](text)
 
 
+@pytest.mark.long
 @given(where=trees)
 @settings(max_examples=300, deadline=None)
 def test_filters_find_what_python_finds(read, where):
     assert read(query(where)) == [row["id"] for row in TABLE if holds(where, row) is True]
 
 
+@pytest.mark.long
 @given(where=trees, kind=st.sampled_from(["INNER", "LEFT", "RIGHT", "FULL"]), other=trees)
 @settings(max_examples=100, deadline=None)
 def test_bounds_leave_out_nothing_that_a_join_returns(read, where, kind, other):
@@ -292,6 +294,7 @@ def shape(statement):
     ).sql()
 
 
+@pytest.mark.long
 @given(
     value=st.text(max_size=40) | st.text(alphabet="'\"\\;-/*%$?{}()\n\x00\u2028eEbBxX", max_size=40)
 )

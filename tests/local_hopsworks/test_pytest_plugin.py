@@ -19,6 +19,7 @@ PROGRAMS = Path(__file__).with_name("programs")
 THEIRS = PROGRAMS / "their_project"  # the names there are ones that our own pytest does not collect
 
 
+@pytest.mark.long
 def test_one_line_gives_a_test_its_own_hopsworks_and_leaves_nothing(run, tmp_path):
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     project.mkdir()
