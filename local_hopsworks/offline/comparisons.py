@@ -77,14 +77,19 @@ def with_feature(column: Column, condition: str, other: Column) -> Filter:
     common."""
     if condition == "LIKE":
         _must_be_text(column)
-    kinds = {_kind(column.type), _kind(other.type)}
-    if None in kinds or len(kinds) > 1:
+    if not have_order(column, other):
         raise HopsworksError(
             f"{column.name!r} is {column.type[:80]} and {other.name!r} is {other.type[:80]}, "
             "which cannot be compared.",
             ILLEGAL_QUERY,
         )
     return Filter(column, condition, other)
+
+
+def have_order(left: Column, right: Column) -> bool:
+    """Whether the values of one column can be compared with those of the other."""
+    kind = _kind(left.type)
+    return kind is not None and kind == _kind(right.type)
 
 
 def _kind(type_: str) -> str | None:

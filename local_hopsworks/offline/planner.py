@@ -236,10 +236,18 @@ class _Planner:
                 "right_on= of equal length.",
                 NO_JOINING_KEYS,
             )
-        return tuple(
+        keys = tuple(
             (self._column(left, a), self._column(right, b))
             for a, b in zip(left_names, right_names, strict=True)
         )
+        for ours, theirs in keys:
+            if ours.type != theirs.type and not comparisons.have_order(ours, theirs):
+                raise HopsworksError(
+                    f"{ours.name!r} is {ours.type[:80]} and {theirs.name!r} is "
+                    f"{theirs.type[:80]}, which cannot be joined on; give both the same type.",
+                    ILLEGAL_QUERY,
+                )
+        return keys
 
     def _primary_key(self, table: int) -> list[str]:
         return [

@@ -34,6 +34,8 @@ _Expression = sa.ColumnElement[Any]
 _DIALECT = DefaultDialect(
     paramstyle="qmark", supports_native_boolean=True
 )  # other styles double per cent signs
+_TIMES = ("timestamp", "date")
+_LARGEST_WHOLE = sa.Numeric(MOST_DIGITS, 0)
 _COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
     "EQUALS": operator.eq,
     "NOT_EQUALS": operator.ne,
@@ -120,7 +122,7 @@ class _Joined(sa.Join):
             right = chosen.subquery(alias(join.table))
         for nested in join.joins:
             right = _Joined(right, nested)
-        on = [_expression(left_key) == _expression(right_key) for left_key, right_key in join.on]
+        on = [operator.eq(*_comparable(*keys)) for keys in join.on]
         if join.event_times:
             on.append(_event_time(join, 0) >= _event_time(join, 1))
         super().__init__(left, right, sa.and_(sa.true(), *on))
@@ -170,21 +172,24 @@ def _expression(column: Column) -> _Expression:
 def _event_time(join: Join, side: int) -> _Expression:
     assert join.event_times
     types = {event_time.type for event_time in join.event_times}
-    comparable = len(types) == 1 and types <= {
-        "timestamp",
-        "date",
-    }  # a bigint may be in seconds or milliseconds
-    return (
-        _expression(join.event_times[side]) if comparable else _milliseconds(join.event_times[side])
-    )
+    column = join.event_times[side]
+    if types <= set(_TIMES):
+        return _expression(column)
+    return _milliseconds(column) if types == {"bigint"} else _microseconds(column)
 
 
 def _milliseconds(column: Column) -> _Expression:
-    """An event time of any type in ms since 1970."""
+    """A bigint event time, which is in seconds or in milliseconds, in ms since 1970."""
     event_time = _expression(column)
-    if column.type in ("timestamp", "date"):
-        return sa.func.epoch_ms(event_time)
-    return sa.case((sa.func.abs(event_time) <= MOST_SECONDS, event_time * 1000), else_=event_time)
+    are_seconds = event_time.between(-MOST_SECONDS, MOST_SECONDS)
+    return sa.case((are_seconds, event_time * 1000), else_=event_time)
+
+
+def _microseconds(column: Column) -> _Expression:
+    """An event time of any type since 1970. Of a bigint they may need more than 64 bits."""
+    if column.type in _TIMES:
+        return sa.func.epoch_us(_expression(column))
+    return sa.cast(_milliseconds(column), _LARGEST_WHOLE) * 1000
 
 
 def _condition(condition: Condition) -> _Expression:

@@ -2,6 +2,7 @@
 server answers."""
 
 import datetime
+import decimal
 import time
 
 import numpy as np
@@ -427,6 +428,45 @@ def test_a_limit_inside_a_join_is_refused_with_a_sentence(left, right):
         rows(left.select_all().join(right.select_all().limit(1)))
 
 
+MIXED = {
+    "whole": [16_777_217, 2, None],
+    "single": [16_777_216.0, 2.0, None],
+    "exact": [decimal.Decimal("1.5"), decimal.Decimal(2), None],
+    "fine": [decimal.Decimal("1." + "0" * 36 + "1"), decimal.Decimal(2), None],
+    "word": ["2", "x", None],
+    "flag": [True, False, None],
+    "moment": [MOMENTS[0], datetime.datetime(2024, 1, 2), None],
+    "day": [DAYS[0], DAYS[1], None],
+    "raw": [b"2", b"x", None],
+    "listed": [[2], [3], None],
+}
+KINDS = [{"whole", "single", "exact", "fine"}, {"moment", "day"}]
+
+
+@pytest.fixture(scope="module")
+def mixed(make_group):
+    """Two groups with a column of each type; of values of one kind, those of row 2 are equal."""
+    frame = pd.DataFrame({"id": [1, 2, 3], **MIXED})
+    frame = frame.astype({"whole": "Int64", "single": "float32", "flag": "boolean"})
+    return [make_group(name, frame) for name in ("mixed", "mixed_with")]
+
+
+@pytest.mark.parametrize("right", MIXED)
+@pytest.mark.parametrize("left", MIXED)
+def test_keys_of_different_types_are_joined_as_numbers_or_times_or_not_at_all(mixed, left, right):
+    ours, theirs = mixed
+    on = {"left_on": [left], "right_on": [right], "join_type": "inner"}
+    query = ours.select(["id"]).join(theirs.select(["id"]), prefix="r_", **on)
+    if left == right:
+        assert column(query) == [1, 2]
+    elif any({left, right} <= kind for kind in KINDS):
+        assert column(query) == [2]
+    else:
+        sentence = f"'{left}' is .* and '{right}' is .*, which cannot be joined on; give both"
+        with pytest.raises(RestAPIError, match=sentence):
+            rows(query)
+
+
 # Point-in-time joins, against pandas.merge_asof
 
 EPOCH = pd.Timestamp("2024-01-01")
@@ -493,6 +533,26 @@ def test_point_in_time_join_of_three_groups(make_group, unit, others):
     )
     query = labels.select(["label"]).join(first.select(["a"])).join(second.select(["b"]))
     assert rows(query) == as_of(FIRST, SECOND)
+
+
+@pytest.mark.parametrize("unit", ["date", "seconds", "milliseconds"])
+def test_what_is_known_within_the_same_millisecond_but_later_is_not_known_yet(make_group, unit):
+    days = pd.Series([0, -30_000])  # the second is before 1970
+    labels = timed(make_group, pd.DataFrame({"id": [1, 2], "days": days, "soon": [0, 0]}), "soon",
+                   unit)  # fmt: skip
+    moments = UNITS["timestamp"](days)
+    later = moments + pd.Timedelta(1, "us").as_unit("us")
+    known = {"id": [1, 2, 1, 2], "at": [*moments, *later], "v": [0, 0, 1, 1]}
+    group = make_group("pit_later", known, event_time="at")
+    assert column(labels.select(["id"]).join(group.select(["v"])), "v") == [0, 0]
+
+
+def test_event_times_at_both_ends_of_64_bits_are_joined(make_group):
+    ends = {"id": [1, 2, 3], "at": [-(2**63), 0, 2**63 - 1]}
+    labels = make_group("pit_ends", ends, event_time="at")
+    known = {"id": [1, 2, 3], "at": [datetime.datetime(1960, 1, 1)] * 3, "v": [1, 2, 3]}
+    group = make_group("pit_known", known, event_time="at")
+    assert column(labels.select(["id"]).join(group.select(["v"])), "v") == [None, 2, 3]
 
 
 def test_point_in_time_join_returns_key_and_event_time_of_the_left(make_group):
