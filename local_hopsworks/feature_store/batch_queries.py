@@ -157,31 +157,38 @@ def window(root: dict[str, Any], start: int | None, end: int | None) -> Iterator
                 f"Feature group {root['name']} has no event time to choose a time window by.",
                 NO_EVENT_TIME,
             )
-        if event_time["type"] == "bigint":
-            unit = {"feature": event_time, "condition": "GREATER_THAN", "value": str(MOST_SECONDS)}
-            yield {
-                "type": "OR",
-                "leftLogic": {
-                    "type": "AND",
-                    "leftFilter": unit,
-                    "rightFilter": {
-                        "feature": event_time,
-                        "condition": comparison,
-                        "value": str(bound),
-                    },
-                },
-                "rightLogic": {
-                    "type": "AND",
-                    "leftFilter": {**unit, "condition": "LESS_THAN_OR_EQUAL"},
-                    "rightFilter": {
-                        "feature": event_time,
-                        "condition": comparison,
-                        "value": str(-(-bound // 1000)),
-                    },
-                },
-            }
+        if event_time["type"].lower() == "bigint":
+            yield _in_either_unit(event_time, comparison, bound)
         else:
             yield {"feature": event_time, "condition": comparison, "value": str(bound)}
+
+
+def _in_either_unit(event_time: dict[str, Any], comparison: str, bound: int) -> dict[str, Any]:
+    """The comparison of an event time that is in seconds or in milliseconds, each for itself."""
+
+    def compared(condition: str, value: int) -> dict[str, Any]:
+        return {"feature": event_time, "condition": condition, "value": str(value)}
+
+    milliseconds = {
+        "type": "OR",
+        "leftFilter": compared("GREATER_THAN", MOST_SECONDS),
+        "rightFilter": compared("LESS_THAN", -MOST_SECONDS),
+    }
+    seconds = {
+        "type": "AND",
+        "leftFilter": compared("LESS_THAN_OR_EQUAL", MOST_SECONDS),
+        "rightFilter": compared("GREATER_THAN_OR_EQUAL", -MOST_SECONDS),
+    }
+    first_second = -(-bound // 1000)
+    return {
+        "type": "OR",
+        "leftLogic": {
+            "type": "AND", "leftLogic": milliseconds, "rightFilter": compared(comparison, bound),
+        },
+        "rightLogic": {
+            "type": "AND", "leftLogic": seconds, "rightFilter": compared(comparison, first_second),
+        },
+    }  # fmt: skip
 
 
 def all_of(conditions: list[dict[str, Any] | None]) -> dict[str, Any] | None:

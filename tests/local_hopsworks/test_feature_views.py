@@ -235,6 +235,19 @@ def test_time_window_is_from_start_to_before_end(feature_store, name, unit):
     assert view.get_batch_data(end_time=1704153600)["x"].tolist() == [0]
 
 
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_time_window_before_1970_of_seconds_and_of_milliseconds(feature_store, name, unit):
+    group = feature_store.get_or_create_feature_group(
+        name=name, version=1, primary_key=["key"], event_time="event_time"
+    )
+    times = [-315_619_200 * unit, -31_536_000 * unit, 86_400 * unit * 365]  # in 1960, 1969, 1971
+    group.insert(pd.DataFrame({"key": range(3), "event_time": times}))
+    view = feature_store.create_feature_view(name=name, version=1, query=group.select(["key"]))
+    found = [view.get_batch_data(start_time=start, end_time=end)["key"].tolist()
+             for start, end in (("1959-01-01", "1965-01-01"), ("1965-01-01", None))]  # fmt: skip
+    assert found == [[0], [1, 2]]
+
+
 def test_time_window_without_event_time_is_refused_with_a_sentence(feature_store, name):
     group = feature_store.get_or_create_feature_group(name=name, version=1, primary_key=["key"])
     group.insert(ROWS)
