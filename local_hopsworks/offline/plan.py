@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Value = (
     bool | int | float | decimal.Decimal | str | bytes | datetime.datetime | datetime.date | None
@@ -19,6 +19,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 # A bigint event time is in seconds or in milliseconds; as in the SDK, more than ten digits are
 # milliseconds.
 MOST_SECONDS = 9_999_999_999
+POSITION = "#"  # a column with the number of each row; no feature can have this name
 _BOUNDS = ("EQUALS", "LESS_THAN", "LESS_THAN_OR_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL")
 # types whose order is the same everywhere, unlike that of text, or of numbers that may be NaN
 _BOUNDED = {
@@ -122,12 +123,16 @@ class Plan:
 
     def columns_of(self, table: int) -> list[Column]:
         """Those of the table at this position that anything in the plan needs."""
-        needed = {
-            column.name: column
-            for column in columns_in((self.columns, self.joins, self.condition, self.order))
-            if column.table == table
-        }
-        return list(needed.values())
+        found = columns_in((self.columns, self.joins, self.condition, self.order))
+        return list({column.name: column for column in found if column.table == table}.values())
+
+    @property
+    def positions(self) -> Plan:
+        """The same rows, but of each table only the number of its row."""
+        numbers = [
+            (Column(table, POSITION, "bigint"), str(table)) for table in range(len(self.tables))
+        ]
+        return replace(self, columns=numbers)
 
 
 def conjuncts(condition: Condition | None) -> Iterator[Condition]:

@@ -4,6 +4,7 @@ stream of batches."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,11 @@ class Engine:
         if plan.is_scan:  # DuckDB would only copy
             return self._tables.rows(plan.tables[0], plan.columns, plan.bounds)
         tables = [self._rows(plan, position) for position in range(len(plan.tables))]
-        connection = self._database().cursor()  # what is registered in one is not seen in another
-        for position, table in enumerate(tables):
-            connection.register(alias(position), table)
-        return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
+        if not plan.joins:
+            return self._query(plan, tables)
+        from local_hopsworks.offline import joins  # which imports pyarrow
+
+        return joins.join(plan, tables, self._query)
 
     def table(self, plan: Plan) -> pa.Table:
         """All rows of a plan at once."""
@@ -64,6 +66,13 @@ class Engine:
         """Let go of the tables and the database, which end with the last query under way."""
         self._tables = OpenTables()
         self._made = None
+
+    def _query(self, plan: Plan, tables: Sequence[Any]) -> pa.RecordBatchReader:
+        """What DuckDB answers to a plan over these tables."""
+        connection = self._database().cursor()  # what is registered in one is not seen in another
+        for position, table in enumerate(tables):
+            connection.register(alias(position), table)
+        return connection.sql(to_sql(plan)).to_arrow_reader(BATCH_ROWS)
 
     def _rows(self, plan: Plan, position: int) -> pads.Dataset | pa.RecordBatchReader:
         """Of one table: what the plan needs of it."""

@@ -333,6 +333,39 @@ def test_join_finds_what_pandas_finds(left, right, kind):
     assert len(found) == len(expected)
 
 
+DEFAULTS = {
+    "count": ("bigint", "7", 7),
+    "ratio": ("double", "0.5", 0.5),
+    "word": ("string", "none", "none"),
+    "flag": ("boolean", "true", True),
+    "day": ("date", "2024-01-02", datetime.date(2024, 1, 2)),
+    "moment": (
+        "timestamp",
+        "2024-01-02 03:04:05",
+        datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+    ),
+    "price": ("decimal(9,2)", "1.50", decimal.Decimal("1.50")),
+}
+
+
+def test_join_has_defaults_of_every_type_where_nothing_is_stored(left, make_group, name):
+    other = make_group(name, {"id": [2], "parts": [[1, 2]], "tags": [{"a": 1}]})
+    other.append_features(
+        [Feature(key, kind, default_value=text) for key, (kind, text, _) in DEFAULTS.items()]
+    )
+    found = rows(left.select(["x"]).join(other.select(["parts", "tags", *DEFAULTS])))
+    default = {key: value for key, (_, _, value) in DEFAULTS.items()}
+    assert [{key: row[key] for key in default} for row in found] == [default] * len(found)
+    assert [(row["x"], row["parts"], row["tags"]) for row in found] == [
+        (10, None, None), (20, [1, 2], {"a": 1}), (30, None, None), (40, None, None)
+    ]  # fmt: skip
+
+
+def test_side_of_a_join_that_selects_nothing_still_counts(left, right):
+    query = left.select(["x"]).join(right.select([]), on=["id"], join_type="inner")
+    assert [row["x"] for row in rows(query)] == [20, 40]
+
+
 def test_keys_are_returned_once(left, right):
     query = left.select_all().join(right.select_all(), on=["id"], join_type="inner")
     assert rows(query) == [{"id": 2, "x": 20, "y": "two"}, {"id": 4, "x": 40, "y": "four"}]
