@@ -1,14 +1,20 @@
 """How much one request may ask: the size of a body and of a chunk, how deep JSON is nested, numbers
-and text that are none. (Filters and joins: tests/local_hopsworks/test_plan.py.)"""
+and text that are none; and how much text a join may have. (Filters and the number of joins:
+tests/local_hopsworks/test_plan.py.)"""
 
 from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from deltalake import write_deltalake
 
 from local_hopsworks.http import bodies
 from local_hopsworks.http.shapes import DEEPEST, is_deeper
+from local_hopsworks.offline.plan import Column, Join, Plan, Table
+from local_hopsworks.offline.run import Engine
 
 GROUPS = "/project/1/featurestores/1/featuregroups"
 UPLOAD = "/project/1/dataset/upload/Resources"
@@ -118,3 +124,24 @@ def test_name_of_a_split_leads_nowhere(api, feature_store, name, split, server):
         answer.status_code == 400
         and "A split's name is lower-case letters" in answer.json()["errorMsg"]
     )
+
+
+@pytest.mark.reliability
+def test_join_of_more_text_than_arrow_has_in_one_piece(tmp_path):
+    """Texts of 2.2 GB. Needs 8 GB of memory."""
+    count, text = 220_000, "x" * 10**4
+    parts = [
+        pa.table({"id": range(start, start + 10_000), "s": [text] * 10_000})
+        for start in range(0, count, 10_000)
+    ]
+    stored = pa.concat_tables(parts)
+    for name, part in (("texts", stored), ("keys", stored.select(["id"]))):
+        write_deltalake(tmp_path / name, part)
+    features = (("id", "bigint"), ("s", "string"))
+    texts = Table(1, "texts", (tmp_path / "texts").as_uri(), None, None, features)
+    keys = Table(2, "keys", (tmp_path / "keys").as_uri(), None, None, features[:1])
+    ids = Column(0, "id", "bigint"), Column(1, "id", "bigint")
+    plan = Plan([texts, keys], [(Column(0, "s", "string"), "s")], order=[ids[0]])
+    plan.joins = [Join(1, "inner", (ids,), None)]
+    found = Engine().table(plan)["s"]
+    assert len(found) == count and pc.all(pc.equal(found, text)).as_py()
