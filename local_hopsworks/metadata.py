@@ -86,9 +86,8 @@ class Metadata:
     def __init__(self, file: Path) -> None:
         _import_tables()
         self._engine = sa.create_engine(
-            sa.URL.create(
-                "sqlite", database=str(file)
-            ),  # as text, its ? and % would mean something
+            # As text, its ? and % would mean something
+            sa.URL.create("sqlite", database=str(file)),
             pool_size=8,
             max_overflow=64,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
@@ -97,9 +96,8 @@ class Metadata:
         sa.event.listen(self._engine, "connect", _configure)
         sa.event.listen(self._engine, "begin", _begin)
         try:
-            disk.make_file(
-                file
-            )  # SQLite would leave its mode, and that of its journals, to the umask
+            # SQLite would leave its mode, and that of its journals, to the umask
+            disk.make_file(file)
             with self.transaction(write=True) as db:
                 _tables.create_all(db)
                 for index in _indexes():  # a table of an older store lacks the newer ones

@@ -144,9 +144,8 @@ class Server:
         """A socket on `port`; for 0 on the port this store had last, so that links printed then
         still work, or one of PORTS, or any."""
         last = self.store.last_port
-        some = random.SystemRandom().sample(
-            PORTS, 16
-        )  # the program's own random numbers stay as it seeded them
+        # The program's own random numbers stay as it seeded them
+        some = random.SystemRandom().sample(PORTS, 16)
         for candidate in [port] if port else [last or some[0], *some, 0]:
             # asyncio spares answers Nagle's delay of 40 ms only on sockets that say they are TCP
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -311,9 +311,8 @@ class Store:
     def close(self) -> None:
         """This server no longer counts as alive, and its drafts go."""
         with self._mutex:
-            if (
-                self._lock is not None and self._process == os.getpid()
-            ):  # a fork of it may end earlier
+            # A fork of it may end earlier
+            if self._lock is not None and self._process == os.getpid():
                 shutil.rmtree(self.server, ignore_errors=True)
                 self._lock.close()
                 self._lock = None

@@ -24,9 +24,8 @@ from tests.warm import WarmPython
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
-exec(
-    compile((OFFLINE / "sitecustomize.py").read_text(), str(OFFLINE / "sitecustomize.py"), "exec")
-)  # here too
+# Here too
+exec(compile((OFFLINE / "sitecustomize.py").read_text(), str(OFFLINE / "sitecustomize.py"), "exec"))
 
 # Whoever runs the tests may have an account, toggles, and make around them: none of it is for the
 # tests.

@@ -38,9 +38,8 @@ def test_every_step_is_an_action_or_a_command_of_this_repository(name):
 
 
 def test_daily_trains_once_a_week_and_predicts_every_day():
-    schedules = [
-        each["cron"] for each in WORKFLOWS["daily"][True]["schedule"]
-    ]  # YAML reads the key `on` as a truth
+    # YAML reads the key `on` as a truth
+    schedules = [each["cron"] for each in WORKFLOWS["daily"][True]["schedule"]]
     assert [each.split()[2:] for each in schedules] == [["*", "*", "1"], ["*", "*", "*"]]
     train, daily = (step for step in WORKFLOWS["daily"]["jobs"]["daily"]["steps"] if "run" in step)
     assert (train["if"], train["run"]) == (

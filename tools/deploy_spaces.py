@@ -119,9 +119,8 @@ def is_there(api: HfApi, repo_id: str) -> bool:
         files = [file.rfilename for file in api.space_info(repo_id).siblings or []]
     except RepositoryNotFoundError:
         return False
-    if "app.py" in files and SECRET not in api.get_space_secrets(
-        repo_id
-    ):  # no app.py: made by hand for us to fill
+    # No app.py: made by hand for us to fill
+    if "app.py" in files and SECRET not in api.get_space_secrets(repo_id):
         raise SystemExit(
             f"{api.endpoint}/spaces/{repo_id} is another app of yours (it has no secret {SECRET}): "
             "rename it there, or give ours another name in SPACES of tools/deploy_spaces.py. "

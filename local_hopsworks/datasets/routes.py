@@ -75,9 +75,8 @@ def _document(call: Call, path: Path) -> dict[str, Any]:
         "href": call.href(f"/project/{call.project.id}/dataset/{'/'.join(inside.parts)}"),
         "zipState": "NONE",
     }
-    if (
-        len(inside.parts) == 1
-    ):  # only a dataset itself has a type: the SDK refuses to replace whatever has one
+    # Only a dataset itself has a type: the SDK refuses to replace whatever has one
+    if len(inside.parts) == 1:
         document |= {"id": info.st_ino, "name": path.name, "datasetType": "DATASET"}
     return document
 

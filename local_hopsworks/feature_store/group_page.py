@@ -122,10 +122,8 @@ def _versions(call: Call, row: sa.Row[Any]) -> list[tuple[int, str]]:
 def _data(call: Call, row: sa.Row[Any], location: str) -> dict[str, Any]:
     """What is in the feature group: `summaries` by the names of the features, and some `rows`; or
     the `problem` that keeps from reading them."""
-    from local_hopsworks.offline import (
-        run,
-        summary,
-    )  # bring pyarrow, which no program need wait for
+    # Bring pyarrow, which no program need wait for
+    from local_hopsworks.offline import run, summary
 
     changed = _latest_change(location)
     if changed is None:

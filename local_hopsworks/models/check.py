@@ -18,9 +18,8 @@ from local_hopsworks.store import Store
 
 def faults(store: Store, metadata: Metadata) -> Iterator[Fault]:
     """The faults of the registry."""
-    folders = set(
-        store.model_versions()
-    )  # before the rows: a version is registered after its files are there
+    # Before the rows: a version is registered after its files are there
+    folders = set(store.model_versions())
     joined = models.join(projects)
     query = sa.select(models, projects.c.name.label("project")).select_from(joined)
     with metadata.transaction(write=False) as db:

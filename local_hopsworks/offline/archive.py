@@ -25,9 +25,8 @@ _FIRST = f"{0:020}.json"
 _COMMIT = re.compile(r"\d{20}\.json")
 _OF_A_VERSION = re.compile(r"\d{20}\.(json|crc|checkpoint\..*)")
 _CHECKPOINT = re.compile(r"\d{20}\.checkpoint\..*")
-_WHOLE_CHECKPOINT = re.compile(
-    r"\d{20}\.checkpoint\.parquet"
-)  # others have parts, and may lack some
+# Others have parts, and may lack some
+_WHOLE_CHECKPOINT = re.compile(r"\d{20}\.checkpoint\.parquet")
 
 
 @contextlib.contextmanager
@@ -46,9 +45,8 @@ def put_away(table: Path) -> None:
     if len(checkpoints) < 2 or is_of_another(table):
         return
     (table / FOLDER).mkdir(exist_ok=True)
-    for links in (table / FOLDER).glob(
-        _LINKS + "*"
-    ):  # of a server that was killed: the table has no reader now
+    # Of a server that was killed: the table has no reader now
+    for links in (table / FOLDER).glob(_LINKS + "*"):
         shutil.rmtree(links)
     for name in names:
         if _OF_A_VERSION.fullmatch(name) and name[:20] < checkpoints[-2][:20]:

@@ -26,9 +26,8 @@ from local_hopsworks.offline import archive
 _log = logging.getLogger("local_hopsworks")
 EVERY = 32  # commits
 TARGET_BYTES = 16 * 2**20  # of a file; larger ones stay as they are
-ROW_GROUP = (
-    1 << 17
-)  # rows, of which a narrow time window reads one group: delta-rs would write a million
+# Rows, of which a narrow time window reads one group: delta-rs would write a million
+ROW_GROUP = 1 << 17
 LONGEST_INSERT = 300  # seconds; a client that has told no commit after them was killed
 
 
@@ -106,8 +105,6 @@ def _compact(table: Path) -> None:
         opened.optimize.compact(target_size=TARGET_BYTES, writer_properties=written)
         opened.create_checkpoint()  # readers begin with it instead of with the first commit
         archive.put_away(table)
-    except (
-        DeltaError,
-        OSError,
-    ) as error:  # a client that no server knew was faster; its rows are what counts
+    except (DeltaError, OSError) as error:
+        # A client that no server knew was faster; its rows are what counts
         _log.info("The table %s was not compacted: %s", table.name, error)

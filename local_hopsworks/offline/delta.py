@@ -113,9 +113,8 @@ def add_columns(location: str, features: list[dict[str, Any]]) -> None:
         return  # the first insert will create the table with all of them
     from deltalake import Field
 
-    with archive.held(
-        folder
-    ):  # of two transactions, this and a compaction, the later one would fail
+    # Of two transactions, this and a compaction, the later one would fail
+    with archive.held(folder):
         table = open_table(folder, folder.name)
         present = {field.name for field in table.schema().fields}
         missing = [feature for feature in features if feature["name"] not in present]

@@ -59,9 +59,8 @@ def problems(table: Path) -> Iterator[Problem]:
         if delta.has_commits(table):
             with archive.held(table):
                 found = [*_of_archive(table), *_of_log(table)]
-            if (
-                table.stat().st_ino == folder
-            ):  # else it was deleted or cleared while it was looked at
+            # Else it was deleted or cleared while it was looked at
+            if table.stat().st_ino == folder:
                 yield from found
 
 

@@ -116,10 +116,8 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     missing = delta.missing_fields(schema, table.features)
     if not versions:
         return pa.RecordBatchReader.from_batches(pa.schema([*schema, *missing]), [])
-    for version in (
-        min(versions),
-        max(versions),
-    ):  # Delta itself would count all rows of a rewritten file as changed
+    # Delta itself would count all rows of a rewritten file as changed
+    for version in (min(versions), max(versions)):
         if type(opened)(opened.table_uri, version).metadata().configuration.get(_FEED) != "true":
             problem = (
                 f"No commits found for featuregroup {table.name} that say what changed: its "
@@ -132,9 +130,8 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     is_current = pc.is_in(
         changes["_change_type"].cast(pa.string()), pa.array(["insert", "update_postimage"])
     )
-    rows = (
-        changes.select(schema.names).cast(schema).filter(is_current)
-    )  # cast first: nothing filters the log's string views
+    # Cast first: nothing filters the log's string views
+    rows = changes.select(schema.names).cast(schema).filter(is_current)
     for field in missing:
         rows = rows.append_column(field, pa.nulls(len(rows), field.type))
     return pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches())

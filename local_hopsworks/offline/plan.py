@@ -84,13 +84,11 @@ class Join:
     table: int
     type: str  # inner, left, right, full or cross
     on: tuple[tuple[Column, Column], ...]  # left = right
-    event_times: (
-        tuple[Column, Column] | None
-    )  # left >= right, and of those the latest: the point-in-time join
+    # Left >= right, and of those the latest: the point-in-time join
+    event_times: tuple[Column, Column] | None
     condition: Condition | None = None  # on the right table, before the point-in-time choice
-    joins: tuple[
-        Join, ...
-    ] = ()  # of the right table's own query; they come first, as if in brackets
+    # Of the right table's own query; they come first, as if in brackets
+    joins: tuple[Join, ...] = ()
 
 
 @dataclass
@@ -98,9 +96,8 @@ class Plan:
     """A query, with every name and value checked."""
 
     tables: list[Table] = field(default_factory=list)
-    columns: list[tuple[Column, str]] = field(
-        default_factory=list
-    )  # with the name each has in the result
+    # With the name each has in the result
+    columns: list[tuple[Column, str]] = field(default_factory=list)
     joins: list[Join] = field(default_factory=list)
     condition: Condition | None = None
     order: list[Column] = field(default_factory=list)

@@ -224,9 +224,8 @@ class _Planner:
         if not left_names and not right_names:
             left_keys, right_keys = self._primary_key(left), self._primary_key(right)
             left_names = right_names = [key for key in left_keys if key in right_keys]
-            if (
-                not left_names
-            ):  # the larger key may hold columns that are plain features on the other side
+            # The larger key may hold columns that are plain features on the other side
+            if not left_names:
                 left_features = {feature["name"] for feature in self._groups[left]["features"]}
                 left_names = right_names = [key for key in right_keys if key in left_features]
         if not left_names or len(left_names) != len(right_names):

@@ -31,9 +31,8 @@ from local_hopsworks.offline.plan import (
 
 ROWS = "rows"  # what present.py calls the table of a scan
 _Expression = sa.ColumnElement[Any]
-_DIALECT = DefaultDialect(
-    paramstyle="qmark", supports_native_boolean=True
-)  # other styles double per cent signs
+# Other styles double per cent signs
+_DIALECT = DefaultDialect(paramstyle="qmark", supports_native_boolean=True)
 _TIMES = ("timestamp", "date")
 _LARGEST_WHOLE = sa.Numeric(MOST_DIGITS, 0)
 _COMPARISONS: dict[str, Callable[[_Expression, _Expression], _Expression]] = {
@@ -97,9 +96,8 @@ def to_scan(
 
 
 def _bound(value: object) -> _Expression:
-    if isinstance(
-        value, datetime.datetime
-    ):  # as Delta has it; nanoseconds, which text would mean, end in 2262
+    # As Delta has it; nanoseconds, which text would mean, end in 2262
+    if isinstance(value, datetime.datetime):
         microseconds = (value - EPOCH) // datetime.timedelta(microseconds=1)
         return sa.func.arrow_cast(microseconds, "Timestamp(Microsecond, None)")
     return (

@@ -17,11 +17,8 @@ import struct
 import time
 
 QUERY, QUIT = 3, 1
-ACCEPTED_COMMANDS = (
-    2,
-    14,
-    31,
-)  # use a database, ping, reset the connection: nothing to do for them
+# Use a database, ping, reset the connection: nothing to do for them
+ACCEPTED_COMMANDS = (2, 14, 31)
 LARGEST_LOGIN = 2**16  # bytes
 LARGEST_PACKET = 2**24 - 2  # bytes; a longer one comes in several packets, which is refused
 LOGIN_SECONDS = 5

@@ -168,9 +168,8 @@ def _placed(box: Box, x: float, y: float, here: str) -> Placed:
 
 
 def _lines(columns: list[list[Box]], placed: dict[str, Placed], measures: _Measures) -> list[str]:
-    standing_for = {
-        key: whole for whole in placed for key in whole.split(" ")
-    }  # a box for several others has all their keys
+    # A box for several others has all their keys
+    standing_for = {key: whole for whole in placed for key in whole.split(" ")}
     drawn: dict[tuple[str, str], str] = {}
     for column in columns:
         for box in column:

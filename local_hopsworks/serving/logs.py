@@ -14,9 +14,8 @@ from collections import deque
 from pathlib import Path
 from typing import IO
 
-LARGEST_FILE = (
-    2 * 2**20
-)  # bytes; a log has two files of this size at most, the older lines in the first
+# Bytes; a log has two files of this size at most, the older lines in the first
+LARGEST_FILE = 2 * 2**20
 LONGEST_LINE = 2**16  # bytes; the rest of a longer one counts as the next
 FILES_KEPT = 10  # of a deployment's runs
 MOST_LINES = 10_000  # that one request is answered with

@@ -262,9 +262,8 @@ def test_a_link_preview_tells_what_the_page_is(app):
 
 
 def test_nobody_can_store_a_file(app, page, result):
-    expect(result).to_contain_text(
-        "Male, 22"
-    )  # a session, of which a deep link would store the state
+    # A session, of which a deep link would store the state
+    expect(result).to_contain_text("Male, 22")
     file = {"files": ("a.txt", b"x" * 1000)}
     for path in ("upload", "process_recording", "component_server"):
         refused = requests.post(f"{app.url}gradio_api/{path}", files=file, timeout=30)

@@ -64,9 +64,8 @@ def test_insert(new_group, data, size, tmp_path, compare):
 
 def test_read(stored, size, compare):
     group, folder = stored
-    assert (
-        len(through_the_sdk(group.select_all())) == len(directly(folder)) == size
-    )  # and the first reads are over
+    # And the first reads are over
+    assert len(through_the_sdk(group.select_all())) == len(directly(folder)) == size
     compare(
         "read", lambda: through_the_sdk(group.select_all()), lambda: directly(folder), rows=size
     )

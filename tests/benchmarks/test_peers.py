@@ -60,9 +60,8 @@ def test_mlflow(project, peer, report, tmp_path, awake):
     classifier = GradientBoostingClassifier(n_estimators=1000).fit(features, features[:, 0] > 1)
     (tmp_path / "model").mkdir()
     made = tmp_path / "model" / "model.pkl"
-    made.write_bytes(
-        pickle.dumps(classifier)
-    )  # as MLflow does; joblib takes four times as long to load that
+    # As MLflow does; joblib takes four times as long to load that
+    made.write_bytes(pickle.dumps(classifier))
     theirs = peer("mlflow", tmp_path, made)
     registry = project.get_model_registry()
 
@@ -72,9 +71,8 @@ def test_mlflow(project, peer, report, tmp_path, awake):
         )
 
     def load(*folder):
-        kept = registry.get_model("peer_model", 1).download(
-            *folder
-        )  # without a folder only if it was not before
+        # Without a folder only if it was not before
+        kept = registry.get_model("peer_model", 1).download(*folder)
         pickle.loads(Path(kept, "model.pkl").read_bytes())
 
     report(

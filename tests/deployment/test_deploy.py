@@ -258,10 +258,8 @@ def test_other_app_of_the_same_name_is_not_overwritten(deploy: Deploy, hub: Any)
         ({"HF_TOKEN": READ_TOKEN}, "HF_TOKEN may only read"),
         ({"HOPSWORKS_API_KEY": "0123456789abcdef.wrong"}, "does not accept HOPSWORKS_API_KEY"),
         ({"HOPSWORKS_PROJECT": "nowhere"}, "(tests): there is no 'nowhere'; set HOPSWORKS_PROJECT"),
-        (
-            {"HOPSWORKS_HOST": "0.0.0.0"},
-            "is not trusted: set REQUESTS_CA_BUNDLE",
-        ),  # this machine, but not by its name
+        # This machine, but not by its name
+        ({"HOPSWORKS_HOST": "0.0.0.0"}, "is not trusted: set REQUESTS_CA_BUNDLE"),
         (
             {"HF_ENDPOINT": "https://huggingface.co", "HOPSWORKS_PORT": "443"},
             "A Space cannot reach 127.0.0.1:443",

@@ -124,19 +124,16 @@ def test_port_in_use_is_one_sentence(command):
 
 def test_server_listens_on_this_machine_only(serve, tmp_path):
     _, variables = serve("--home", tmp_path)
-    with (
-        socket.socket() as everywhere,
-        socket.socket() as here,
-    ):  # 127.0.0.2 is this machine too, but not 127.0.0.1
+    # 127.0.0.2 is this machine too, but not 127.0.0.1
+    with socket.socket() as everywhere, socket.socket() as here:
         assert everywhere.connect_ex(("127.0.0.2", int(variables["HOPSWORKS_PORT"]))) != 0
         assert here.connect_ex(("127.0.0.1", int(variables["HOPSWORKS_PORT"]))) == 0
 
 
 def test_new_store_gets_a_port_that_no_outgoing_connection_has(serve, tmp_path):
     _, variables = serve("--home", tmp_path)
-    assert int(variables["HOPSWORKS_PORT"]) in range(
-        20_000, 32_768, 2
-    )  # Linux gives away 32768 to 60999
+    # Linux gives away 32768 to 60999
+    assert int(variables["HOPSWORKS_PORT"]) in range(20_000, 32_768, 2)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -183,9 +180,8 @@ def test_ctrl_c_ends_a_command_that_does_not_expect_it(start):
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130 and errors.endswith(
-        "KeyboardInterrupt\n"
-    )  # the command's own, not ours
+    # The command's own, not ours
+    assert process.returncode == 130 and errors.endswith("KeyboardInterrupt\n")
     assert errors.count("Traceback") == 1
 
 

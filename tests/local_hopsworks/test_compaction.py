@@ -314,9 +314,8 @@ def test_client_that_died_while_it_wrote_is_not_waited_for_without_end(
 def test_writer_nobody_knew_of_wins(group, table, monkeypatch):
     insert(group, *range(3))
     begun = DeltaTable(table(group))
-    begun.delete(
-        "id = 1"
-    )  # between the moment that the compaction looked and the one that it commits
+    # Between the moment that the compaction looked and the one that it commits
+    begun.delete("id = 1")
 
     class Late:
         def __init__(self, folder):

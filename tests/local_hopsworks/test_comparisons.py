@@ -42,9 +42,8 @@ TYPES = {
     "z": ("binary", pa.binary()),
 }
 D, UTC = decimal.Decimal, datetime.timezone.utc
-LARGE = D(
-    "12345678901234567890.0000000001"
-)  # of decimal(38,10); Delta itself reads none above 1e27
+# Of decimal(38,10); Delta itself reads none above 1e27
+LARGE = D("12345678901234567890.0000000001")
 DAY, NOON = datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 12, tzinfo=UTC)
 MIDNIGHT = datetime.datetime(2024, 1, 1, tzinfo=UTC)
 ROWS = [

@@ -227,9 +227,8 @@ def test_group_saved_without_rows_is_read_as_an_empty_frame(feature_store, name)
 
 def test_group_whose_overwriting_was_interrupted_has_its_earlier_rows(make, api):
     group = make()
-    api(
-        "POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear"
-    )  # and the new rows never come
+    # And the new rows never come
+    api("POST", f"/project/1/featurestores/1/featuregroups/{group.id}/clear")
     assert set(fares(group.read())) == {1, 2, 3}
 
 
@@ -276,9 +275,8 @@ def test_commits_up_to_a_time_leave_out_later_ones(make):
 
 def test_commit_is_told_though_its_writer_died_before_telling_it(make, feature_store, name):
     group = make(passengers(1))
-    write_deltalake(
-        group.location, passengers(2, 3), mode="append"
-    )  # all that an interrupted insert got to do
+    # All that an interrupted insert got to do
+    write_deltalake(group.location, passengers(2, 3), mode="append")
     newest = next(iter(feature_store.get_feature_group(name, 1).commit_details().values()))
     assert newest["rowsInserted"] == 2
     assert len(group.read()) == 3

@@ -340,9 +340,8 @@ def test_names_that_collide_in_spite_of_their_prefix_are_refused_when_the_view_i
     assert feature_store.get_feature_view(name, version=1) is None
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*FeatureGroupBase.features is deprecated"
-)  # which the SDK itself uses
+# Which the SDK itself uses
+@pytest.mark.filterwarnings("ignore:.*FeatureGroupBase.features is deprecated")
 @pytest.mark.parametrize("option", ["lookback", "spine_df"])
 def test_what_is_not_embedded_is_refused_by_name(view, option):
     from hsfs.constructor.lookback import FeatureGroupLookback

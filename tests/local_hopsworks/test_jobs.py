@@ -289,9 +289,8 @@ def test_killed_server_leaves_no_execution_running(tmp_path, environment):
             [orphan] = children(process.pid)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            assert (
-                _get(onlooker, path)["state"] == "FRAMEWORK_FAILURE"
-            )  # seen at once, by whoever asks
+            # Seen at once, by whoever asks
+            assert _get(onlooker, path)["state"] == "FRAMEWORK_FAILURE"
         with Server(tmp_path) as server:
             assert _get(server, path)["finalStatus"] == "FAILED"
         wait(lambda: not alive(orphan))

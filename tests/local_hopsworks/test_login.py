@@ -37,9 +37,8 @@ def test_login_reaches_the_project(project, server):
 
 
 def test_login_needs_nothing_but_the_environment(run, server):
-    result = run(
-        sys.executable, "-c", PRINT_PROJECT, env=server.environment
-    )  # and standard input is closed
+    # And standard input is closed
+    result = run(sys.executable, "-c", PRINT_PROJECT, env=server.environment)
     assert "project tests" in result.stdout, result.stderr
     assert f"Logged in to project, explore it here {server.address}/p/1" in result.stdout
     assert "arning" not in result.stderr  # nor does the SDK find the server too old or too new
@@ -93,9 +92,8 @@ def test_login_leaves_nothing_in_the_home_or_the_temporary_folder(run, own_home,
     result = run(sys.executable, "-c", "from local_hopsworks import login; login()", env=own_home)
     assert result.returncode == 0, result.stderr
     assert list((tmp_path / "home").rglob("*")) == []
-    assert [
-        path for path in (tmp_path / "temporary").rglob("*") if path.is_file()
-    ] == []  # the SDK leaves its folders
+    # The SDK leaves its folders
+    assert [path for path in (tmp_path / "temporary").rglob("*") if path.is_file()] == []
     assert (tmp_path / "store" / "metadata.db").is_file()
 
 

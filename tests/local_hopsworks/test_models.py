@@ -216,9 +216,8 @@ def test_deleted_version_leaves_neither_files_nor_metadata(registry, project):
 def test_connection_outlives_the_sleep_inside_save(saved, connection, server):
     assert KEEP_ALIVE_SECONDS > 600
     assert server._http.config.timeout_keep_alive == KEEP_ALIVE_SECONDS
-    status, _ = ask(
-        connection, server.api_key
-    )  # idle since before the models were saved; http.client never reconnects
+    # Idle since before the models were saved; http.client never reconnects
+    status, _ = ask(connection, server.api_key)
     assert status == 200
 
 

@@ -85,9 +85,8 @@ def test_rows_from_another_machine_are_refused_before_they_end_on_its_disk(
             create_app(server._hopsworks, server._services), client=(host, 50000), headers=key
         )
         assert client.get(path).status_code == 200
-        asked[host] = client.get(
-            f"{path}/expectationsuite"
-        )  # what the SDK asks before every insert
+        # What the SDK asks before every insert
+        asked[host] = client.get(f"{path}/expectationsuite")
     assert asked["127.0.0.1"].status_code == 200
     assert asked["203.0.113.9"].status_code == 501
     assert "inserting from another machine" in asked["203.0.113.9"].json()["errorMsg"]

@@ -107,9 +107,8 @@ def read(tmp_path_factory):
         "s": pa.string(),
         "b": pa.bool_(),
     }
-    schema = pa.schema(
-        [*types.items(), ("d", pa.date32()), ("t", pa.timestamp("us"))]
-    )  # "m" is appended, so missing
+    # "m" is appended, so missing
+    schema = pa.schema([*types.items(), ("d", pa.date32()), ("t", pa.timestamp("us"))])
     for part in (TABLE[4:], TABLE[2:4], TABLE[:2]):  # the newest file is read first
         write_deltalake(folder, pa.Table.from_pylist(part, schema), mode="append")
 
@@ -276,9 +275,8 @@ def test_rows_come_back_as_they_were_stored_whatever_partitions_them(tmp_path, b
     plan = Plan([table], [(column, name) for name, column in columns.items()])
     assert ENGINE.table(plan).sort_by("id").to_pylist() == stored.to_pylist()
     first = PARTS[by[0]][1][0]
-    value = (
-        first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first
-    )  # as the planner has it
+    # As the planner has it
+    value = first.replace(tzinfo=datetime.timezone.utc) if by == ["t"] else first
     plan.condition = Filter(columns[by[0]], "EQUALS", value)
     assert ENGINE.table(plan)["id"].to_pylist() == [1]
 

@@ -77,8 +77,7 @@ def test_wheel_works_in_an_empty_environment(run, tmp_path):
     assert "2 rows" in do(
         python, "-m", "local_hopsworks", "run", "--", python, "reads_and_writes.py"
     )
-    assert (
-        tmp_path / ".hopsworks" / "format"
-    ).is_file()  # beside them, not inside the installed package
+    # Beside them, not inside the installed package
+    assert (tmp_path / ".hopsworks" / "format").is_file()
     shutil.copy(THEIRS / "their_tests.py", tmp_path / "test_theirs.py")
     assert "4 passed" in do(python, "-m", "pytest", "-q", "test_theirs.py")

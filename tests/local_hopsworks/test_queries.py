@@ -98,9 +98,8 @@ def test_stored_types_come_back_as_they_went_in(typed):
         assert got[5] is None
 
 
-@pytest.mark.parametrize(
-    "name", sorted(VALUES.keys() - {"moment"})
-)  # there the SDK itself fails on None
+# There the SDK itself fails on None
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"moment"}))
 def test_filter_by_none_tells_missing_from_present(typed, name):
     feature = typed.get_feature(name)
     assert column(typed.select(["id"]).filter(feature == None)) == [6]  # noqa: E711
@@ -607,9 +606,8 @@ def test_filter_of_the_right_side_chooses_before_the_latest_is_taken(make_group)
     query = labels.select(["label"]).join(first.select(["a"]).filter(first.a < 10))
     expected = [row for row in as_of(FIRST[FIRST["a"] < 10]) if row["a"] is not None]
     assert rows(query) == expected
-    assert expected != [
-        row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10
-    ]  # it matters
+    # It matters
+    assert expected != [row for row in as_of(FIRST) if row["a"] is not None and row["a"] < 10]
 
 
 def test_filter_of_the_whole_query_holds_after_the_latest_is_taken(make_group):

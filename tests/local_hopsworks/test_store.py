@@ -160,10 +160,8 @@ def test_server_started_again_is_the_same_to_its_clients(home):
         )
     with Server(home) as second:
         assert (home / "security" / "server.pem").read_bytes() == certificate
-        assert (second.api_key, second.page) == (
-            key,
-            page,
-        )  # the port too: links printed yesterday open today
+        # The port too: links printed yesterday open today
+        assert (second.api_key, second.page) == (key, page)
 
 
 def test_two_stores_share_no_key(tmp_path):

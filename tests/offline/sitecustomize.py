@@ -25,9 +25,8 @@ def _is_this_machine(host: object) -> bool:
 def _guard(event: str, arguments: tuple) -> None:
     if event == "socket.connect":
         address = arguments[1]
-        if isinstance(address, tuple) and not _is_this_machine(
-            address[0]
-        ):  # a str is a Unix socket
+        # A str is a Unix socket
+        if isinstance(address, tuple) and not _is_this_machine(address[0]):
             raise PermissionError(
                 f"Tests stay on this machine, but something connects to {address[0]}."
             )

@@ -33,9 +33,8 @@ def record(request: pytest.FixtureRequest) -> Callable[..., None]:
     def add(**counts: int) -> None:
         if unknown := set(counts) - set(COUNTED):
             raise TypeError(f"{min(unknown)} is not counted, only {', '.join(COUNTED)}")
-        plain = {
-            name: int(count) for name, count in counts.items()
-        }  # pytest-xdist brings no numpy from its workers
+        # pytest-xdist brings no numpy from its workers
+        plain = {name: int(count) for name, count in counts.items()}
         request.node.user_properties.append(("reliability", plain))
 
     return add

@@ -141,9 +141,8 @@ def files_that_cannot_be_written(project: Any, home: Path) -> str:
     folder = home / "projects/tests/Resources/folder"
     subprocess.run(["chmod", "-R", "a+rwX", home], check=True)
     folder.chmod(0o555)
-    all_else_works(
-        project
-    )  # everything is imported: nobody may not be able to read Python's own files
+    # Everything is imported: nobody may not be able to read Python's own files
+    all_else_works(project)
     with here("second", "new.txt") as working:
         working.chmod(0o755)
         with as_nobody():

@@ -29,9 +29,8 @@ import pyarrow.parquet as pq
 from local_hopsworks import Server
 
 wait = time.sleep
-time.sleep = lambda seconds: wait(
-    min(seconds, 0.01)
-)  # the SDK waits 5 s for a saved model and 0.5 s for each read
+# The SDK waits 5 s for a saved model and 0.5 s for each read
+time.sleep = lambda seconds: wait(min(seconds, 0.01))
 GROUP = {"version": 1, "primary_key": ["id"]}
 
 
@@ -230,10 +229,8 @@ def _files(home: Path) -> Iterator[tuple[str, str]]:
         elif path.is_file() and path.suffix != ".parquet":
             yield name, hashlib.sha256(path.read_bytes()).hexdigest()[:8]
         elif path.suffix == ".parquet":
-            yield (
-                name,
-                pq.read_table(path).to_pandas().to_json(),
-            )  # pandas' own reading can abort Python's exit
+            # Pandas' own reading can abort Python's exit
+            yield (name, pq.read_table(path).to_pandas().to_json())
         else:
             yield name, ""
 
@@ -299,9 +296,8 @@ def break_off(project: Any) -> None:
     from local_hopsworks import unfinished
 
     group = project.get_feature_store().get_feature_group("full", 1)
-    group._feature_group_engine._feature_group_api._delete_content(
-        group
-    )  # the first half of insert(overwrite=True)
+    # The first half of insert(overwrite=True)
+    group._feature_group_engine._feature_group_api._delete_content(group)
     storage = project.get_dataset_api()
     assert project.get_model_registry().get_model("model", 2) is None
     storage.mkdir("Models/model/2")

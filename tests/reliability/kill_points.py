@@ -110,10 +110,8 @@ class Strike:
         if isinstance(arguments[0], int):
             return
         path = os.fsdecode(arguments[0])
-        inside = path.startswith(self.home) or arguments[-1] not in (
-            -1,
-            None,
-        )  # of rmtree: relative to a folder
+        # Of rmtree: relative to a folder
+        inside = path.startswith(self.home) or arguments[-1] not in (-1, None)
         if inside and "metadata.db" not in path:
             self.step(f"{event.removeprefix('os.')} {path}")
 

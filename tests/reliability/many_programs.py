@@ -27,12 +27,8 @@ from hsfs.core import delta_engine
 
 from local_hopsworks import login, server
 
-PRELOADED = (
-    hsfs.engine.python,
-    hsml.model,
-    delta_engine,
-    server,
-)  # what the SDK would import in each process
+# What the SDK would import in each process
+PRELOADED = (hsfs.engine.python, hsml.model, delta_engine, server)
 KEYS, ROUNDS = 500, 4
 
 

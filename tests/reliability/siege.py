@@ -97,11 +97,8 @@ class Besieged:
         try:
             self._connection.request(request.method, target, request.body, headers)
             answer = self._connection.getresponse()
-        except (
-            http.client.HTTPException,
-            ConnectionError,
-            ssl.SSLError,
-        ):  # the server gave this connection up
+        except (http.client.HTTPException, ConnectionError, ssl.SSLError):
+            # The server gave this connection up
             self._connection.close()
             self._connection = self._connect()
             self._connection.request(request.method, target, request.body, headers)

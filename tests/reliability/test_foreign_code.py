@@ -146,9 +146,8 @@ def use(api, server, name, source):
 
 def test_nothing_that_a_client_sent_is_run(api, server, hook, name, tmp_path):
     canary = tmp_path / "canary"
-    use(
-        api, server, f"{name}_harmless", "pass"
-    )  # what the server itself loads when it is first needed
+    # What the server itself loads when it is first needed
+    use(api, server, f"{name}_harmless", "pass")
     hook.events = []
     try:
         use(

@@ -157,9 +157,8 @@ def test_values_at_the_edge_come_back_as_they_went_in(feature_store, name, recor
                 np.testing.assert_array_equal(found, expected, where)
             elif expected is None or expected is pd.NA or expected != expected:
                 assert pd.isna(found), where
-            elif (
-                column == "n" and stored[column].dtype == "float64"
-            ):  # pandas has no integer that may be missing
+            elif column == "n" and stored[column].dtype == "float64":
+                # Pandas has no integer that may be missing
                 assert found == float(expected), where
             else:
                 assert found == expected, where

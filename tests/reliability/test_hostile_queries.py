@@ -110,9 +110,8 @@ def test_no_query_reads_what_it_may_not(store_in_use, database, record):
         for request in store_in_use.sent
         if request.path.endswith("/featurestores/query")
     ]
-    asked = [
-        queries.slim(query) for query in sent
-    ]  # else most of what is spoilt would be what nobody looks at
+    # Else most of what is spoilt would be what nobody looks at
+    asked = [queries.slim(query) for query in sent]
     answered = 0
 
     @settings(

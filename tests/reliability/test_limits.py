@@ -27,10 +27,8 @@ def megabytes(count):
 
 def test_body_that_is_too_large_is_refused_however_it_is_sent(api, monkeypatch):
     monkeypatch.setattr(bodies, "LARGEST_BODY", 3 * 2**20)
-    for body in (
-        b" " * (4 * 2**20),
-        megabytes(4),
-    ):  # with its length, and in pieces of which nobody knows how many come
+    # With its length, and in pieces of which nobody knows how many come
+    for body in (b" " * (4 * 2**20), megabytes(4)):
         answer = api("POST", GROUPS, data=body)
         assert (answer.status_code, answer.json()["errorMsg"]) == (
             413,

@@ -48,9 +48,8 @@ def test_log_has_the_cause_that_the_sdk_hides(feature_store, server, name, caplo
         query = query.join(group.select(["x"]), on=["id"], prefix="again_")
     (damaged,) = server.store.feature_group("tests", name, 1, group.id).glob("*.parquet")
     content = bytearray(damaged.read_bytes())
-    content[4:-200] = b"\xff" * (
-        len(content) - 204
-    )  # the footer stays: it is noticed only when rows are read
+    # The footer stays: it is noticed only when rows are read
+    content[4:-200] = b"\xff" * (len(content) - 204)
     damaged.write_bytes(content)
     caplog.set_level(logging.WARNING, "local_hopsworks")
     with pytest.raises(

@@ -125,9 +125,8 @@ def test_file_that_all_upload_is_one_of_theirs(at_once, tmp_path):
     ), errors
     content = (tmp_path / "projects" / "local" / "Resources" / "raced.txt").read_bytes()
     assert len(content) == 25 * 2**20 and content == content[:1] * len(content)
-    assert (
-        check(tmp_path, repair=True)[1] == []
-    )  # forks end without a word, and leave empty folders of drafts
+    # Forks end without a word, and leave empty folders of drafts
+    assert check(tmp_path, repair=True)[1] == []
 
 
 def test_who_reads_while_others_write_sees_one_write_whole(at_once, record):

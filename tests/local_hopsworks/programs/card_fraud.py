@@ -84,9 +84,8 @@ assert set(X_train["label_encoder_category_"]) == {0, 1, 2}
 
 rows = query.read()
 before, after = rows[rows["datetime"] < "2026-01-10"], rows[rows["datetime"] >= "2026-01-10"]
-assert (
-    len(rows) == 400 and "X" not in set(before["gender"]) and "X" in set(after["gender"])
-)  # as known at the time
+# As known at the time
+assert len(rows) == 400 and "X" not in set(before["gender"]) and "X" in set(after["gender"])
 
 feature_view.init_batch_scoring(1)
 batch = feature_view.get_batch_data(start_time="2026-01-15", end_time="2026-01-16")

@@ -14,9 +14,8 @@ count = 120
 rides_df = pd.DataFrame(
     {
         "ride_id": [f"r{number}" for number in range(count)],
-        "pickup_datetime": [
-            1_767_225_600_000 + number * 60_000 for number in range(count)
-        ],  # ms since 1970
+        # ms since 1970
+        "pickup_datetime": [1_767_225_600_000 + number * 60_000 for number in range(count)],
         "pickup_longitude": random.uniform(-74.1, -73.8, count),
         "distance": random.uniform(0.5, 20, count),
         "passenger_count": random.integers(1, 5, count),
