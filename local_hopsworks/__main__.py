@@ -241,6 +241,9 @@ def run(server: Server, command: list[str]) -> int:
         # Ctrl-C reaches the child too, which decides what it means (and would inherit SIG_IGN);
         # SIGTERM does not.
         signal.signal(signal.SIGINT, lambda *_: None)
+        ended = threading.Event()  # perhaps before it is known which process is to end
+        for number in (signal.SIGTERM, signal.SIGHUP):  # of a closed terminal the child hears too
+            signal.signal(number, lambda *_: ended.set())
         try:
             child = subprocess.Popen(command, env=environment.of_child(server.environment))
         except OSError as error:
@@ -249,8 +252,10 @@ def run(server: Server, command: list[str]) -> int:
                 file=sys.stderr,
             )
             return 127
-        for number in (signal.SIGTERM, signal.SIGHUP):  # of a closed terminal the child hears too
+        for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: child.terminate())
+        if ended.is_set():
+            child.terminate()
         if is_watched:
             print(f"Look around at {server.page}", file=sys.stderr, flush=True)
         status = child.wait()

@@ -5,16 +5,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from local_hopsworks import __version__
+from local_hopsworks import Server, __version__
+from local_hopsworks.__main__ import run
 from local_hopsworks.store import Store
 
 COMMAND = (sys.executable, "-m", "local_hopsworks")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture
@@ -102,10 +103,9 @@ def test_serve_serves_until_it_is_stopped(serve, tmp_path, sent):
     session.trust_env = False
     session.verify = str(tmp_path / "security" / "ca.pem")
     headers = {"Authorization": f"ApiKey {variables['HOPSWORKS_API_KEY']}"}
-    assert session.get(address, headers=headers, timeout=10).json()[0]["project"]["name"] == "local"
+    assert session.get(address, headers=headers, timeout=60).json()[0]["project"]["name"] == "local"
     process.send_signal(sent)  # with the session's connection still open
-    began = time.monotonic()
-    assert process.wait(10) == 0 and time.monotonic() - began < 3
+    assert process.wait(60) == 0
     assert process.stderr.read() == ""
     session.close()
 
@@ -169,7 +169,7 @@ def test_ctrl_c_is_for_the_command_to_decide(start):
     process = start("run", "--", sys.executable, DECIDES_ON_CTRL_C)
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (process.returncode, output, errors) == (5, "interrupted\n", "")
 
 
@@ -179,7 +179,7 @@ def test_ctrl_c_ends_a_command_that_does_not_expect_it(start):
     )
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     # The command's own, not ours
     assert process.returncode == 130 and errors.endswith("KeyboardInterrupt\n")
     assert errors.count("Traceback") == 1
@@ -189,8 +189,25 @@ def test_terminating_run_terminates_its_command(start):
     process = start("run", "--", sys.executable, DECIDES_ON_CTRL_C)
     assert process.stdout.readline() == "ready\n"
     process.terminate()
-    assert process.wait(20) == 128 + signal.SIGTERM
+    assert process.wait(60) == 128 + signal.SIGTERM
     assert process.stdout.read() == ""  # ends only when the command has let go of it
+
+
+def test_run_that_is_terminated_while_it_starts_its_command_terminates_it(tmp_path, monkeypatch):
+    def start(*arguments, **options):
+        child = Popen(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)  # and only then does `run` know the child
+        return child
+
+    Popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", start)
+    before = {number: signal.getsignal(number) for number in ENDING}
+    try:
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
+        assert run(Server(tmp_path / "store"), command) == 128 + signal.SIGTERM
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # --------------------------------------------------------------------------------------------------

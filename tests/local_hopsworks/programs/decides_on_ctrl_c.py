@@ -12,4 +12,4 @@ def interrupted(*_):
 
 signal.signal(signal.SIGINT, interrupted)
 print("ready", flush=True)
-time.sleep(60)
+time.sleep(600)
