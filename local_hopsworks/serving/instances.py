@@ -234,9 +234,10 @@ class _Process:
         self._following = self._log.follow(self.child.stdout)
 
     def has_ended(self, seconds: float) -> bool:
-        """Wait for the end of the process, at most so long."""
+        """Wait for the end of the process, at most so long. Then all that it said is in its log."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(seconds)
+            self._following.join(processes.GRACE_SECONDS)
             return True
         return False
 

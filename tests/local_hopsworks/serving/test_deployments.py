@@ -112,13 +112,13 @@ def test_model_is_served_by_the_sdks_own_default_predictor(started, estimator):
     assert refused.value.response.json()["detail"]["code"] == "SCHEMA_VALIDATION"
 
 
-def test_transformer_changes_what_comes_and_what_goes(started, serving, script):
+def test_transformer_changes_what_comes_and_what_goes(started, serving, script, wait):
     deployment = started(
         "doubles", transformer=serving.create_transformer(script_file=script("shifts"))
     )
     assert deployment.predict(inputs=[1, 2]) == {"predictions": {"shifted": [[22, 24]]}}
     assert deployment.get_state().available_transformer_instances == 1
-    assert "loaded by" in deployment.read_logs(component="transformer")
+    wait(lambda: "loaded by" in deployment.read_logs(component="transformer"))
 
 
 def test_script_has_its_model_its_variables_and_its_project(started, model, project):
@@ -179,7 +179,7 @@ def test_saving_without_a_change_leaves_the_process_alone(started, serving):
 def test_restarted_deployment_has_a_new_process(started, wait):
     deployment = started("doubles")
     [before] = deployment.predict(inputs=["who"])["predictions"]
-    deployment.restart(await_stopped=20, await_running=30)
+    deployment.restart(await_stopped=60, await_running=60)
     [after] = deployment.predict(inputs=["who"])["predictions"]
     assert before != after
 
@@ -214,7 +214,7 @@ def test_files_of_a_deployment_and_its_archived_logs_are_downloaded(started, tmp
     folder = deployment.download_artifact_files(str(tmp_path / "files"))
     assert "class Predict" in (tmp_path / "files" / "predictor-doubles.py").read_text()
     assert folder == str(tmp_path / "files")
-    deployment.stop(await_stopped=20)
+    deployment.stop(await_stopped=60)
     [path] = deployment.download_logs(str(tmp_path), latest=True)
     assert "loaded by" in Path(path).read_text()
     assert deployment.read_logs() == ""  # of live processes only, as on Hopsworks

@@ -47,7 +47,7 @@ def test_values_of_python_become_json(deployment, wish, expected):
         ),
     ],
 )
-def test_prediction_that_raises_is_told_and_the_next_one_answers(deployment, wish, sentence):
+def test_prediction_that_raises_is_told_and_the_next_one_answers(deployment, wish, sentence, wait):
     with pytest.raises(RestAPIError) as refused:
         deployment.predict(inputs=[wish])
     answer = refused.value.response
@@ -55,7 +55,7 @@ def test_prediction_that_raises_is_told_and_the_next_one_answers(deployment, wis
     assert answer.json()["usrMsg"] == sentence
     assert deployment.predict(inputs=["date"]) == {"predictions": ["2026-01-31"]}
     if wish == "raise":
-        assert 'raise ValueError("there is no such passenger")' in deployment.read_logs()
+        wait(lambda: 'raise ValueError("there is no such passenger")' in deployment.read_logs())
 
 
 PREDICT = "/project/1/inference/models/particular:predict"
@@ -103,7 +103,7 @@ def test_prediction_needs_the_key_of_the_server(server, deployment):
             json={"instances": [["date"]]},
             headers=key,
             verify=str(server.store.security / "ca.pem"),
-            timeout=30,
+            timeout=60,
         )
         assert answer.status_code == 401
 
@@ -124,7 +124,7 @@ def test_process_answers_nobody_without_its_token(server, deployment):
         {"Authorization": f"ApiKey {server.api_key}"},
     ):
         answer = requests.post(
-            f"http://127.0.0.1:{port}/predict", json={"instances": []}, headers=token, timeout=30
+            f"http://127.0.0.1:{port}/predict", json={"instances": []}, headers=token, timeout=60
         )
         assert answer.status_code == 401 and "predictions" not in answer.text
 
@@ -141,8 +141,8 @@ def test_stopping_ends_a_request_under_way_with_a_sentence(started, wait):
     asking = threading.Thread(target=ask)
     asking.start()
     wait(lambda: "asleep" in deployment.read_logs())
-    deployment.stop(await_stopped=20)
-    asking.join(30)
+    deployment.stop(await_stopped=60)
+    asking.join(60)
     [error] = raised
     assert (error.response.status_code, error.error_code) == (500, 250002)
     assert "ended before it answered" in error.response.json()["usrMsg"]
@@ -170,5 +170,5 @@ def test_hundred_requests_at_once_are_all_answered_though_each_asks_the_server(s
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
     assert statuses == [200] * 100

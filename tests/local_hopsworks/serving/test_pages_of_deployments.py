@@ -13,10 +13,10 @@ from tests import rest
 def page(server):
     """The text of a page of the server."""
     with rest.session(server) as browser:
-        browser.get(server.page, timeout=10)
+        browser.get(server.page, timeout=60)
 
         def text(path: str) -> str:
-            answer = browser.get(server.address + path, timeout=10)
+            answer = browser.get(server.address + path, timeout=60)
             assert answer.status_code == 200, answer.text
             return html.unescape(answer.text)
 

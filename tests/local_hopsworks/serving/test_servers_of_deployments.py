@@ -110,7 +110,7 @@ def test_two_servers_share_one_process_even_if_both_are_asked_first_at_once(home
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join(60)
+                thread.join()
             assert len(answers) == 10 and len(set(answers)) == 1
             processes = [who(first)]
         processes.append(who(second))  # whoever had it: the second answers when the first is gone
@@ -143,7 +143,7 @@ def test_killed_server_takes_its_process_along_and_the_next_one_starts_it_anew(h
     with Server(home, project="tests") as next_one:
         assert who(next_one) == process
         killed.send_signal(signal.SIGKILL)
-        killed.wait(20)
+        killed.wait(60)
         wait(lambda: not exists(process))
         wait(lambda: status(next_one) == "Idle")
         assert who(next_one) != process
