@@ -120,13 +120,19 @@ class KafkaEndpoint:
             assert self._child.stdin is not None
             with contextlib.suppress(OSError):
                 self._child.stdin.close()
-            if self._stopping.wait(_RESTART_SECONDS):
+            if not self._is_started_again():
                 return
+
+    def _is_started_again(self) -> bool:
+        """Start the broker until it runs, as its port may be taken for a while; False if the server
+        stops meanwhile."""
+        while not self._stopping.wait(_RESTART_SECONDS):
             _log.warning("The Kafka endpoint has ended and is started again.")
             with self._lock, contextlib.suppress(HopsworksError, OSError):
-                if self._stopping.is_set():
-                    return
-                self._start()
+                if not self._stopping.is_set():
+                    self._start()
+                    return True
+        return False
 
 
 def remove_files_of_dead_servers(hopsworks: Hopsworks) -> None:

@@ -79,7 +79,7 @@ class Endpoint:
         """End the process, as its server does."""
         assert self._child.stdin is not None and self._child.stdout is not None
         self._child.stdin.close()
-        self._child.wait(10)
+        self._child.wait(60)
         self._child.stdout.close()
         self.store.close()
 
@@ -129,16 +129,16 @@ class Endpoint:
                 callback=lambda error, _: answers.append(error and error.name()),
             )
             producer.poll(0)
-        producer.flush(20)
+        producer.flush(60)
         return answers
 
     def connect(self) -> ssl.SSLSocket:
         """A connection of a client that holds the store's certificate, for bytes of any kind."""
         context = ssl.create_default_context(cafile=str(self.keys / "ca.pem"))
         context.load_cert_chain(self.keys / "client.pem", self.keys / "client.key")
-        plain = socket.create_connection(("127.0.0.1", self.port), 10)
+        plain = socket.create_connection(("127.0.0.1", self.port), 60)
         connection = context.wrap_socket(plain, server_hostname="127.0.0.1")
-        connection.settimeout(15)
+        connection.settimeout(60)
         return connection
 
     def batch(self, keys: Iterable[int], codec: int = 0, body: bytes | None = None,

@@ -6,6 +6,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from hopsworks.client.exceptions import RestAPIError
 
+from tests.processes import wait
+
 SCHEMA = {
     "type": "record",
     "name": "sale",
@@ -38,7 +40,7 @@ def consume(kafka, name):
         consumer.subscribe([name])
         values = []
         while len(values) < count:
-            message = consumer.poll(10)
+            message = consumer.poll(60)
             assert message is not None and message.error() is None
             values.append(message.value())
         consumer.commit(asynchronous=False)
@@ -53,7 +55,7 @@ def produce(kafka, topic, values, **options):
     for number, value in enumerate(values):
         producer.produce(topic, value, partition=number % 3,
                          callback=lambda error, _: problems.append(error))  # fmt: skip
-    producer.flush(20)
+    producer.flush(60)
     assert problems == [None] * len(values)
 
 
@@ -72,18 +74,17 @@ def test_consumers_of_a_group_share_the_partitions(kafka, topic):
     first, second = Consumer(config), Consumer(config)
     for consumer in (first, second):
         consumer.subscribe([topic.name])
-    for _ in range(600):
+
+    def assigned():
         for consumer in (first, second):
             consumer.poll(0.02)
-        if first.assignment() and second.assignment():
-            break
+        return [consumer.assignment() for consumer in (first, second)]
+
+    wait(lambda: all(assigned()))
     shares = [{each.partition for each in one.assignment()} for one in (first, second)]
     assert not shares[0] & shares[1] and shares[0] | shares[1] == {0, 1, 2}
     second.close()  # what it has read is the other's now
-    for _ in range(600):
-        first.poll(0.02)
-        if len(first.assignment()) == 3:
-            break
+    wait(lambda: first.poll(0.02) is None and len(first.assignment()) == 3)
     assert {each.partition for each in first.assignment()} == {0, 1, 2}
     first.close()
 
@@ -92,10 +93,10 @@ def test_partition_is_read_from_any_offset_without_a_group(kafka, topic):
     produce(kafka, topic.name, [b"%d" % number for number in range(9)])
     consumer = Consumer(kafka.get_default_config())
     consumer.assign([TopicPartition(topic.name, 1, OFFSET_BEGINNING)])
-    assert [consumer.poll(10).value() for _ in range(3)] == [b"1", b"4", b"7"]
+    assert [consumer.poll(60).value() for _ in range(3)] == [b"1", b"4", b"7"]
     consumer.seek(TopicPartition(topic.name, 1, 2))
-    assert consumer.poll(10).value() == b"7"
-    assert consumer.get_watermark_offsets(TopicPartition(topic.name, 1), timeout=10) == (0, 3)
+    assert consumer.poll(60).value() == b"7"
+    assert consumer.get_watermark_offsets(TopicPartition(topic.name, 1), timeout=60) == (0, 3)
     consumer.close()
 
 

@@ -39,7 +39,7 @@ def ask(server, groups):
             json={**VIEW, **body},
             headers={"X-API-KEY": server.api_key if key is None else key},
             verify=str(server.store.security / "ca.pem"),
-            timeout=10,
+            timeout=60,
         )
 
     return post
@@ -153,7 +153,7 @@ def test_nothing_is_told_without_the_key(ask, server, key):
             f"{server.address}/0.1.0/{path}",
             headers={"X-API-KEY": key},
             verify=str(server.store.security / "ca.pem"),
-            timeout=10,
+            timeout=60,
         )
         assert pinged.status_code == 401
 
@@ -164,7 +164,7 @@ def test_it_says_that_it_is_there(server):
             f"{server.address}/0.1.0/{path}",
             headers={"X-API-KEY": server.api_key},
             verify=str(server.store.security / "ca.pem"),
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 200
 

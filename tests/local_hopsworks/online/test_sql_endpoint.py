@@ -242,11 +242,11 @@ def test_a_port_that_is_taken_is_said_with_what_to_do_instead(tmp_path, monkeypa
 
 @pytest.fixture
 def stranger(connector):
-    """Connect without logging in; returns what the server sent until it closed, or within 8 s."""
+    """Connect without logging in; returns what the server sent until it closed."""
     connections = []
 
     def connect():
-        connection = socket.create_connection((connector["host"], PORT), 8)
+        connection = socket.create_connection((connector["host"], PORT), 60)
         connections.append(connection)
         return connection
 
@@ -289,9 +289,10 @@ def test_bytes_that_are_no_login_end_the_connection(stranger, ask, data):
 def test_a_login_that_does_not_come_is_not_waited_for(stranger, monkeypatch):
     monkeypatch.setattr(mysql_wire, "LOGIN_SECONDS", 0.3)
     silent, dripping = stranger(), stranger()
-    for _ in range(3):
-        dripping.sendall(b"\x10")
-        time.sleep(0.05)
+    with contextlib.suppress(OSError):  # it may have ended the connection already
+        for _ in range(3):
+            dripping.sendall(b"\x10")
+            time.sleep(0.05)
     for connection in (silent, dripping):
         assert until_closed(connection).endswith(b"mysql_native_password\0")  # only the greeting
 
