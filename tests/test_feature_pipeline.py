@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pipelines import REPOSITORY, Scripts, load
+from tests.pipelines import PROGRAMS, REPOSITORY, Scripts, load
 
 SCRIPT = REPOSITORY / "titanic_feature_pipeline.py"
+KILLED_BACKFILL = PROGRAMS / "killed_backfill.py"
 CSV = REPOSITORY / "data" / "titanic.csv"
 BACKFILL_FIRST = "No historical passenger is stored yet. Run: make backfill\n"
 
@@ -316,11 +317,9 @@ def test_what_codes_mean_is_decided_once_and_a_killed_backfill_is_repaired(
         "TITANIC_CSV": str(tmp_path / "first.csv"),
         "LOCAL_HOPSWORKS_HOME": str(script.store),
     }
-    killed = subprocess.Popen([sys.executable, str(SCRIPT)], cwd=tmp_path, env=variables)
-    while not script.file("Resources/titanic/encoding.json").exists() and killed.poll() is None:
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    killed = subprocess.run([sys.executable, KILLED_BACKFILL], cwd=tmp_path, env=variables)
+    assert killed.returncode == -signal.SIGKILL
+    assert script.file("Resources/titanic/encoding.json").exists()
     assert script("feature").stderr == BACKFILL_FIRST
 
     assert script("feature", BACKFILL="True").returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.pipelines import REPOSITORY, Done, Scripts, load
+from tests.pipelines import PROGRAMS, REPOSITORY, Done, Scripts, load
 
 pytestmark = pytest.mark.long
 
@@ -37,17 +37,17 @@ def with_hopsworks(script: Scripts, program: Path, **variables: str) -> Done:
     )
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.2])
-def test_interrupted_main_job_says_so_in_one_line(environment, tmp_path, seconds):
+@pytest.mark.parametrize("package", ["pandas", "hsfs"])
+def test_interrupted_main_job_says_so_in_one_line(environment, tmp_path, package):
     """Also while the packages are imported."""
     main_job = subprocess.Popen(
-        [sys.executable, TOOLS / "main_job.py"],
+        [sys.executable, PROGRAMS / "tells_import.py", package, TOOLS / "main_job.py"],
         env={**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(seconds)
+    assert main_job.stdout.readline() == f"imports {package}\n"
     main_job.send_signal(signal.SIGINT)
     out, err = main_job.communicate(timeout=60)
     assert (main_job.returncode, out.splitlines()[-1], err) == (130, "Stopped.", "")
