@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import chromium
+from tests import chromium, ports
 from tests.axe import assert_accessible
 from tests.warm import WarmPython
 
@@ -39,7 +39,8 @@ class Hopsworks:
     def __init__(
         self, home: Path, warm: WarmPython, environment: dict[str, str], project: str = "local"
     ) -> None:
-        self.home, self.warm, self.project, self.port = home, warm, project, "0"
+        self.home, self.warm, self.project = home, warm, project
+        self.port = str(ports.steady())
         self.environment = {
             **environment,
             "LOCAL_HOPSWORKS_HOME": str(home),
@@ -59,11 +60,10 @@ class Hopsworks:
                 break
         self.login = dict(re.findall(r"export (HOPSWORKS_\w+)=(\S+)", said))
         assert self.login, f"no Hopsworks is served: {said}"
-        self.port = self.login["HOPSWORKS_PORT"]  # again, when it is started again
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     def program(self, *command: str | Path, **variables: str) -> str:
         """Run a program to its end against this store, and return what it printed."""
@@ -130,7 +130,7 @@ class App:
                 stdout=output,
                 stderr=output,
             )
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while not (address := re.search(r"app: (http://\S+)\n", self.log())):
             stopped = self.process.poll() is not None
             assert not stopped and time.monotonic() < deadline, f"{folder.name}:\n{self.log()}"
@@ -142,7 +142,7 @@ class App:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ class FakeHub:
         trace: TracebackType | None,
     ) -> None:
         self._http.should_exit = True
-        self._thread.join(5)
+        self._thread.join(60)
         self._socket.close()
 
     def _signed_in(self, endpoint: Endpoint) -> Endpoint:

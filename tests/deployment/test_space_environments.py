@@ -91,15 +91,15 @@ def space(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(address: str) -> str:
     """What an opening page is told: the app's load event, asked for as Gradio's page in the browser
     does."""
-    config = requests.get(f"{address}/config", timeout=30).json()
+    config = requests.get(f"{address}/config", timeout=60).json()
     values = {
         component["id"]: component["props"].get("value") for component in config["components"]
     }
     load = next(event for event in config["dependencies"] if event["targets"][0][1] == "load")
     data = [values[component] for component in load["inputs"]]
     question = {"fn_index": load["id"], "data": data, "session_hash": "a-visitor"}
-    requests.post(f"{address}/gradio_api/queue/join", json=question, timeout=30).raise_for_status()
-    return requests.get(f"{address}/gradio_api/queue/data?session_hash=a-visitor", timeout=30).text
+    requests.post(f"{address}/gradio_api/queue/join", json=question, timeout=60).raise_for_status()
+    return requests.get(f"{address}/gradio_api/queue/data?session_hash=a-visitor", timeout=60).text
 
 
 def test_app_opens_and_says_what_to_do(
@@ -125,9 +125,9 @@ def test_app_opens_and_says_what_to_do(
                 assert app.poll() is None and time.monotonic() < deadline, f"{told}\n{logged}"
                 assert "Traceback" not in logged, logged
                 if address := re.search(r"app: (http://\S+)/\n", logged):
-                    assert requests.get(address[1], timeout=30).status_code == 200
+                    assert requests.get(address[1], timeout=60).status_code == 200
                     told = ask(address[1])
                 time.sleep(0.2)
         finally:
             app.terminate()
-            app.wait(10)
+            app.wait(60)

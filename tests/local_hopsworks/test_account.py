@@ -3,12 +3,13 @@ sentence."""
 
 import http.server
 import json
-import socket
 import ssl
 import sys
 import threading
 
 import pytest
+
+from tests import ports
 
 PROGRAM = "from local_hopsworks import login; print('project', login().name)"
 
@@ -25,7 +26,7 @@ def log_in(run, tmp_path):
             "HOPSWORKS_CERT_FOLDER": str(tmp_path / "certificates"),
             "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store"),
         }
-        done = run(sys.executable, "-c", PROGRAM, env={**env, **variables}, timeout=60)
+        done = run(sys.executable, "-c", PROGRAM, env={**env, **variables})
         assert "Traceback" not in done.stderr, done.stderr
         assert not (tmp_path / "store").exists()
         # The SDK's own log says more, before and after it
@@ -76,13 +77,12 @@ ADDRESS = (
 
 
 def test_dead_port(log_in):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with ports.refusing() as port:
+        found = log_in("127.0.0.1", port)
     problem = (
         f"Cannot log in to https://127.0.0.1:{port}: it cannot be reached (Connection refused)."
     )
-    assert log_in("127.0.0.1", port) == (1, f"local_hopsworks: {problem} {ADDRESS}")
+    assert found == (1, f"local_hopsworks: {problem} {ADDRESS}")
 
 
 def test_name_that_does_not_resolve(log_in):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from local_hopsworks import Server
+from tests import ports
 
 PROGRAMS = Path(__file__).with_name("programs")
 PRINT_PROJECT = "import hopsworks; print('project', hopsworks.login().name)"
@@ -142,7 +143,7 @@ def client(environment):
             return "".join(iter(process.stdout.readline, "###\n"))
 
         def leave():
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
         do.leave = leave
         return do
@@ -171,7 +172,7 @@ def test_client_that_leaves_does_not_take_the_certificates_of_another(
 
 
 def test_client_goes_on_after_the_server_was_restarted(client, serve, tmp_path):
-    first, variables = serve("--home", tmp_path)
+    first, variables = serve("--home", tmp_path, "--port", str(ports.steady()))
     do = client(variables)
     do(
         "project = hopsworks.login()"
@@ -183,7 +184,7 @@ def test_client_goes_on_after_the_server_was_restarted(client, serve, tmp_path):
     )
     assert do("print(len(group.read()), 'rows')").endswith("2 rows\n")
     first.terminate()
-    assert first.wait(10) == 0
+    assert first.wait(60) == 0
     assert "raised" in do("group.insert(pd.DataFrame({'id': [3]}))")
     serve("--home", tmp_path, "--port", variables["HOPSWORKS_PORT"])
     assert "raised" not in do("group.insert(pd.DataFrame({'id': [3, 4]}))")

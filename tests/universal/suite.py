@@ -25,6 +25,7 @@ import pytest
 
 NAME = f"universal_{uuid.uuid4().hex[:8]}"
 WAY = os.environ.get("UNIVERSAL_WAY")
+PORT = os.environ.get("UNIVERSAL_PORT", "0")
 READINGS = pd.DataFrame(
     {
         "sensor": [1, 1, 2, 2, 3, 3],
@@ -50,7 +51,7 @@ served: list[subprocess.Popen] = []
 def serve() -> None:
     """On the port of the last time, so that a client can go on."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "local_hopsworks", "serve"],
+        [sys.executable, "-m", "local_hopsworks", "serve", "--port", PORT],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.long
+from tests import ports
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 SUITE = Path(__file__).with_name("suite.py")
 ACCOUNT = {
@@ -32,6 +34,7 @@ PYTEST = [
 @pytest.mark.parametrize("way", ["embedded", "served", "restarted", *["account"][: len(ACCOUNT)]])
 def test_the_workflow_works(run, server, environment, tmp_path, way):
     env = {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "store"), "UNIVERSAL_WAY": way}
+    env |= {"UNIVERSAL_PORT": str(ports.steady())}
     env |= {"served": server.environment, "account": ACCOUNT | {"PYTHONPATH": ""}}.get(way, {})
-    result = run(*PYTEST, "-p", "no:cacheprovider", SUITE, env=env, timeout=250)
+    result = run(*PYTEST, "-p", "no:cacheprovider", SUITE, env=env, timeout=580)
     assert result.returncode == 0, result.stdout[-3000:]
