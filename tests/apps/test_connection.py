@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
+from tests.processes import wait
+
 from .modules import PREDICT, load
 
 
@@ -19,38 +21,31 @@ def connection(monkeypatch):
     return module
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def test_hopsworks_is_asked_once_per_refresh_however_many_pages_look(connection):
-    asked = []
+def test_hopsworks_is_asked_once_per_refresh_however_many_pages_look(connection, monkeypatch):
+    """The test says when the seconds of a refresh are over."""
+    asked, refreshes = [], threading.Semaphore(0)
+    clock = SimpleNamespace(sleep=lambda seconds: refreshes.acquire())
+    monkeypatch.setattr(connection, "time", clock)
     latest = connection.Latest(asked.append, lambda *_: None, connect=lambda: "project")
     latest.start()
-    stop = threading.Event()
+    wait(lambda: len(asked) == 1)
 
     def look():
-        while not stop.is_set():
+        for _ in range(10):
             latest.ask()
-            time.sleep(0.001)
 
-    began = time.monotonic()
-    pages = [threading.Thread(target=look) for _ in range(20)]
-    for page in pages:
-        page.start()
-    wait_until(lambda: len(asked) >= 6)
-    stop.set()
-    took = time.monotonic() - began
-    for page in pages:
-        page.join()
-    assert len(asked) <= 2 + took / connection.REFRESH_SECONDS
-    time.sleep(2 * connection.REFRESH_SECONDS)  # the last question is answered
-    before = len(asked)
-    time.sleep(5 * connection.REFRESH_SECONDS)
-    assert len(asked) == before  # nobody looks, nobody is asked
+    for number in range(2, 7):
+        pages = [threading.Thread(target=look) for _ in range(20)]
+        for page in pages:
+            page.start()
+        for page in pages:
+            page.join()
+        assert len(asked) == number - 1
+        refreshes.release()
+        wait(lambda number=number: len(asked) == number)
+    refreshes.release(3)  # nobody looks, nobody is asked
+    time.sleep(0.1)
+    assert len(asked) == 6
 
 
 def test_what_was_found_is_loaded_once_even_if_it_cannot_be_used(connection):
@@ -68,9 +63,9 @@ def test_what_was_found_is_loaded_once_even_if_it_cannot_be_used(connection):
 
     latest = connection.Latest(look, load_state, connect=lambda: "project")
     latest.start()
-    wait_until(lambda: latest.ask().problem)
+    wait(lambda: latest.ask().problem)
     assert latest.ask().problem.sentence == "No good."
-    wait_until(lambda: latest.ask().state)
+    wait(lambda: latest.ask().state)
     assert latest.ask().problem is None
     assert loads == ["version 1", "version 2"]
 
@@ -85,13 +80,13 @@ def test_it_logs_in_again_when_hopsworks_has_been_away_and_keeps_the_last_state(
 
     latest = connection.Latest(look, lambda *_: "state", connect=lambda: logins.append(1) or "p")
     latest.start()
-    wait_until(lambda: latest.ask().state)
+    wait(lambda: latest.ask().state)
     is_away.set()
-    wait_until(lambda: latest.ask().problem)
+    wait(lambda: latest.ask().problem)
     assert "cannot be reached (ConnectionError)" in latest.ask().problem.sentence
     assert latest.ask().state == "state"
     is_away.clear()
-    wait_until(lambda: latest.ask().problem is None)
+    wait(lambda: latest.ask().problem is None)
     assert len(logins) >= 2
 
 

@@ -198,7 +198,7 @@ def test_the_stored_pictures_can_be_downloaded(watched, put, open_page, hopswork
     files = hopsworks.home / "projects" / hopsworks.project / "Models" / "titanic" / "1" / "Files"
     stored = (files / "confusion_matrix.png").read_bytes()
     assert download.value.path().read_bytes() == stored
-    assert requests.get(f"{app.url}pictures/secret.png", timeout=30).status_code == 404
+    assert requests.get(f"{app.url}pictures/secret.png", timeout=60).status_code == 404
 
 
 def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_page, put, look):

@@ -50,7 +50,7 @@ def result(page):
 
 
 def ask(app, *passenger):
-    return requests.post(f"{app.url}gradio_api/run/predict", json={"data": passenger}, timeout=30)
+    return requests.post(f"{app.url}gradio_api/run/predict", json={"data": passenger}, timeout=60)
 
 
 def register(hopsworks, folder, **metrics):
@@ -251,7 +251,7 @@ def test_links_lead_to_the_monitor_and_the_repository(page):
 
 
 def test_a_link_preview_tells_what_the_page_is(app):
-    head = requests.get(app.url, timeout=30).text.split("</head>")[0]
+    head = requests.get(app.url, timeout=60).text.split("</head>")[0]
     previews = re.findall(
         r'<meta (?:property|name)="(?:og|twitter):(\w+)" content="([^"]*)">', head
     )
@@ -266,9 +266,9 @@ def test_nobody_can_store_a_file(app, page, result):
     expect(result).to_contain_text("Male, 22")
     file = {"files": ("a.txt", b"x" * 1000)}
     for path in ("upload", "process_recording", "component_server"):
-        refused = requests.post(f"{app.url}gradio_api/{path}", files=file, timeout=30)
+        refused = requests.post(f"{app.url}gradio_api/{path}", files=file, timeout=60)
         assert (refused.status_code, refused.text) == (403, '{"detail":"This app takes no files."}')
-    stored = requests.get(f"{app.url}gradio_api/deep_link?session_hash=x", timeout=30)
+    stored = requests.get(f"{app.url}gradio_api/deep_link?session_hash=x", timeout=60)
     assert stored.status_code == 403
 
 
