@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.processes import wait
+
 SCRIPT = "<script>alert('bikes & rides')</script>"
 STATIONS = ["Kungsholmen", "Södermalm", "Vasastan", "Östermalm"]
 RIDES = 400
@@ -88,6 +90,7 @@ def furnish(project: Any, name: str, folder: Path) -> Furnished:
         list(pool.map(lambda model: model.save(files_of_model, keep_original_files=True), models))
     job = _run_job(project, name, folder)
     files = _upload(project, name, folder)
+    wait(lambda: job.get_executions()[0].success is not None)
     start = f"/p/{project.id}"
     paths = {
         "project": start,
@@ -95,7 +98,7 @@ def furnish(project: Any, name: str, folder: Path) -> Furnished:
         "feature view": f"{start}/fs/{project.id}/fv/{name}/version/1",
         "model": f"{start}/models/{name}/2",
         "versions": f"{start}/models/{name}",
-        "job": f"{start}/jobs/named/{job}",
+        "job": f"{start}/jobs/named/{job.name}",
         "folder": f"{start}/files/Resources/{name}",
         **{kind: f"{start}/files/Resources/{name}/{file}" for kind, file in files.items()},
     }
@@ -121,7 +124,7 @@ def _files_of_model(folder: Path) -> str:
     return str(folder)
 
 
-def _run_job(project: Any, name: str, folder: Path) -> str:
+def _run_job(project: Any, name: str, folder: Path) -> Any:
     script = folder / f"{name}.py"
     script.write_text("import sys\nprint('counting', sys.argv[1])\nsys.exit('no rides')\n")
     project.get_dataset_api().upload(str(script), "Resources")
@@ -129,7 +132,7 @@ def _run_job(project: Any, name: str, folder: Path) -> str:
     config = jobs.get_configuration("PYTHON")
     job = jobs.create_job(f"{name}_count", {**config, "appPath": f"Resources/{script.name}"})
     job.run(args=SCRIPT.replace("'", ""), await_termination=False)
-    return str(job.name)
+    return job
 
 
 def _upload(project: Any, name: str, folder: Path) -> dict[str, str]:

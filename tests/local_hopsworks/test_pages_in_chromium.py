@@ -105,6 +105,12 @@ def test_page_is_accessible_and_fits_the_window_by_day_and_by_night(visit, furni
         assert_accessible(page)
 
 
+def follow(link: Locator) -> None:
+    """Click, and wait for the whole page that it leads to: a click waits for its beginning only."""
+    link.click()
+    link.page.wait_for_load_state()
+
+
 def row(page: Page, heading: str, name: str) -> Locator:
     """The row that begins with a name, in the table under a heading."""
     card = page.locator("section", has=page.get_by_role("heading", name=heading, exact=True))
@@ -142,7 +148,7 @@ def test_rows_are_shown_a_page_at_a_time(visit, furnished):
     seen = []
     for _ in range(3):
         seen += page.locator("#rows tbody tr td:first-child").all_inner_texts()
-        page.locator("#rows").get_by_role("link", name="On ›").click()
+        follow(page.locator("#rows").get_by_role("link", name="On ›"))
     assert len(set(seen)) == 30
     assert f"31 to 40 of {RIDES}" in page.locator("#rows").inner_text()
     page.goto(page.url.partition("?")[0] + f"?rows={RIDES}")
@@ -163,7 +169,7 @@ def test_feature_view_shows_groups_splits_and_sizes(visit, furnished):
     assert "label" in row(page, "Features", "minutes").inner_text()
     dataset = row(page, "Training datasets", "1")
     assert "train 75 %, test 25 %" in dataset.inner_text() and "csv" in dataset.inner_text()
-    dataset.get_by_role("link").click()
+    follow(dataset.get_by_role("link"))
     assert page.get_by_role("rowheader").all_inner_texts() == ["test/", "train/"]
 
 
@@ -203,11 +209,11 @@ def test_lineage_leads_from_the_file_to_the_model_and_back(visit, furnished):
         f"feature view {name} 1", "training dataset version 1", f"model {name} 2",
     ]  # fmt: skip
     assert page.locator(".lying svg.lineage .here title").text_content() == f"model {name} 2"
-    page.locator(".lying").get_by_role("link", name=f"feature view {name} 1").click()
+    follow(page.locator(".lying").get_by_role("link", name=f"feature view {name} 1"))
     assert page.url.endswith(furnished.paths["feature view"])
-    page.locator(".lying").get_by_role("link", name=f"feature group {name} 1").click()
+    follow(page.locator(".lying").get_by_role("link", name=f"feature group {name} 1"))
     assert page.url.endswith(furnished.paths["feature group"])
-    page.locator(".lying").get_by_role("link", name=f"model {name} 3").click()
+    follow(page.locator(".lying").get_by_role("link", name=f"model {name} 3"))
     assert page.get_by_role("heading", level=1).inner_text() == f"{name} 3"
 
 
@@ -227,7 +233,7 @@ def test_job_shows_its_runs_and_the_end_of_the_log(visit, furnished):
     assert "failed" in run.inner_text() and ("ms" in run.inner_text() or "sec" in run.inner_text())
     output, errors = page.locator("pre").all_inner_texts()
     assert output.startswith("counting <script>") and errors.strip() == "no rides"
-    page.get_by_role("link", name="output", exact=True).click()
+    follow(page.get_by_role("link", name="output", exact=True))
     assert "counting <script>" in page.locator("pre").inner_text()
 
 
@@ -250,14 +256,14 @@ def test_tables_in_files_are_shown_a_page_at_a_time(visit, furnished, kind, rows
     numbers = page.locator("tbody tr td:first-child").all_inner_texts()
     assert numbers == [str(number) for number in range(last + 1, rows + 1)]
     assert page.get_by_role("link", name="On ›").count() == 0
-    page.get_by_role("link", name="‹ Back").click()
+    follow(page.get_by_role("link", name="‹ Back"))
     assert page.locator("tbody tr td:first-child").first.inner_text() == str(last - 49)
 
 
 def test_search_finds_names_descriptions_features_and_tags(visit, furnished):
     page = visit(furnished.paths["project"])
     page.get_by_role("searchbox").fill("how LONG a ride")
-    page.get_by_role("button", name="Search").click()
+    follow(page.get_by_role("button", name="Search"))
     found = page.locator(".hits h2").all_inner_texts()
     assert [name for name in found if name.startswith(furnished.name)] == [
         f"{furnished.name} {version}" for version in (3, 2, 1)
@@ -266,14 +272,14 @@ def test_search_finds_names_descriptions_features_and_tags(visit, furnished):
     with page.expect_navigation():  # a key does not wait for the page that it leads to
         page.keyboard.press("Enter")
     assert page.locator(".hits mark").first.inner_text() == f"{furnished.name}_docks"
-    page.locator(".hits a").first.click()
+    follow(page.locator(".hits a").first)
     assert page.get_by_role("heading", level=1).inner_text() == f"{furnished.name}_docks 1"
 
 
 def test_search_for_nothing_that_is_there_offers_all_projects(visit, furnished):
     page = visit(f"{furnished.paths['project']}/search?q=%3Cb%3Enowhere%3C/b%3E")
     assert "Nothing for “<b>nowhere</b>”" in page.locator("main").inner_text()
-    page.get_by_role("link", name="all projects", exact=True).click()
+    follow(page.get_by_role("link", name="all projects", exact=True))
     assert "in all projects" in page.locator("main").inner_text()
 
 
@@ -285,7 +291,7 @@ def test_way_back_leads_through_every_level(visit, furnished):
     ]  # fmt: skip
     for _ in range(5):
         steps = page.get_by_role("navigation", name="Breadcrumb").get_by_role("link")
-        steps.last.click()
+        follow(steps.last)
         assert page.get_by_role("heading", level=1).inner_text() != "Not here"
     assert page.get_by_role("heading", level=1).inner_text() == "Projects"
 
@@ -312,7 +318,7 @@ def test_key_signs_in_and_a_wrong_one_is_told(visit, furnished, server):
     page = visit(furnished.paths["feature group"], is_signed_in=False)
     assert str(server.store.security / "api_key") in page.locator("main").inner_text()
     page.get_by_label("API key").fill("guess")
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     assert page.get_by_role("alert").inner_text() == "This is not the key of this Hopsworks."
     page.get_by_label("API key").fill(server.api_key)
     page.keyboard.press("Enter")
