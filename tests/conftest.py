@@ -199,7 +199,7 @@ def serve(environment: dict[str, str], warm: WarmPython) -> Iterator[Any]:
     yield start
     for process in processes:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -235,7 +235,7 @@ def api(server: Any) -> Iterator[Any]:
 
         def ask(method: str, path: str, **options: Any) -> Any:
             address = f"{server.address}/hopsworks-api/api{path}"
-            return session.request(method, address, timeout=30, **options)
+            return session.request(method, address, timeout=60, **options)
 
         assert ask("GET", "/project").ok  # a client is known from its second request on
         yield ask

@@ -24,7 +24,7 @@ def call(server: Any, method: str, path: str, port: object = None, **options: An
     """The answer to one call with the server's key; `port`: of another server of the same store."""
     address = f"https://127.0.0.1:{port}" if port else server.address
     with session(server, server.api_key) as client:
-        return client.request(method, f"{address}/hopsworks-api/api{path}", timeout=30, **options)
+        return client.request(method, f"{address}/hopsworks-api/api{path}", timeout=60, **options)
 
 
 def succeed(server: Any, method: str, path: str, port: object = None, **options: Any) -> Any:
@@ -36,7 +36,7 @@ def succeed(server: Any, method: str, path: str, port: object = None, **options:
 
 def whole_list(visitor: requests.Session, address: str) -> str:
     """The HTML of all pages of a list: what other tests have made may fill the first one."""
-    page = visitor.get(address, timeout=10).text
+    page = visitor.get(address, timeout=60).text
     onward = re.search(r'href="([^"]+)" rel="next"', page)
     if onward is None:
         return page

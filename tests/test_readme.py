@@ -177,7 +177,7 @@ def test_any_program_runs_beside_an_embedded_hopsworks(clone, newcomer):
     (clone / "my_pipeline.py").write_text("import hopsworks\nprint('in', hopsworks.login().name)\n")
     command = next(command for command in commands() if "my_pipeline" in command)
     done = subprocess.run(
-        shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=60
+        shlex.split(command), cwd=clone, env=newcomer, capture_output=True, text=True, timeout=180
     )
     assert "in local" in done.stdout, done.stderr[-1000:]
 
@@ -200,7 +200,7 @@ def test_serve_says_how_to_reach_it_and_stops_with_ctrl_c(clone, newcomer):
             said += line
         assert "HOPSWORKS_API_KEY=" in said
         served.send_signal(signal.SIGINT)
-        assert served.wait(15) == 0
+        assert served.wait(60) == 0
 
 
 @pytest.mark.long
@@ -212,7 +212,7 @@ def test_check_finds_the_store_of_the_main_job_in_order(main_job, clone, newcome
         env=newcomer,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 0 and "is in order." in done.stdout, done.stdout + done.stderr
 
@@ -222,10 +222,10 @@ def test_reset_deletes_the_store_after_asking(main_job, clone, newcomer):
     # Last in this file: the others want the store
     command = ["python", "-m", "local_hopsworks", "reset"]
     kept = subprocess.run(
-        command, cwd=clone, env=newcomer, input="n\n", capture_output=True, text=True, timeout=60
+        command, cwd=clone, env=newcomer, input="n\n", capture_output=True, text=True, timeout=180
     )
     assert (kept.returncode, (clone / ".hopsworks" / "format").exists()) == (1, True), kept.stdout
     done = subprocess.run(
-        command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=60
+        command, cwd=clone, env=newcomer, input="y\n", capture_output=True, text=True, timeout=180
     )
     assert (done.returncode, (clone / ".hopsworks").exists()) == (0, False), done.stdout

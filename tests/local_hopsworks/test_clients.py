@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +14,7 @@ from hsfs.core.delta_engine import DeltaEngine
 
 from local_hopsworks.http import peers
 from tests import rest
+from tests.processes import wait
 
 HOLDS_CONNECTION = Path(__file__).with_name("programs") / "holds_connection.py"
 
@@ -34,10 +34,7 @@ def lose_connections(server):
     session = client._get_instance()._session
     program = session.cookies["local_hopsworks_client"]
     session.close()
-    deadline = time.monotonic() + 20
-    while server._hopsworks.clients.is_connected(program):
-        assert time.monotonic() < deadline, "the server still has connections"
-        time.sleep(0.01)
+    wait(lambda: not server._hopsworks.clients.is_connected(program))
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """Connections that have not shown the API key take nothing from those that have."""
 
+import contextlib
 import http.client
 import socket
 import ssl
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from local_hopsworks.http import door
+from tests.processes import wait
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -36,7 +37,7 @@ def few(request, environment, tmp_path):
                 break
         yield variables
         process.terminate()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors, errors
 
 
@@ -49,7 +50,7 @@ def connected():
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         for _ in range(number):
-            connection = socket.create_connection(("127.0.0.1", int(port)), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", int(port)), timeout=60)
             if tls:
                 connection = context.wrap_socket(connection)
             opened.append(connection)
@@ -64,16 +65,16 @@ def connected():
 @pytest.mark.parametrize("tls", [False, True])
 def test_idle_connections_without_a_key_do_not_keep_others_out(few, connected, run, tls):
     connected(few["HOPSWORKS_PORT"], 700, tls)
-    done = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few, timeout=60)
+    done = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few)
     assert done.stdout.endswith("local 2 rows\n"), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("few", [4096], indirect=True)  # as macOS has it
 def test_idle_connections_to_the_query_service_do_not_keep_others_out(few, connected, run):
-    first = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few, timeout=60)
+    first = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few)
     assert first.stdout.endswith("local 2 rows\n"), first.stderr[-2000:]
     connected(int(few["HOPSWORKS_PORT"]) + 1, 700, tls=False)
-    done = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few, timeout=60)
+    done = run(sys.executable, PROGRAMS / "reads_and_writes.py", env=few)
     assert done.stdout.endswith("local 2 rows\n"), done.stderr[-2000:]
 
 
@@ -92,7 +93,7 @@ def test_connection_that_shows_no_key_is_closed_and_one_that_has_stays(
 ):
     monkeypatch.setattr(door, "PROOF_SECONDS", 0.5)
     context = ssl.create_default_context(cafile=server.store.security / "ca.pem")
-    proven = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=10)
+    proven = http.client.HTTPSConnection("127.0.0.1", server.port, context=context, timeout=60)
 
     def ask():
         proven.request(
@@ -104,11 +105,14 @@ def test_connection_that_shows_no_key_is_closed_and_one_that_has_stays(
         answer.read()
         return answer.status, proven.sock
 
-    first = ask()
+    def proven_in_time():
+        """On a busy machine the request may come too late, and is then made anew."""
+        with contextlib.suppress(ConnectionError, http.client.HTTPException, ssl.SSLError):
+            return ask()
+        proven.close()
+
+    first = wait(proven_in_time)
     [idle] = connected(server.port, 1, tls=True)
-    deadline = time.monotonic() + 20
-    while not is_closed(idle):
-        assert time.monotonic() < deadline, "it is still open"
-        time.sleep(0.1)
+    wait(lambda: is_closed(idle))
     assert ask() == first and first[0] == 200
     proven.close()

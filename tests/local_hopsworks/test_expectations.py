@@ -110,8 +110,8 @@ def test_reports_outlive_their_suite_and_rows_go_in_unchecked_then(facts):
 def test_page_of_the_group_shows_the_reports(facts, server_of_validation):
     path = f"/p/1/fs/1/fg/{facts('reports')['group']}"
     with rest.session(server_of_validation) as browser:
-        browser.get(server_of_validation.page, timeout=10)
-        page = browser.get(server_of_validation.address + path, timeout=10).text
+        browser.get(server_of_validation.page, timeout=60)
+        page = browser.get(server_of_validation.address + path, timeout=60).text
     assert "rejected" in page and "expect_column_values_to_be_between" in page
 
 

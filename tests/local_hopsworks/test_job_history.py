@@ -169,10 +169,10 @@ def test_page_of_many_executions_is_a_page(with_job):
     executions(with_job, 2000)
     with rest.session(with_job, with_job.api_key) as session:
         url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
-        page = session.get(url, params={"offset": 20, "limit": 10}, timeout=30).json()
+        page = session.get(url, params={"offset": 20, "limit": 10}, timeout=60).json()
         assert page["count"] == 2000
         assert [found["id"] for found in page["items"]] == list(range(1980, 1970, -1))
-        beyond = session.get(url, params={"offset": 3000, "limit": 10}, timeout=30).json()
+        beyond = session.get(url, params={"offset": 3000, "limit": 10}, timeout=60).json()
         assert beyond == {"count": 2000, "items": []}
 
 
@@ -204,14 +204,14 @@ def test_no_question_about_executions_reads_or_sorts_all_of_them(with_job):
     with asked_about_executions(with_job) as asked, session:
         url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
         options = {"sort_by": "submissiontime:desc", "offset": 1, "limit": 1}
-        assert session.get(url, params=options, timeout=30).json()["items"][0]["id"] == 2
-        assert session.get(f"{url}/2", timeout=30).json()["args"] == "2"
+        assert session.get(url, params=options, timeout=60).json()["items"][0]["id"] == 2
+        assert session.get(f"{url}/2", timeout=60).json()["args"] == "2"
         token = with_job.page.partition("?")[2]
-        assert session.get(f"{with_job.address}/p/1/jobs/named/job?{token}", timeout=30).ok
-        assert session.get(f"{with_job.address}/p/1/jobs", timeout=30).ok
+        assert session.get(f"{with_job.address}/p/1/jobs/named/job?{token}", timeout=60).ok
+        assert session.get(f"{with_job.address}/p/1/jobs", timeout=60).ok
         runner.recover(with_job.store, with_job._metadata)
         retention.drop_old(with_job.store, with_job._metadata, 3)
-        assert session.delete(f"{url}/2", timeout=30).ok
+        assert session.delete(f"{url}/2", timeout=60).ok
     assert len(asked) >= 8
     for statement, parameters in asked:
         steps = ways(with_job, statement, parameters)
@@ -261,7 +261,7 @@ def test_logs_of_a_deleted_job_go_with_it(with_job):
     url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job"
     headers = {"Authorization": f"ApiKey {with_job.api_key}"}
     ca = str(with_job.store.security / "ca.pem")
-    assert requests.delete(url, headers=headers, verify=ca, timeout=30).status_code == 204
+    assert requests.delete(url, headers=headers, verify=ca, timeout=60).status_code == 204
     assert not logs.exists() and other.exists()
 
 
@@ -272,7 +272,7 @@ def test_job_cannot_have_the_name_of_another_folder(with_job, name):
     request.url = url
     request.headers["Authorization"] = f"ApiKey {with_job.api_key}"
     with requests.Session() as session:
-        answer = session.send(request, verify=str(with_job.store.security / "ca.pem"), timeout=30)
+        answer = session.send(request, verify=str(with_job.store.security / "ca.pem"), timeout=60)
     assert answer.status_code == 400 and "A job's name is" in answer.json()["errorMsg"]
 
 
@@ -328,7 +328,7 @@ def test_log_that_the_disk_cannot_take_does_not_stop_its_program(with_job, caplo
     log = logs.Log(with_job.store, Path("/dev/full"))
     log.write(b"lost\n")
     log.write(b"lost\n")
-    assert [record.message for record in caplog.records] == [
+    assert [message for message in caplog.messages if "/dev/full" in message] == [
         "The log /dev/full cannot be written: No space left on device."
     ]
     log.close()
@@ -339,13 +339,13 @@ def test_job_that_says_much_has_a_short_log(with_job, small_logs):
     script.write_text("for line in range(100_000):\n    print(line)\nprint('the end')")
     with rest.session(with_job, with_job.api_key) as session:
         url = f"{with_job.address}/hopsworks-api/api/project/1"
-        run = session.post(f"{url}/jobs/job/executions", timeout=30).json()
+        run = session.post(f"{url}/jobs/job/executions", timeout=60).json()
         while run["finalStatus"] == "UNDEFINED":
             time.sleep(0.1)
-            run = session.get(f"{url}/jobs/job/executions/{run['id']}", timeout=30).json()
+            run = session.get(f"{url}/jobs/job/executions/{run['id']}", timeout=60).json()
         assert run["finalStatus"] == "SUCCEEDED"
         path = f"{url}/dataset/download/with_auth{run['stdoutPath']}"
-        content = session.get(path, timeout=30).content
+        content = session.get(path, timeout=60).content
     begin, left_out, end = parts(content)
     assert begin.startswith(b"0\n1\n2\n") and end.endswith(b"\n99999\nthe end\n")
     whole = sum(len(f"{line}\n") for line in range(100_000)) + len("the end\n")

@@ -39,7 +39,7 @@ def in_terminal(environment, tmp_path) -> Callable[..., str]:
                     shown += os.read(terminal, 4096)
                 except OSError:  # the last process that had the other end is gone
                     break
-            assert process.wait(30) == 0, shown
+            assert process.wait(60) == 0, shown
         os.close(terminal)
         return shown.decode().replace("\r", "")
 
@@ -74,7 +74,7 @@ def test_serve_opens_the_browser_signed_in(environment, tmp_path):
         address = opened.read_text().strip()
         with requests.Session() as session:
             session.trust_env, session.verify = False, str(tmp_path / "store/security/ca.pem")
-            page = session.get(address, timeout=10)
+            page = session.get(address, timeout=60)
         process.terminate()
     assert page.status_code == 200 and "<h1>Projects</h1>" in page.text
     assert "token" not in page.url

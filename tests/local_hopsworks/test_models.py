@@ -234,7 +234,7 @@ def two_stores(tmp_path):
             )
             model = {"name": "titanic", "version": 1, "framework": "PYTHON"}
             headers = {"Authorization": f"ApiKey {server.api_key}"}
-            assert requests.put(address, json=model, headers=headers, verify=False, timeout=10).ok
+            assert requests.put(address, json=model, headers=headers, verify=False, timeout=60).ok
         yield [first, second]
 
 

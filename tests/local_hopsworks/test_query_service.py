@@ -31,7 +31,7 @@ def client(server):
 def options(password):
     shown = json.dumps({"kstore": "", "tstore": "", "cert_key": password}).encode()
     headers = [] if password is None else [(b"x-certificates-json", shown)]
-    return flight.FlightCallOptions(timeout=30, headers=headers)
+    return flight.FlightCallOptions(timeout=120, headers=headers)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_key_of_the_api_is_not_what_the_query_service_wants(client, server, trai
 @pytest.mark.parametrize("header", [b"", b"{", b"[]", b'"x"', b"5", b"{}", b'{"cert_key": null}'])
 def test_header_that_makes_no_sense_is_refused(client, training_data, header):
     ticket = flight.Ticket(json.dumps({"path": training_data[0]}))
-    shown = flight.FlightCallOptions(timeout=30, headers=[(b"x-certificates-json", header)])
+    shown = flight.FlightCallOptions(timeout=60, headers=[(b"x-certificates-json", header)])
     with pytest.raises(flight.FlightServerError, match="does not come from a client of this Hop"):
         client.do_get(ticket, shown).read_all()
 

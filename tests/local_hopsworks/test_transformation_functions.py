@@ -22,6 +22,7 @@ from hsfs.builtin_transformations import (
 
 from local_hopsworks.check import check
 from local_hopsworks.feature_store import transformation
+from tests.processes import exists, wait
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 ROWS = pd.DataFrame({
@@ -206,17 +207,6 @@ def mark(monkeypatch, tmp_path):
     return tmp_path / "mark"
 
 
-def has_ended(process):
-    """Whether a process ends within some seconds: its keeper ends it, and its parent reaps it."""
-    for _ in range(200):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False
-
-
 BUILT_IN = (min_max_scaler("x"), label_encoder("colour"), one_hot_encoder("colour"))
 
 
@@ -291,7 +281,7 @@ def test_function_that_never_ends_ends_with_the_server(view, mark, server):
     with pytest.raises(RestAPIError, match="their process was ended"):
         trained.create_training_data()
     ending.join()
-    assert has_ended(int(mark.read_text()))
+    wait(lambda: not exists(int(mark.read_text())))  # its keeper ends it
     assert trained.get_training_datasets() == []
 
 

@@ -42,7 +42,7 @@ def test_store_that_is_served_is_not_reset(serve, run, home):
     assert refused.stderr == f"local_hopsworks: {sentence}\n"
     assert tree(home) == before
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert run(*COMMAND, "reset", "--yes", "--home", home).returncode == 0
     assert not home.exists()
 
@@ -68,7 +68,7 @@ def test_server_that_starts_while_a_store_is_deleted_waits_and_makes_a_new_one(h
     assert not opened.wait(0.3)
     os.rename(home, home.with_name("deleted"))
     use.end()
-    thread.join(20)
+    thread.join(60)
     assert opened.is_set() and not (home / "aside").exists()
 
 

@@ -154,7 +154,7 @@ def bring_offline(home: Path, project: Any) -> None:
     """Run the jobs of stream groups whose rows wait in their topics, as a person does."""
     for table in waiting(home):
         group = project.get_feature_store().get_feature_group(table.name, table.version)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while is_under_way(group.materialization_job):  # the server has started it again
             assert time.monotonic() < deadline
             wait(0.05)

@@ -19,7 +19,7 @@ from local_hopsworks.jobs.runner import Runner
 from local_hopsworks.pages.access import cookie
 
 SECRET = "what-nobody-may-read"
-SECONDS = 20  # without an answer by then, a request hangs
+SECONDS = 60  # without an answer by then, a request hangs
 
 
 @dataclass(frozen=True)

@@ -37,19 +37,21 @@ def test_body_that_is_too_large_is_refused_however_it_is_sent(api, monkeypatch):
     assert api("POST", GROUPS, data=b" " * (2 * 2**20) + b"5").status_code == 400
 
 
-def files(home):
-    return sorted(path for path in home.rglob("*") if not path.name.startswith("metadata.db"))
+def files(server):
+    """Where an upload goes, and its drafts."""
+    places = server.store.dataset("tests", "Resources"), server.store.server
+    return sorted(path for place in places for path in place.rglob("*"))
 
 
 def test_upload_that_is_too_large_is_refused_before_it_is_stored(api, server, monkeypatch):
     monkeypatch.setattr(bodies, "LARGEST_UPLOAD", 3 * 2**20)
-    before = files(server.store.home)
+    before = files(server)
     answer = api("POST", UPLOAD, files={"file": ("file", b"x" * (4 * 2**20))})
     assert (answer.status_code, answer.json()["errorMsg"]) == (
         413,
         "The body is larger than 3 MiB.",
     )
-    assert files(server.store.home) == before
+    assert files(server) == before
 
 
 @pytest.mark.parametrize(

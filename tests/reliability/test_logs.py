@@ -56,7 +56,11 @@ def test_log_has_the_cause_that_the_sdk_hides(feature_store, server, name, caplo
         FeatureStoreException, match="Could not read data using Hopsworks Query Service"
     ):
         query.read()
-    (cause,) = [record for record in caplog.records if record.name == "local_hopsworks"]
+    (cause,) = [
+        record
+        for record in caplog.records
+        if record.name == "local_hopsworks" and name in record.getMessage()
+    ]
     assert cause.levelno == logging.ERROR and cause.exc_info
     assert f"failed at the read of {name}_1" in cause.getMessage() and "parquet" in str(
         cause.exc_info[1]

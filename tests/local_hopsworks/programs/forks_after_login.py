@@ -31,6 +31,6 @@ actions = [
 for action in actions:
     child = multiprocessing.get_context("fork").Process(target=attempt, args=(action,))
     child.start()
-    child.join(60)
+    child.join(120)
     assert child.exitcode == 0, child.exitcode
 print(len(group.read()), "rows in the parent")

@@ -12,5 +12,5 @@ def work():
 for _ in range(2):
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
-    child.join(60)
+    child.join(120)
     assert child.exitcode == 0, child.exitcode

@@ -16,7 +16,7 @@ if sys.argv[1] == "write":
     group.insert(pd.DataFrame({"id": [1, 2], "x": [1.0, 2.0]}))
     os.kill(os.getpid(), signal.SIGKILL)
 group = store.get_feature_group("s", version=1)
-for _ in range(100):
+for _ in range(400):
     last = group.materialization_job.get_executions()[0]
     if last.final_status == "SUCCEEDED":
         break

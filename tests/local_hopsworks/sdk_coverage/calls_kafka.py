@@ -25,10 +25,10 @@ def _sent_and_read(w: World) -> bool:
     topic, config = _new_topic(w).name, w.kafka.get_default_config()
     producer = Producer({key: value for key, value in config.items() if key != "group.id"})
     producer.produce(topic, b"value")
-    producer.flush(20)
+    producer.flush(60)
     consumer = Consumer(config)
     consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-    message = consumer.poll(20)
+    message = consumer.poll(60)
     consumer.close()
     return message is not None and message.value() == b"value"
 
