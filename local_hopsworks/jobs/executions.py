@@ -3,7 +3,6 @@ runner.py's affair."""
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 from functools import partial
@@ -28,7 +27,6 @@ from local_hopsworks.jobs.runner import Runner, Task
 from local_hopsworks.jobs.states import LOST, UNDER_WAY
 from local_hopsworks.jobs.tables import executions
 
-log = logging.getLogger("local_hopsworks")
 routes = Routes()
 PATH = jobs.PATH + "/{name}/executions"
 EXECUTION = PATH + "/{execution}"
@@ -99,9 +97,9 @@ def submit(
     hopsworks.part(Runner).register()
     row = _stored(hopsworks, db, project, job, arguments)
     stdout, stderr = (hopsworks.store.dataset(project, row.document[path]) for path in _LOG_PATHS)
-    for log in (stdout, stderr):
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
+    for file in (stdout, stderr):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
     variables = {**_variables(hopsworks, project, job, row), **variables}
     must_finish = jobs.MODULE in config
     task = Task(row.id, [*program, *words], others, variables, stdout, stderr, must_finish)
