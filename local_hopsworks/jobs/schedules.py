@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from local_hopsworks.jobs.tables import jobs as job_table
 from local_hopsworks.offline.planner import LATEST
 from local_hopsworks.projects.tables import projects
 
+_log = logging.getLogger("local_hopsworks")
 routes = Routes()
 PATH = jobs.PATH + "/{name}/schedule/v2"
 _KEPT = (
@@ -180,5 +182,5 @@ def _fire(hopsworks: Hopsworks, db: sa.Connection, row: sa.Row[Any], step: _Step
     try:
         return [runs.submit(hopsworks, db, row.project, job, None, variables)[1]]
     except HopsworksError as error:
-        runs.log.warning("The job %s is due but cannot be started: %s", job.name, error.message)
+        _log.warning("The job %s is due but cannot be started: %s", job.name, error.message)
         return []

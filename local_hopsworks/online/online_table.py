@@ -238,11 +238,9 @@ def clear(db: sqlite3.Connection, table: Table) -> None:
     db.execute(f"DELETE FROM {table.sql_name}")
 
 
-def purge(db: sqlite3.Connection, table: Table) -> int:
-    """Delete the rows that are older than the time to live; how many there were."""
-    if not table.ttl:
-        return 0
-    return db.execute(f"DELETE FROM {table.sql_name} WHERE NOT {alive(table)}").rowcount
+def purge(db: sqlite3.Connection, table: Table) -> None:
+    """Delete the rows that are older than the time to live."""
+    db.execute(f"DELETE FROM {table.sql_name} WHERE NOT ({alive(table)})")
 
 
 # -------------------------------------------------------------------------------------------------
@@ -260,17 +258,6 @@ def look_up(
     condition = " AND ".join(f"{quoted(each.name)} = ?" for each in table.key)
     statement = f"{select} WHERE {condition} AND {alive(table)}"
     return [db.execute(statement, key).fetchone() for key in keys]
-
-
-def look_up_by(
-    db: sqlite3.Connection, table: Table, columns: Sequence[str], values: dict[str, Any], most: int
-) -> list[Row]:
-    """The named columns of at most `most` rows in which the columns `values` have these values."""
-    for name in values:
-        table.column(name)
-    condition = "".join(f" AND {quoted(name)} = ?" for name in values)
-    statement = f"{_select(table, columns)} WHERE {alive(table)}{condition} LIMIT ?"
-    return db.execute(statement, (*values.values(), most)).fetchall()
 
 
 def scan(

@@ -10,6 +10,7 @@ from local_hopsworks.jobs import executions
 from local_hopsworks.jobs.runner import Runner, Task
 from local_hopsworks.jobs.tables import executions as execution_table
 from local_hopsworks.jobs.tables import jobs
+from local_hopsworks.online import online_table
 from local_hopsworks.online.feature_groups import materialization_job
 from local_hopsworks.online.kafka import remove_files_of_dead_servers
 from local_hopsworks.online.materialise import is_due
@@ -27,6 +28,7 @@ def recover(hopsworks: Hopsworks) -> None:
         if hopsworks.store.online(project.name).exists():
             store = hopsworks.part(OnlineStores).of(project.name)
             _remove_orphans(hopsworks, store)
+            _purge(store)
             _resume_materialisation(hopsworks, store, project)
 
 
@@ -45,6 +47,18 @@ def _remove_orphans(hopsworks: Hopsworks, store: OnlineStore) -> None:
         with store.transaction(write=True) as db:
             for group_id in orphans:
                 store.drop(db, group_id)
+
+
+def _purge(store: OnlineStore) -> None:
+    """Remove the rows that are older than the time to live of their group, which nobody sees."""
+    with store.transaction(write=False) as db:
+        tables = [table for table in store.all(db) if table.online and table.ttl]
+    if not tables:
+        return
+    with store.transaction(write=True) as db:
+        for table in tables:
+            if online_table.is_there(db, table):
+                online_table.purge(db, table)
 
 
 def _resume_materialisation(

@@ -12,6 +12,7 @@ import pytest
 from hopsworks.client.exceptions import RestAPIError
 from hsfs.feature import Feature
 
+from local_hopsworks import Server
 from tests.local_hopsworks.online.conftest import WAIT
 from tests.processes import wait
 
@@ -186,6 +187,18 @@ def test_row_older_than_the_time_to_live_is_not_there(online_group, online_rows)
     group.enable_ttl(datetime.timedelta(hours=3))
     assert set(by_id(online_rows())) == {1, 2}
     group.enable_ttl(datetime.timedelta(minutes=30))
+    assert set(by_id(online_rows())) == {1}
+
+
+def test_row_older_than_the_time_to_live_is_removed_when_a_server_starts(
+    server, online_group, online_rows
+):
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    group = online_group(event_time="at", ttl=datetime.timedelta(hours=1))
+    rows = prices(1, 2).assign(at=[now, now - datetime.timedelta(hours=2)])
+    group.insert(rows.astype({"at": "datetime64[us]"}), write_options=WAIT)
+    with Server(server.store.home):
+        group.disable_ttl()
     assert set(by_id(online_rows())) == {1}
 
 
