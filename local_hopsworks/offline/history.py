@@ -62,7 +62,7 @@ def rows(table: Table) -> pads.Dataset | pa.RecordBatchReader:
     at that time.
     """
     folder = delta.must_find(table.location, table.name)
-    if table.since:
+    if table.since is not None:
         return _in_history(
             folder, table.name, lambda opened, first: _changes(opened, first, table), rows=True
         )
@@ -110,7 +110,7 @@ def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | No
     versions = [
         each["version"]
         for each in history
-        if since < each["timestamp"] <= (until or each["timestamp"])
+        if since < each["timestamp"] and (until is None or each["timestamp"] <= until)
     ]
     schema = pa.schema(opened.schema().to_arrow())
     missing = delta.missing_fields(schema, table.features)
@@ -147,7 +147,9 @@ def commits(
     if folder is None:
         return []
     with archive.held(folder):
-        found = (each for each in _row_changes(folder) if not until or each["commitid"] <= until)
+        found = (
+            each for each in _row_changes(folder) if until is None or each["commitid"] <= until
+        )
         if changing:
             found = (each for each in found if any(each[name] for name in _CHANGES))
         return list(itertools.islice(found, most))

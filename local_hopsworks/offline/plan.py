@@ -74,7 +74,7 @@ class Table:
     @property
     def is_past(self) -> bool:
         """Whether it is read as of a time, or for what changed in a time."""
-        return self.as_of is not None or bool(self.since)
+        return self.as_of is not None or self.since is not None
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,8 @@ from local_hopsworks.offline.plan import (
 
 DEEPEST_FILTER = 100
 MOST_JOINS = 50
-LATEST = (
-    253_402_300_799_999  # ms since 1970: the end of the year 9999, the last that Python can write
-)
+# In ms since 1970: the beginning and the end of all that Python can write
+EARLIEST, LATEST = -62_135_596_800_000, 253_402_300_799_999
 NO_LIMIT = 2**62  # of rows; a limit has the rows ordered by their keys, this one does nothing else
 _JOIN_TYPES = {
     "INNER": "inner",
@@ -146,7 +145,7 @@ class _Planner:
                 f"{group['name']}_{group['version']}",
                 group["location"],
                 None if until is None else _time(until),
-                _time(since) if since else None,
+                None if since is None else _time(since),
                 tuple((feature["name"], str(feature.get("type"))) for feature in group["features"]),
                 bool(group.get("onlineEnabled")),
             )
@@ -374,6 +373,6 @@ def _whole(value: Any) -> int:
 
 def _time(value: Any) -> int:
     """A time in ms since 1970."""
-    if not 0 <= _whole(value) <= LATEST:
+    if not EARLIEST <= _whole(value) <= LATEST:
         raise HopsworksError(f"{value} is no time in milliseconds since 1970.", ILLEGAL_QUERY)
     return _whole(value)

@@ -667,6 +667,17 @@ def test_as_of_a_time_before_the_first_commit_says_so(travelled):
         group.select_all().as_of(moment(done[0] - 1)).read()
 
 
+@pytest.mark.parametrize("time_", ["1960-01-01", "1970-01-01"])
+def test_times_up_to_1970_are_times_before_the_first_commit(travelled, time_):
+    group, _ = travelled
+    with pytest.raises(FeatureStoreException, match=f"travelled_1 up to {time_}"):
+        group.select_all().as_of(time_).read()
+    changes = rows(group.select_all().as_of(None, exclude_until=time_))
+    assert sorted((row["id"], row["x"]) for row in changes) == [
+        (1, 1), (2, 2), (2, 22), (3, 3), (4, 4), (5, 5),
+    ]  # fmt: skip
+
+
 def test_changes_between_two_commits_are_new_rows_and_new_images(travelled):
     group, done = travelled
     first, second, third = map(moment, done)
