@@ -45,7 +45,9 @@ def describe(rows: pa.Table, kinds: Collection[str] = ()) -> list[dict[str, Any]
 def _computable(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in a type that Arrow's functions know."""
     if pa.types.is_float16(values.type):
-        return values.cast(pa.float32())
+        values = values.cast(pa.float32())
+    if pa.types.is_floating(values.type):
+        return pc.add(values, pa.scalar(0, values.type))  # -0.0 becomes the 0.0 that it equals
     return values.cast(pa.string()) if values.type == pa.string_view() else values
 
 

@@ -101,6 +101,16 @@ def test_bins_of_numbers_that_are_close_together_are_told_apart():
     assert len({bin_["value"] for bin_ in histogram}) == 20
 
 
+@pytest.mark.parametrize("type_", [pa.float16(), pa.float32(), pa.float64()])
+def test_both_zeros_are_one_value(type_):
+    zeros = pa.array(np.array([0.0, -0.0, 1.0], type_.to_pandas_dtype()), type_)
+    (document,) = profile.describe(pa.table({"x": zeros}), {"histograms", "exactUniqueness"})
+    assert document["exactNumDistinctValues"] == 2
+    assert document["uniqueness"] == pytest.approx(1 / 3)
+    histogram = json.loads(document["extendedStatistics"])["histogram"]
+    assert [(bin_["value"], bin_["count"]) for bin_ in histogram] == [("0.0", 2), ("1.0", 1)]
+
+
 # Through the SDK. Every value that pandas and the SDK can insert, in one feature group per case.
 
 INSERTED = (
