@@ -23,6 +23,7 @@ _TYPE = re.compile(
     r"|(decimal|char|varchar)(\(\d+(,\d+)?\))?|(array|map|struct|uniontype)<.+>"
 )
 _PARTITIONS = ("int", "bigint", "float", "double", "date", "string")
+_NO_PARTITIONS = ("binary", "array", "struct", "map", "uniontype")
 _TIME_SERIES = "TIME_SERIES_SPLIT"
 
 Body = dict[str, Any]
@@ -83,6 +84,7 @@ def feature_group(body: Body) -> list[Body]:
         )
     if is_hudi or body.get("type") == "streamFeatureGroupDTO":
         _partitions(features)
+    _partitions_of_delta(features)
     return features
 
 
@@ -147,6 +149,24 @@ def _partitions(features: list[Body]) -> None:
                 f"group, it must be {', '.join(_PARTITIONS[:-1])} or {_PARTITIONS[-1]}.",
                 errors.FEATURE_GROUP_NOT_CREATED,
             )
+
+
+def _partitions_of_delta(features: list[Body]) -> None:
+    """Hopsworks leaves these to Delta, which cannot write them, or reads back other bytes."""
+    partitions = [feature for feature in features if feature.get("partition")]
+    for feature in partitions:
+        type_ = _plain(feature["type"])
+        if type_.startswith(_NO_PARTITIONS):
+            raise HopsworksError(
+                f"The partition key {feature['name']!r} is {type_[:80]}, which Delta cannot "
+                "partition by.",
+                errors.FEATURE_GROUP_NOT_CREATED,
+            )
+    if partitions and len(partitions) == len(features):
+        raise HopsworksError(
+            "All features are partition keys; Delta needs one that is none.",
+            errors.FEATURE_GROUP_NOT_CREATED,
+        )
 
 
 def changed_schema(before: list[Body], features: Any) -> list[Body]:

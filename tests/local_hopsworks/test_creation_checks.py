@@ -89,6 +89,13 @@ GROUPS = {
         {"stream": True, "partition_key": ["at"]},
     ),
     **{
+        f"partition by {type_}": (
+            270176, [Feature("by", type_, partition=True)], {"partition_key": ["by"]},
+        )
+        for type_ in ("binary", "array<int>", "struct<a:int>", "MAP<string,int>")
+    },
+    "partition by all features": (270176, [], {"partition_key": ["id"]}),
+    **{
         f"{type_} kept online as {online_type}": (
             270176, [Feature("a", type_, online_type=online_type)], {"online_enabled": True},
         )
