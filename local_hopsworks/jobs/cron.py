@@ -25,12 +25,23 @@ def trigger(expression: str) -> Any:
     try:
         return CronTrigger(**_translated(expression), timezone=_UTC)
     except (ValueError, IndexError) as error:
-        raise HopsworksError(
-            f"{expression[:80]!r} is no cron expression of Quartz (second, minute, hour, "
-            "day of month, month, day of "
-            f"week and, if you like, year): {error}.",
-            JOB_SCHEDULE_NOT_UPDATED,
-        ) from error
+        raise _refusal(expression, str(error)) from error
+
+
+def check(expression: str) -> None:
+    """Raises HopsworksError for what Quartz refuses, and `trigger` would understand."""
+    fields = dict(zip(_FIELDS, expression.split(), strict=False))
+    open_days = [fields.get(name) for name in ("day", "day_of_week")].count("?")
+    if open_days != 1 or list(fields.values()).count("?") != 1:
+        raise _refusal(expression, "either day of month or day of week, and nothing else, is ?")
+
+
+def _refusal(expression: str, reason: str) -> HopsworksError:
+    return HopsworksError(
+        f"{expression[:80]!r} is no cron expression of Quartz (second, minute, hour, "
+        f"day of month, month, day of week and, if you like, year): {reason}.",
+        JOB_SCHEDULE_NOT_UPDATED,
+    )
 
 
 def next_time(expression: str, after: int) -> int | None:
@@ -86,8 +97,10 @@ def _translated(expression: str) -> dict[str, str]:
 
 def _days(part: str) -> Iterator[int]:
     """The days, 1 to 7, of `MON`, `2-6`, `FRI-MON`, `*/2` or `2/2`."""
-    span, _, step = part.partition("/")
-    first, _, last = span.partition("-")
+    matched = re.fullmatch(r"([*]|\w+)(?:-(\w+))?(?:/([1-9]\d*))?", part)
+    if not matched:
+        raise ValueError(f"{part!r} are no days of the week")
+    first, last, step = matched.groups()
     start = 1 if first == "*" else _day(first)
     end = _day(last) if last else 7 if step or first == "*" else start
     for offset in range(0, (end - start) % 7 + 1, int(step or 1)):
@@ -97,4 +110,6 @@ def _days(part: str) -> Iterator[int]:
 def _day(text: str) -> int:
     if text.isdigit() and 1 <= int(text) <= 7:
         return int(text)
+    if text.lower() not in _DAYS:
+        raise ValueError(f"{text!r} is no day of the week (1 to 7 or {', '.join(_DAYS)})")
     return _DAYS.index(text.lower()) + 1

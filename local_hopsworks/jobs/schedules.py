@@ -75,6 +75,7 @@ def save(call: Call) -> Answer:
                 f"{name} is a number from {least} to {most}, not {schedule[name]}.",
                 JOB_SCHEDULE_NOT_UPDATED,
             )
+    _check_times(schedule)
     # A time that was missed before the schedule existed is no missed time, unless it is to catch
     # up.
     after = (
@@ -89,6 +90,18 @@ def save(call: Call) -> Answer:
 
 
 routes.add("PUT", PATH, body=shapes.SCHEDULE)(save)
+
+
+def _check_times(schedule: dict[str, Any]) -> None:
+    """Refuse what Hopsworks refuses: an expression that is none, or no time before the end."""
+    expression, end = str(schedule["cronExpression"]), schedule.get("endDateTime")
+    first = cron.next_time(expression, schedule["startDateTime"])
+    cron.check(expression)
+    if first is None or (end is not None and first >= end):
+        raise HopsworksError(
+            f"The schedule {expression[:80]!r} has no time between its start and its end.",
+            JOB_SCHEDULE_NOT_UPDATED,
+        )
 
 
 @routes.add("DELETE", PATH)

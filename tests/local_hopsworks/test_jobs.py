@@ -26,6 +26,8 @@ SCRIPTS = Path(__file__).parent / "programs" / "jobs"
 SURROUNDINGS = (SCRIPTS / "shows_surroundings.py").read_text()
 SLEEPS = (SCRIPTS / "sleeps.py").read_text()
 READS_AND_SAVES = (SCRIPTS / "reads_and_saves.py").read_text()
+FIRST_OF_2030 = datetime.datetime(2030, 1, 1, tzinfo=datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture
@@ -394,12 +396,47 @@ def test_times_missed_while_no_server_ran_are_made_up_for(tmp_path, catchup):
 
 
 @pytest.mark.parametrize(
-    "expression", ["* * * * *", "0 0 25 * * ?", "0 0 1 1 * MON", "nonsense", "0 0 0 15W * ?", ""]
+    ("expression", "reason"),
+    [
+        ("* * * * *", "it has 5 fields"),
+        ("0 0 25 * * ?", "higher than the maximum"),
+        ("0 0 1 1 * MON", "one of day of month and day of week must be ?"),
+        ("0 0 1 * * *", "either day of month or day of week, and nothing else, is ?"),
+        ("0 0 1 ? * ?", "either day of month or day of week, and nothing else, is ?"),
+        ("? 0 1 ? * MON", "either day of month or day of week, and nothing else, is ?"),
+        ("0 0 1 ? * 8", "'8' is no day of the week"),
+        ("0 0 1 ? * MON-", "'MON-' are no days of the week"),
+        ("0 0 1 ? * MON/0", "'MON/0' are no days of the week"),
+        ("nonsense", "it has 1 fields"),
+        ("0 0 0 15W * ?", "15W is not supported"),
+        ("", "it has 0 fields"),
+    ],
 )
-def test_impossible_schedule_is_refused_with_a_sentence(make, expression):
+def test_impossible_schedule_is_refused_with_a_sentence(make, expression, reason):
     with pytest.raises(RestAPIError, match="no cron expression") as refused:
         make().schedule(expression)
     assert refused.value.error_code == 130021
+    assert reason in refused.value.response.json()["errorMsg"]
+
+
+NEVER = {
+    "a day that is none": {"cron_expression": "0 0 6 31 2 ?"},
+    "a year that is over": {"cron_expression": "0 0 6 * * ? 2020"},
+    "an end before the start": {"start_time": FIRST_OF_2030, "end_time": FIRST_OF_2030 - DAY},
+    "an end before the first time": {"start_time": FIRST_OF_2030, "end_time": FIRST_OF_2030},
+    "an end that is over": {"end_time": FIRST_OF_2030 - 20 * 365 * DAY},
+}
+
+
+@pytest.mark.parametrize("options", NEVER.values(), ids=NEVER)
+def test_schedule_that_would_never_be_due_is_refused(make, job_api, name, options):
+    job = make()
+    with pytest.raises(RestAPIError, match="no time between its start and its end") as refused:
+        job.schedule(**{"cron_expression": "0 0 6 * * ?", **options})
+    assert refused.value.error_code == 130021
+    assert job_api.get_job(name).job_schedule is None
+    end = {"start_time": FIRST_OF_2030, "end_time": FIRST_OF_2030 + DAY}
+    assert job.schedule("0 0 6 * * ?", **end).next_execution_date_time.day == 1
 
 
 def test_schedule_beyond_what_is_here_is_refused_by_name(make):
