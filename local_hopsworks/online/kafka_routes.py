@@ -10,10 +10,11 @@ from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.http.answers import Answer, items
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
-from local_hopsworks.online import subjects, topics
+from local_hopsworks.online import avro_schemas, subjects, topics
 from local_hopsworks.online.errors import (
     ILLEGAL_NUMBER_OF_PARTITIONS,
     ILLEGAL_SCHEMA,
+    INCOMPATIBLE_SCHEMA,
     SCHEMA_IN_USE,
     SCHEMA_VERSION_NOT_FOUND,
     SUBJECT_NOT_FOUND,
@@ -110,6 +111,7 @@ def create_schema(call: Call) -> Answer:
         if _is_of_feature_group(db, name):
             message = f"The subject {name} is a feature group's; choose another name."
             raise HopsworksError(message, ILLEGAL_SCHEMA)
+        _check_compatible(db, name, schema)
         return _subject(subjects.register(db, name, schema, None))
 
 
@@ -151,14 +153,28 @@ def _checked_name(name: str, what: str) -> str:
 
 
 def _checked_schema(text: str) -> str:
-    import fastavro
-
     try:
         schema = json.loads(text)
-        fastavro.parse_schema(schema)
-    except Exception as error:  # fastavro raises many kinds
+        avro_schemas.check(schema)
+    except (ValueError, RecursionError) as error:
         raise HopsworksError(f"This is no Avro schema: {error}.", ILLEGAL_SCHEMA, 422) from error
     return json.dumps(schema)
+
+
+def _check_compatible(db: Any, name: str, schema: str) -> None:
+    """A further version must be able to read what the latest one wrote."""
+    latest = subjects.find(db, name, None)
+    if latest is None or subjects.find_schema(db, name, schema) is not None:
+        return
+    try:
+        avro_schemas.check_reads(json.loads(schema), json.loads(latest.schema))
+    except avro_schemas.UnreadableError as error:
+        raise HopsworksError(
+            f"The schema cannot read records of version {latest.version} of {name}: {error}. "
+            "Choose another subject for it.",
+            INCOMPATIBLE_SCHEMA,
+            409,
+        ) from error
 
 
 def _is_of_feature_group(db: Any, name: str) -> bool:

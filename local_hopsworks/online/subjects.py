@@ -25,10 +25,10 @@ _COLUMNS = "id, name, version, schema"
 
 
 def register(db: sqlite3.Connection, name: str, schema: str, group_id: int | None) -> Subject:
-    """The version of the subject that is this schema; a new one if it differs from the latest."""
+    """The version of the subject that is this schema; a new one if none is."""
+    if (found := find_schema(db, name, schema)) is not None:
+        return found
     latest = find(db, name, None)
-    if latest is not None and latest.schema == schema:
-        return latest
     version = latest.version + 1 if latest else 1
     statement = "INSERT INTO subjects (name, version, schema, group_id) VALUES (?, ?, ?, ?)"
     identifier = db.execute(statement, (name, version, schema, group_id)).lastrowid
@@ -39,6 +39,13 @@ def find(db: sqlite3.Connection, name: str, version: int | None) -> Subject | No
     """A version of a subject, the latest for None; None if there is none."""
     query = f"SELECT {_COLUMNS} FROM subjects WHERE name = ? AND version = coalesce(?, version)"
     row = db.execute(f"{query} ORDER BY version DESC LIMIT 1", (name, version)).fetchone()
+    return Subject(*row) if row else None
+
+
+def find_schema(db: sqlite3.Connection, name: str, schema: str) -> Subject | None:
+    """The latest version of a subject that is this schema; None if there is none."""
+    query = f"SELECT {_COLUMNS} FROM subjects WHERE name = ? AND schema = ?"
+    row = db.execute(f"{query} ORDER BY version DESC LIMIT 1", (name, schema)).fetchone()
     return Subject(*row) if row else None
 
 

@@ -113,8 +113,10 @@ def test_topics_are_listed_and_deleted(kafka, topic):
 def test_schemas_have_versions(kafka, subject):
     assert (subject.version, subject.schema) and subject.subject.endswith("_schema")
     assert kafka.create_schema(subject.subject, SCHEMA).version == 1
-    wider = {**SCHEMA, "fields": [*SCHEMA["fields"], {"name": "at", "type": "long"}]}
+    later = {"name": "at", "type": ["null", "long"], "default": None}
+    wider = {**SCHEMA, "fields": [*SCHEMA["fields"], later]}
     assert kafka.create_schema(subject.subject, wider).version == 2
+    assert kafka.create_schema(subject.subject, SCHEMA).version == 1
     assert [each.version for each in kafka.get_schemas(subject.subject)] == [1, 2]
     kafka.get_schema(subject.subject, 2).delete()
     assert [each.version for each in kafka.get_schemas(subject.subject)] == [1]
@@ -148,10 +150,94 @@ def test_name_of_a_topic_is_taken_once(kafka, topic, subject):
     assert refused.value.response.status_code == 409
 
 
-@pytest.mark.parametrize("schema", [{"type": "nothing"}, "x", {"type": "record", "fields": []}])
-def test_what_is_no_schema_is_refused(kafka, name, schema):
-    with pytest.raises(RestAPIError, match="no Avro schema"):
+def record(*fields, name="r"):
+    return {"type": "record", "name": name, "fields": list(fields)}
+
+
+def field(type_, name="a", **more):
+    return {"name": name, "type": type_, **more}
+
+
+NO_SCHEMAS = [
+    ({"type": "nothing"}, "'nothing' is no type"),
+    ("x", "'x' is no type"),
+    ({}, "{} has no type"),
+    (None, "None has no type"),
+    ({"type": "record", "fields": []}, "a name is letters, digits and underscores"),
+    ({"type": "record", "name": "r"}, "has no fields"),
+    ({"type": "record", "name": "r", "fields": "x"}, "has no fields"),
+    (record(name="1x"), "not '1x'"),
+    (record(field("int", "x y")), "not 'x y'"),
+    (record({"type": "int"}), "not 'None'"),
+    (record({"name": "a"}), "has no type"),
+    (record(field("int"), field("int")), "two fields of a record are 'a'"),
+    (record(field("array")), "'array' is no type"),
+    (record(field({"type": "array"})), "has no items"),
+    (record(field({"type": "map", "values": "nothing"})), "'nothing' is no type"),
+    (record(field("int", default="x")), "Default value <x> must match"),
+    (["int", "int"], "two types of a union are 'int'"),
+    (["int", ["string"]], "a union stands in another"),
+    ({"type": "enum", "name": "e", "symbols": ["A", "A"]}, "two symbols of an enum are 'A'"),
+    ({"type": "fixed", "name": "f", "size": -1}, "not negative"),
+]
+
+
+@pytest.mark.parametrize(("schema", "problem"), NO_SCHEMAS)
+def test_what_is_no_schema_is_refused_with_the_reason(kafka, name, schema, problem):
+    with pytest.raises(RestAPIError, match="This is no Avro schema") as refused:
         kafka.create_schema(name, schema)
+    assert problem in refused.value.response.json()["errorMsg"]
+    assert refused.value.response.status_code == 422
+
+
+TREE = record(field("int"), field(["null", "r"], "next", default=None))
+ENUM = {"type": "enum", "name": "e", "symbols": ["A", "B"]}
+READS = {  # before, after, and why not
+    "a wider number": (record(field("int")), record(field("double")), None),
+    "a narrower number": (record(field("long")), record(field("int")), "long cannot be read as"),
+    "text for a number": (record(field("int")), record(field("string")), "in the field 'a' int"),
+    "bytes for text": (record(field("string")), record(field("bytes")), None),
+    "none any more": (record(field("int"), field("int", "b")), record(field("int")), None),
+    "a new one": (record(field("int")), record(field("int"), field("int", "b")), "'b' is new"),
+    "a new one with a default": (
+        record(field("int")), record(field("int"), field("int", "b", default=0)), None,
+    ),
+    "another name": (record(field("int")), record(field("int", "b")), "'b' is new"),
+    "another name that knows the first": (
+        record(field("int")), record(field("int", "b", aliases=["a"])), None,
+    ),
+    "a union of it": (record(field("int")), record(field(["null", "int"])), None),
+    "one of a union": (record(field(["null", "int"])), record(field("int")), "null cannot be"),
+    "another record": (record(field("int")), record(field("int"), name="s"), "is called 's'"),
+    "a list of others": (
+        {"type": "array", "items": "int"}, {"type": "array", "items": "string"}, "int cannot be",
+    ),
+    "a map of wider numbers": (
+        {"type": "map", "values": "int"}, {"type": "map", "values": "long"}, None,
+    ),
+    "a symbol less": (ENUM, {**ENUM, "symbols": ["A"]}, "lacks the symbol 'B'"),
+    "a symbol less, with a default": (ENUM, {**ENUM, "symbols": ["A"], "default": "A"}, None),
+    "another size": (
+        {"type": "fixed", "name": "f", "size": 2}, {"type": "fixed", "name": "f", "size": 3},
+        "another size",
+    ),
+    "a record in itself": (
+        TREE, {**TREE, "fields": [field("long"), TREE["fields"][1]]}, None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "problem"), READS.values(), ids=READS)
+def test_a_further_version_must_read_what_the_latest_wrote(kafka, name, before, after, problem):
+    assert kafka.create_schema(name, before).version == 1
+    if problem is None:
+        assert kafka.create_schema(name, after).version == 2
+        return
+    with pytest.raises(RestAPIError, match="cannot read records of version 1") as refused:
+        kafka.create_schema(name, after)
+    assert problem in refused.value.response.json()["errorMsg"]
+    assert refused.value.response.status_code == 409
+    assert [each.version for each in kafka.get_schemas(name)] == [1]
 
 
 def test_topic_and_schema_of_a_feature_group_are_its_own(kafka, online_group, name):
