@@ -11,6 +11,7 @@ from local_hopsworks.feature_store import feature_groups, queries, shapes
 from local_hopsworks.feature_store.errors import NO_EVENT_TIME, TRAINING_DATASET_NOT_FOUND
 from local_hopsworks.feature_store.feature_views import VERSION, document, find
 from local_hopsworks.feature_store.tables import training_datasets
+from local_hopsworks.feature_store.view_schema import INFERENCE_HELPER, LABEL, TRAINING_HELPER
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import Call
 from local_hopsworks.http.routing import Routes
@@ -18,14 +19,17 @@ from local_hopsworks.offline.plan import MOST_SECONDS, Column, Join
 from local_hopsworks.offline.planner import NO_LIMIT
 
 routes = Routes()
+_ROLE_OPTIONS = {
+    LABEL: "with_label",
+    INFERENCE_HELPER: "inference_helper_columns",
+    TRAINING_HELPER: "training_helper_columns",
+}
 _BATCH_OPTIONS = (
+    *_ROLE_OPTIONS.values(),
     "start_time",
     "end_time",
-    "with_label",
     "with_primary_keys",
     "with_event_time",
-    "inference_helper_columns",
-    "training_helper_columns",
     "is_hive_engine",
     "td_version",
 )
@@ -36,19 +40,8 @@ def batch_query(call: Call) -> Answer:
     """The Query DTO for batch or training data; the client sends it back to be planned and read."""
     row = find(call)
     view = document(call, row)
-    wanted = {
-        "label": "with_label",
-        "inferenceHelperColumn": "inference_helper_columns",
-        "trainingHelperColumn": "training_helper_columns",
-    }
-    dropped = {
-        (feature["featuregroup"]["id"], feature["featureGroupFeatureName"])
-        for feature in view["features"]
-        for role, option in wanted.items()
-        if feature[role] and not call.flag(option)
-    }
     keys = _keys(call, row.document["query"])
-    query = _chosen(view["query"], dropped, keys)
+    query = _chosen(view["query"], _dropped(call, view), keys)
     root = query["leftFeatureGroup"]
     conditions = [
         query.get("filter"),
@@ -77,6 +70,17 @@ def batch_query(call: Call) -> Answer:
 routes.add(
     "POST", VERSION + "/query/batch", options=_BATCH_OPTIONS, reads_only=True, body=shapes.FILTER
 )(batch_query)
+
+
+def _dropped(call: Call, view: dict[str, Any]) -> set[tuple[int, str]]:
+    """The labels and helper columns that are not asked for, by group and name."""
+    wanted = {role: call.flag(option) for role, option in _ROLE_OPTIONS.items()}
+    found = set()
+    for feature in view["features"]:
+        are_wanted = [is_wanted for role, is_wanted in wanted.items() if feature[role]]
+        if are_wanted and not any(are_wanted):
+            found.add((feature["featuregroup"]["id"], feature["featureGroupFeatureName"]))
+    return found
 
 
 def _keys(call: Call, query: dict[str, Any]) -> dict[int, list[str]]:

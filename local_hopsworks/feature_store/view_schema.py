@@ -84,11 +84,12 @@ def schema(call: Call, row: sa.Row[Any]) -> ViewSchema:
         for key in feature_groups.group_ids(query)
     }
     plan = queries.plan(call.db, call.store, call.project, query)
-    roles = {(role["featureGroupId"], role["name"]): role for role in row.document["roles"]}
+    roles: dict[tuple[int, str], set[str]] = {}
+    for role in row.document["roles"]:  # a label that is a helper column too is named twice
+        of = roles.setdefault((role["featureGroupId"], role["name"]), set())
+        of |= {each for each in ROLES if role.get(each)}
     features = []
     for column, name in plan.columns:
-        role = roles.get((plan.tables[column.table].group, column.name), {})
-        features.append(
-            ViewFeature(name, column, frozenset(each for each in ROLES if role.get(each)))
-        )
+        own = roles.get((plan.tables[column.table].group, column.name), ())
+        features.append(ViewFeature(name, column, frozenset(own)))
     return ViewSchema(plan, tuple(features), groups, join_prefixes(query))

@@ -47,6 +47,32 @@ def view(feature_store, group):
 # Metadata
 
 
+def test_a_label_may_be_a_helper_column_too(feature_store, group, name):
+    view = feature_store.create_feature_view(
+        name, group.select(["x", "label"]), version=1, labels=["label"],
+        inference_helper_columns=["label"], training_helper_columns=["label"],
+    )  # fmt: skip
+    found = feature_store.get_feature_view(name, version=1)
+    for each in (view, found):
+        assert each.labels == each.inference_helper_columns == ["label"]
+        assert each.training_helper_columns == ["label"]
+    features, labels = found.training_data()
+    assert (list(features), list(labels)) == (["x"], ["label"])
+
+
+@pytest.mark.parametrize(("key", "selected"), [([], ["x", "label"]), (["key"], ["label"])])
+def test_a_view_that_has_no_key_to_look_up_is_created(feature_store, name, key, selected):
+    """Of a group without a key, or of nothing but labels. The SDK asks for prepared statements."""
+    group = feature_store.create_feature_group(name, 1, primary_key=key)
+    group.insert(ROWS)
+    view = feature_store.create_feature_view(
+        name, group.select(selected), version=1, labels=["label"]
+    )
+    assert view.serving_keys == set()
+    _, labels = view.training_data()
+    assert sorted(labels["label"]) == [0] * 5 + [1] * 5
+
+
 def test_view_comes_back_as_it_was_created(feature_store, view):
     found = feature_store.get_feature_view("views", version=1)
     assert (found.id, found.description, found.labels) == (view.id, "first", ["label"])
