@@ -177,10 +177,8 @@ def get(call: Call) -> Answer:
     entries = call.store.entries(call.project.name, path)
     if call.option("sort_by") == "NAME:desc":
         entries.reverse()
-    start, limit = call.number("offset") or 0, call.number("limit")
-    page = entries[start : None if limit is None else start + limit]
     items = []
-    for entry in page:
+    for entry in entries[call.page()]:
         with contextlib.suppress(FileNotFoundError):  # it has just been removed
             items.append(_document(call, entry))
     return {"count": len(entries), "items": items}
@@ -236,7 +234,12 @@ def change(call: Call) -> Answer:
 
 
 def _create(call: Call, path: Path) -> Answer:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        raise NotFound(
+            f"There is no folder {path.parent.name!r} for {call.path['path'][:200]!r} to lie in; "
+            "make that first.",
+            DATASET_NOT_FOUND,
+        )
     intents = call.hopsworks.part(Intents)
     with _noted(call, path):
         try:

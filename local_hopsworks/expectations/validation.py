@@ -121,8 +121,7 @@ def get_all(call: Call) -> Answer:
     if call.option("sort_by") not in (None, _NEWEST_FIRST):
         raise NotEmbedded(f"validation reports sorted by {call.option('sort_by')!r}")
     found = documents(call, groups.find(call, call.integer("id")).id)
-    start, limit = call.number("offset") or 0, call.number("limit")
-    return items(found[start : None if limit is None else start + limit])
+    return items(found[call.page()])
 
 
 @routes.add("DELETE", PATH + "/{report}")

@@ -28,7 +28,7 @@ from local_hopsworks.store import Store, cleared
 
 _log = logging.getLogger("local_hopsworks")
 routes = Routes()
-_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:([0-9]{1,18})")  # spelled as the SDK spells it
+_COMMITTED_BEFORE = re.compile(r"commited_on_ltoeq:(-?[0-9]{1,18})")  # spelled as the SDK spells it
 
 
 def put_back_cleared_rows(store: Store, table: Path) -> None:
@@ -161,8 +161,10 @@ def _set_written(call: Call, row: sa.Row[Any], written: bool) -> None:
 def commits(call: Call) -> Answer:
     """The commits of a table, newest first, or those up to a time."""
     group = document(call, find(call, call.integer("id")))
-    before = _COMMITTED_BEFORE.fullmatch(call.option("filter_by") or "")
+    wanted = call.option("filter_by")
+    before = _COMMITTED_BEFORE.fullmatch(wanted or "")
+    if wanted and not before:
+        raise NotEmbedded(f"commits chosen by {wanted[:80]!r}")
     until = times.meant(int(before[1])) if before else None
     found = history.commits(group["location"], until=until)
-    start, limit = call.number("offset") or 0, call.number("limit")
-    return {"count": len(found), "items": found[start : None if limit is None else start + limit]}
+    return {"count": len(found), "items": found[call.page()]}

@@ -106,8 +106,7 @@ def _chosen(call: Call, documents: list[Document], filters: list[_Filter]) -> li
     """Those that the call asks for, the newest first; raises NotFound if there are none."""
     found = [each for each in documents if all(filter_.holds(each) for filter_ in filters)]
     found.sort(key=lambda document: -(document.get("computationTime") or 0))
-    start, limit = call.number("offset") or 0, call.number("limit")
-    found = found[start : None if limit is None else start + limit]
+    found = found[call.page()]
     if not found:
         raise NotFound("There are no such statistics.", STATISTICS_NOT_FOUND)
     return found

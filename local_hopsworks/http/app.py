@@ -93,6 +93,10 @@ async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code not in (404, 405):
         return await _refusal(request, HopsworksError(error.detail, status=error.status_code))
+    if "\n" in request.scope["path"]:  # which no {parameter:path} takes
+        name = request.scope["path"].removeprefix(API)[:200]
+        error = HopsworksError(f"{name!r} has a line break, which no name may have.")
+        return await _refusal(request, error)
     path = request.url.path.removeprefix(API)
     name = refused.name(request.method, path, request.app.state.services)
     return await _refusal(request, NotEmbedded(name))

@@ -105,6 +105,11 @@ class Call:
         value = self.option(name)
         return None if value is None else whole_number(value, name)
 
+    def page(self) -> slice:
+        """What of a list is wanted; like Hopsworks, all of it if no limit above 0 is given."""
+        start, limit = max(self.number("offset") or 0, 0), self.number("limit") or 0
+        return slice(start, start + limit if limit > 0 else None)
+
     def flag(self, name: str) -> bool:
         """A query parameter that is true or false; false if it is absent."""
         return (self.option(name) or "false").lower() == "true"

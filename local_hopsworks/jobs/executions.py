@@ -45,16 +45,13 @@ def document(hopsworks: Hopsworks, row: sa.Row[Any]) -> dict[str, Any]:
     return {**found, "id": row.id, "user": USER, "hdfsUser": USER["username"], "appId": None}
 
 
-def documents(
-    call: Call, job: sa.Row[Any], offset: int = 0, limit: int | None = None
-) -> list[dict[str, Any]]:
+def documents(call: Call, job: sa.Row[Any], page: slice) -> list[dict[str, Any]]:
     """A page of the executions of a job, newest first."""
     query = (
         executions.select()
         .where(executions.c.parent_id == job.id)
         .order_by(executions.c.id.desc())
-        .offset(max(offset, 0))
-        .limit(limit)
+        .slice(page.start, page.stop)
     )
     return [document(call.hopsworks, row) for row in call.db.execute(query)]
 
@@ -212,8 +209,7 @@ def get_all(call: Call) -> Answer:
     if call.option("sort_by") not in _SORTS:
         raise NotEmbedded(f"executions sorted by {str(call.option('sort_by'))[:80]!r}")
     job = jobs.find(call, call.path["name"])
-    page = documents(call, job, call.number("offset") or 0, call.number("limit"))
-    return {"count": count(call.db, job), "items": page}
+    return {"count": count(call.db, job), "items": documents(call, job, call.page())}
 
 
 @routes.add("GET", EXECUTION)

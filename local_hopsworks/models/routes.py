@@ -173,8 +173,7 @@ def get_all(call: Call) -> Answer:
         sign = -1 if direction == "desc" else 1
         found = [model for model in found if (model["metrics"] or {}).get(metric) is not None]
         found.sort(key=lambda model: (sign * float(model["metrics"][metric]), -model["version"]))
-    start, limit = call.number("offset") or 0, call.number("limit")
-    return items(found[start : None if limit is None else start + limit])
+    return items(found[call.page()])
 
 
 @routes.add("DELETE", PATH + "/{id}")

@@ -228,11 +228,30 @@ def test_folder_is_not_downloaded_as_a_file(api, folder):
     )
 
 
-def test_nested_folders_are_made_at_once_but_not_twice(storage, folder):
-    storage.mkdir(f"{folder}/a/b/c")
-    assert storage.exists(f"{folder}/a/b/c")
+def test_folders_are_made_one_in_another_and_not_twice(storage, folder):
+    with pytest.raises(RestAPIError, match=r"There is no folder 'a' for .*/a/b' to lie in"):
+        storage.mkdir(f"{folder}/a/b")
+    assert not storage.exists(f"{folder}/a")
+    for path in (f"{folder}/a", f"{folder}/a/b"):
+        assert storage.exists(storage.mkdir(path))
     with pytest.raises(RestAPIError, match="exists already"):
         storage.mkdir(f"{folder}/a/b")
+
+
+def test_a_path_with_a_line_break_is_refused_with_a_sentence(put, storage, folder):
+    for call in (storage.mkdir, storage.remove, storage.list):
+        with pytest.raises(RestAPIError, match="has a line break, which no name may have"):
+            call(f"{folder}/a\nb")
+    assert not storage.exists(f"{folder}/a\nb")
+
+
+@pytest.mark.parametrize(("offset", "limit"), [(0, 0), (-1, 0), (0, -1), (-2, -2), (None, None)])
+def test_a_page_without_a_limit_above_0_is_the_whole_list(storage, folder, offset, limit):
+    """As in Hopsworks' AbstractFacade.setOffsetAndLim."""
+    for name in "abc":
+        storage.mkdir(f"{folder}/{name}")
+    found = storage.list(folder, offset=offset, limit=limit)
+    assert [Path(path).name for path in found] == ["a", "b", "c"]
 
 
 def test_copy_leaves_the_original(put, read, storage, folder):

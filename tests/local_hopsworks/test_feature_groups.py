@@ -263,7 +263,7 @@ def test_commits_tell_what_each_insert_did(make):
         for c in group.commit_details().values()
     ]
     assert counts == [(0, 0, 1), (1, 1, 0), (2, 0, 0)]
-    assert len(group.commit_details(limit=2)) == 2
+    assert [len(group.commit_details(limit=limit)) for limit in (2, 0, -1)] == [2, 3, 3]
 
 
 def test_commits_up_to_a_time_leave_out_later_ones(make):
@@ -271,6 +271,7 @@ def test_commits_up_to_a_time_leave_out_later_ones(make):
     (first,) = group.commit_details()
     group.insert(passengers(2))
     assert list(group.commit_details(wallclock_time=first)) == [first]
+    assert group.commit_details(wallclock_time="1960-01-01") == {}
 
 
 def test_commit_is_told_though_its_writer_died_before_telling_it(make, feature_store, name):

@@ -205,6 +205,8 @@ def test_no_question_about_executions_reads_or_sorts_all_of_them(with_job):
         url = f"{with_job.address}/hopsworks-api/api/project/1/jobs/job/executions"
         options = {"sort_by": "submissiontime:desc", "offset": 1, "limit": 1}
         assert session.get(url, params=options, timeout=60).json()["items"][0]["id"] == 2
+        for options in ({"offset": -1, "limit": 0}, {"limit": -1}):
+            assert len(session.get(url, params=options, timeout=60).json()["items"]) == 3
         assert session.get(f"{url}/2", timeout=60).json()["args"] == "2"
         token = with_job.page.partition("?")[2]
         assert session.get(f"{with_job.address}/p/1/jobs/named/job?{token}", timeout=60).ok
