@@ -165,7 +165,7 @@ def test_scripts_run_one_by_one_from_any_directory(main_job, clone, newcomer, tm
             env=newcomer,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=250,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-1000:]}{done.stderr[-2000:]}"
         assert "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ import requests
 
 from local_hopsworks import Server
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDERS = ["huggingface-spaces-titanic", "huggingface-spaces-titanic-monitor"]

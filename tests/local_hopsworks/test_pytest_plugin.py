@@ -55,6 +55,7 @@ def test_package_asks_for_the_same_versions_as_requirements():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_wheel_works_in_an_empty_environment(run, tmp_path):
     """Needs the package index, like the environment of the tests itself."""
     root = Path(__file__).resolve().parent.parent.parent

@@ -38,7 +38,7 @@ def connector(api, group):
     told = api("GET", path).json()
     arguments = {each["name"]: each["value"] for each in told["arguments"]}
     host = told["connectionString"].removeprefix("jdbc:mysql://").partition(":")[0]
-    return {"host": host, **arguments}
+    return {"host": host, "connect_timeout": 60, **arguments}
 
 
 @pytest.fixture(scope="module")
