@@ -62,7 +62,7 @@ class Visits:
         """
         model, _, _ = self.latest.ask()
         if model is None:
-            return [gr.skip()] * 7
+            return [gr.skip()] * 8
         first, wrong = None, ""
         if pclass is None:
             first, wrong = address_or_default(request, model)
@@ -71,6 +71,7 @@ class Visits:
             gr.Row(visible=True),
             *fill(model.encoding, first),
             render("about", model=model),
+            str(model.created),
         ]
 
     def show(self, *choices: Any) -> tuple[Any, Any, Any]:
@@ -108,14 +109,15 @@ def build(latest: Latest) -> gr.Blocks:
         seen = gr.Textbox(visible="hidden")  # of gr.State no change is told without the queue
         form = list(parts.passenger)
         shown = [parts.verdict, parts.explanation, parts.age_group]
-        everything = [parts.wrong_address, parts.main, *form, parts.about]
+        filled = gr.Textbox(visible="hidden")
+        everything = [parts.wrong_address, parts.main, *form, parts.about, filled]
         # Without preprocessing, which would refuse an age that is still being typed
         direct: dict[str, Any] = {"preprocess": False, **QUIET}
         news = [page.load, gr.Timer(REFRESH_SECONDS).tick]
         gr.on(news, visits.refresh, seen, [seen, parts.notice], trigger_mode="once", **QUIET)
-        filling = seen.change(visits.fill_form, form[0], everything, **direct)
-        filling.then(visits.show, form, shown, **direct)
-        changes = [each.change for each in form]
+        seen.change(visits.fill_form, form[0], everything, **direct)
+        # In one event, of which the last answer counts: of two the slower one could be the older
+        changes = [each.change for each in (*form, filled)]
         gr.on(changes, visits.show, form, shown, trigger_mode="always_last", **direct)
         gr.on([each.input for each in form], lambda: "", None, parts.wrong_address, **QUIET)
         gr.api(visits.predict, api_name="predict", queue=False)

@@ -15,6 +15,9 @@ import requests
 import sklearn.base
 from playwright.sync_api import expect
 
+from tests.processes import wait
+
+from .conftest import PATIENCE
 from .made import METRICS
 from .modules import PREDICT
 
@@ -107,6 +110,28 @@ def test_every_change_is_predicted_at_once(page, result):
     )
     chance = result.get_by_role("meter", name="Chance of survival").get_attribute("aria-valuenow")
     assert int(chance) > 90
+
+
+def test_the_last_choice_is_shown_however_late_the_answers_of_before_come(app, browser):
+    held = []
+
+    def hold_the_first(route):
+        is_default = route.request.post_data_json["data"] == [3, "male", 22, "low"]
+        held.append(route) if is_default else route.continue_()
+
+    with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.route("**/gradio_api/run/*", hold_the_first)
+        page.goto(app.url)
+        wait(lambda: page.wait_for_timeout(50) or held)
+        page.get_by_role("radio", name="2nd class").check()
+        while held:
+            page.wait_for_timeout(500)  # for what comes without the others' answers
+            held.pop(0).continue_()
+        page.unroute("**/gradio_api/run/*")
+        page.wait_for_timeout(500)
+        expect(page.get_by_role("region", name="Prediction")).to_contain_text("2nd class")
 
 
 def test_age_group_changes_where_the_encoding_says(page, encoding):
