@@ -154,11 +154,11 @@ def _checked_name(name: str, what: str) -> str:
 
 def _checked_schema(text: str) -> str:
     try:
-        schema = json.loads(text)
+        schema = json.dumps(json.loads(text))
         avro_schemas.check(schema)
     except (ValueError, RecursionError) as error:
         raise HopsworksError(f"This is no Avro schema: {error}.", ILLEGAL_SCHEMA, 422) from error
-    return json.dumps(schema)
+    return schema
 
 
 def _check_compatible(db: Any, name: str, schema: str) -> None:
@@ -167,7 +167,7 @@ def _check_compatible(db: Any, name: str, schema: str) -> None:
     if latest is None or subjects.find_schema(db, name, schema) is not None:
         return
     try:
-        avro_schemas.check_reads(json.loads(schema), json.loads(latest.schema))
+        avro_schemas.check_reads(schema, latest.schema)
     except avro_schemas.UnreadableError as error:
         raise HopsworksError(
             f"The schema cannot read records of version {latest.version} of {name}: {error}. "
