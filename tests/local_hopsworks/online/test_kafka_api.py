@@ -197,11 +197,11 @@ READS = {  # before, after, and why not
     "text for a number": (record(field("int")), record(field("string")), "at /fields/0/type"),
     "bytes for text": (record(field("string")), record(field("bytes")), None),
     "none any more": (record(field("int"), field("int", "b")), record(field("int")), None),
-    "a new one": (record(field("int")), record(field("int"), field("int", "b")), "default value (b)"),
+    "a new one": (record(field("int")), record(field("int"), field("int", "b")), "value (b)"),
     "a new one with a default": (
         record(field("int")), record(field("int"), field("int", "b", default=0)), None,
     ),
-    "another name": (record(field("int")), record(field("int", "b")), "default value (b)"),
+    "another name": (record(field("int")), record(field("int", "b")), "value (b)"),
     "another name that knows the first": (
         record(field("int")), record(field("int", "b", aliases=["a"])), None,
     ),
