@@ -6,6 +6,7 @@ python titanic_batch_inference_pipeline.py    # predicts it, and draws how the p
 Where every passenger is predicted already, it stores no new row and draws the same pictures again.
 """
 
+import atexit
 import contextlib
 import io
 import json
@@ -320,8 +321,13 @@ def main(
 
 
 def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback."""
-    print("Stopped.", file=sys.__stdout__)
+    """End on Ctrl-C, without a traceback; once more if an import has swallowed that."""
+    if signal.getsignal(signal.SIGALRM) is not stop:
+        print("Stopped.", file=sys.__stdout__)
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+    sys.unraisablehook = lambda _: None
     raise SystemExit(130)
 
 

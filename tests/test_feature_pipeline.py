@@ -348,3 +348,18 @@ def test_ctrl_c_says_stopped_and_ends_with_130(environment, tmp_path):
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out, err) == (130, "Stopped.\n", "")
+
+
+@pytest.mark.parametrize("name", ["feature", "training"])
+def test_ctrl_c_ends_a_pipeline_though_an_import_swallows_it(
+    run, environment, backfilled, tmp_path, name
+):
+    """The training takes long over the passengers, the feature pipeline without them."""
+    stored = name == "training"
+    script = Scripts.over_copy(run, backfilled, tmp_path) if stored else Scripts(run, tmp_path)
+    variables = {**environment, "LOCAL_HOPSWORKS_HOME": str(script.store)}
+    variables["BACKFILL"] = "True"
+    program = REPOSITORY / f"titanic_{name}_pipeline.py"
+    command = [sys.executable, PROGRAMS / "swallows_ctrl_c.py", "hsfs.feature_store", program]
+    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "Stopped.\n", "")

@@ -53,6 +53,16 @@ def test_interrupted_main_job_says_so_in_one_line(environment, tmp_path, package
     assert (main_job.returncode, out.splitlines()[-1], err) == (130, "Stopped.", "")
 
 
+def test_interrupted_main_job_ends_though_an_import_swallows_it(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, PROGRAMS / "swallows_ctrl_c.py", "pandas", TOOLS / "main_job.py"],
+        env={**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "Stopped.\n", "")
+
+
 def test_main_job_ends_with_the_sentence_of_the_pipeline_that_refused(run, tmp_path):
     done = Scripts(run, tmp_path).start(TOOLS / "main_job.py", TITANIC_CSV="no/such.csv")
     assert (done.returncode, done.stdout) == (1, "")

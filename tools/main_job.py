@@ -4,6 +4,7 @@ The pipelines run one after the other as they would by hand, but in one process,
 are imported once. It trains only if no model is registered; `make train` always does.
 """
 
+import atexit
 import contextlib
 import io
 import runpy
@@ -44,8 +45,13 @@ def main() -> None:
 
 
 def stop(*_: object) -> None:
-    """End on Ctrl-C, also while packages are imported."""
-    print("Stopped.", flush=True)
+    """End on Ctrl-C, also while packages are imported, which may swallow it: then once more."""
+    if signal.getsignal(signal.SIGALRM) is not stop:
+        print("Stopped.", flush=True)
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+    sys.unraisablehook = lambda _: None
     raise SystemExit(130)
 
 
