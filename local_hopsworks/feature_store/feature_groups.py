@@ -148,11 +148,17 @@ def _check_kind(name: str, body: dict[str, Any]) -> None:
 def _existing(call: Call, row: sa.Row[Any], features: list[dict[str, Any]]) -> dict[str, Any]:
     """A group that another program has created in the meantime (the SDK's `get_or_create` is two
     calls), if it is the group that this call asks for."""
-    has_same_schema = _shape(row.document["features"]) == _shape(features)
-    has_same_time = row.document.get("eventTime") == call.document.get("eventTime")
-    if not (has_same_schema and has_same_time):
+    stored, asked = row.document, call.document
+    differences = {
+        "schema": _shape(stored["features"]) != _shape(features),
+        "event time": stored.get("eventTime") != asked.get("eventTime"),
+        "description": asked.get("description") not in (None, "", stored.get("description")),
+        "setting of online_enabled": asked.get("onlineEnabled") and not stored.get("onlineEnabled"),
+    }
+    if found := [name for name, differs in differences.items() if differs]:
         raise HopsworksError(
-            f"Feature group {row.name} version {row.version} exists with another schema.",
+            f"Feature group {row.name} version {row.version} exists with another "
+            f"{' and another '.join(found)}; get it, or create another version.",
             FEATURE_GROUP_EXISTS,
         )
     return document(call, row)

@@ -106,6 +106,25 @@ def test_second_group_of_the_same_version_must_have_the_same_columns(make, featu
         other.insert(passengers(1).assign(deck="C"))
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"description": "others"}, "with another description; get it"),
+        ({"online_enabled": True}, "with another setting of online_enabled; get it"),
+    ],
+)
+def test_what_is_asked_of_a_group_that_exists_is_not_passed_over(
+    make, feature_store, name, options, sentence
+):
+    make()
+    other = feature_store.create_feature_group(name, 1, primary_key=["passenger_id"], **options)
+    with pytest.raises(RestAPIError, match=sentence) as refused:
+        other.insert(passengers(1))
+    assert refused.value.error_code == 270089
+    kept = feature_store.get_feature_group(name, 1)
+    assert (kept.online_enabled, kept.description) != (True, "others")
+
+
 @pytest.mark.parametrize("wrong", ["Capital", "1st", "with space", "../up", "x" * 64])
 def test_name_that_hopsworks_would_refuse_is_refused(feature_store, wrong):
     group = feature_store.create_feature_group(wrong, 1, primary_key=["passenger_id"])
