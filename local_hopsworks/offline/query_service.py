@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from local_hopsworks.errors import HopsworksError
-from local_hopsworks.offline import training_files
-from local_hopsworks.offline.plan import Plan
+from local_hopsworks.offline import delta, training_files
+from local_hopsworks.offline.plan import Plan, Table
 from local_hopsworks.offline.run import Engine
 from local_hopsworks.security import Security
 
 _log = logging.getLogger("local_hopsworks")
+_KNOWN = ("No data found", "No commits found", "No delta logs found")
 _ACTIONS = ("healthcheck", "get-version", "register-client-certificates", "create-training-dataset")
 
 
@@ -133,11 +134,12 @@ class QueryService(flight.FlightServerBase):  # type: ignore[misc]
                 read.what = f"the read of {str(question['path'])[:200]!r}"
                 path = self._find_file(question["path"])
                 self._check_password(context)
-                return _stream(training_files.stream(path), read.what)
+                return _stream(training_files.stream(path), read)
             signature = _header(context, "hopsworks-signature")
             plan = self._plan_ticket(self._security.open_ticket(question["query"], signature))
             read.what = f"the read of {', '.join(table.name for table in plan.tables)}"
-            return _stream(self._engine.stream(plan), read.what)
+            read.tables = plan.tables
+            return _stream(self._engine.stream(plan), read)
 
     def _check_password(self, context: Any) -> None:
         """Of a question that the SDK does not sign: it shows what it was handed over HTTPS, with
@@ -156,11 +158,11 @@ def _header(context: Any, name: str) -> str:
     return str(values[0])
 
 
-def _stream(rows: pa.RecordBatchReader, what: str) -> flight.GeneratorStream:
+def _stream(rows: pa.RecordBatchReader, read: _Answering) -> flight.GeneratorStream:
     """Rows are computed while they are sent, so that is also when most things go wrong."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with _Answering(what):
+        with read:
             yield from rows
 
     return flight.GeneratorStream(rows.schema, batches())
@@ -169,20 +171,28 @@ def _stream(rows: pa.RecordBatchReader, what: str) -> flight.GeneratorStream:
 class _Answering:
     """Turns what goes wrong into a Flight error with its sentence, and logs the cause."""
 
-    def __init__(self, what: str) -> None:
-        self.what = what
+    def __init__(self, what: str, tables: Sequence[Table] = ()) -> None:
+        self.what, self.tables = what, tables
 
     def __enter__(self) -> _Answering:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        is_failure = isinstance(error, Exception) and not isinstance(error, HopsworksError)
+        if is_failure and (gone := self._deleted_table()) is not None:
+            message = f"No data found for featuregroup {gone.name}: it has just been deleted."
+            error = HopsworksError(message, status=404)
         if isinstance(error, HopsworksError):
             _log.warning("The query service refused %s: %s", self.what, error.message)
-            # The SDK shows its user the text up to "Details:", for the three causes it knows by
-            # their first words.
-            raise flight.FlightServerError(
-                f"{error.message} Details: status {error.status}."
-            ) from error
+            # The SDK shows its user the text up to "Details:", for three causes that it knows by
+            # their words
+            is_known = any(words in error.message for words in _KNOWN)
+            message = error.message if is_known else f"{_KNOWN[0]}: {error.message}"
+            raise flight.FlightServerError(f"{message} Details: status {error.status}.") from error
         if isinstance(error, Exception):
             _log.error("The query service failed at %s", self.what, exc_info=error)
             raise flight.FlightServerError(f"{type(error).__name__}: {error}") from error
+
+    def _deleted_table(self) -> Table | None:
+        """A table that was there when the question was planned."""
+        return next((each for each in self.tables if delta.find(each.location) is None), None)

@@ -11,6 +11,8 @@ import pytest
 
 from local_hopsworks.certificates import QUERY_SERVICE_NAME
 from local_hopsworks.offline import training_files
+from local_hopsworks.offline.plan import Table
+from local_hopsworks.offline.query_service import _Answering
 from local_hopsworks.offline.service import Queries
 
 
@@ -84,6 +86,27 @@ def test_certificate_alone_writes_no_training_data(client, server, training_data
     with pytest.raises(flight.FlightServerError, match="does not come from a client of this Hop"):
         list(client.do_action(action, options(password)))
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_read_of_a_feature_group_that_is_deleted_meanwhile_says_so(
+    api, client, feature_store, name, tmp_path
+):
+    """Between the question over HTTPS and that for the rows, and while these are sent."""
+    group = feature_store.get_or_create_feature_group(name, 1, primary_key=["id"])
+    group.insert(pd.DataFrame({"id": [1]}))
+    query = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "id"}]}
+    planned = api("PUT", "/project/1/featurestores/query?hqs=True", json=query).json()
+    ticket = flight.Ticket(json.dumps({"query": planned["hqsPayload"]}))
+    signature = planned["hqsPayloadSignature"].encode()
+    signed = flight.FlightCallOptions(timeout=60, headers=[(b"hopsworks-signature", signature)])
+    assert len(client.do_get(ticket, signed).read_all()) == 1
+    group.delete()
+    with pytest.raises(flight.FlightServerError, match=f"No data found: .* with id {group.id}"):
+        client.do_get(ticket, signed).read_all()
+    gone = Table(1, "gone_1", (tmp_path / "gone").as_uri(), None, None, ())
+    sentence = "No data found for featuregroup gone_1: it has just been deleted. Details:"
+    with pytest.raises(flight.FlightServerError, match=sentence), _Answering("a read", [gone]):
+        raise pa.ArrowInvalid("part-0.parquet not found")
 
 
 READERS, ROWS, COLUMNS = 25, 1_000_000, 8
