@@ -12,6 +12,7 @@ from typing import Any
 
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.feature_store import errors
+from local_hopsworks.offline import comparisons
 from local_hopsworks.store import checked_name, is_name
 
 LARGEST_VERSION = 2**31 - 1
@@ -184,6 +185,8 @@ def changed_schema(before: list[Body], features: Any) -> list[Body]:
     for name, feature in after.items():
         if name not in known and (feature.get("primary") or feature.get("partition")):
             raise _illegal_update(f"The feature {name!r} is appended, so it cannot be a key.")
+        if name not in known and feature.get("defaultValue") is not None:
+            comparisons.check_default(feature["defaultValue"], feature["type"], name)
     return list(after.values())
 
 

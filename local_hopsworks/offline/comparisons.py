@@ -31,6 +31,7 @@ CONDITIONS = (
     "LIKE",
 )
 INTEGER_DIGITS = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
+_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
 _INTEGERS_OF_64_BITS = range(-(2**63), 2**63)
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _KINDS = {
@@ -220,6 +221,29 @@ def typed(value: Any, type_: str, name: str) -> Value:
         return _typed(text, type_)
     except (KeyError, ValueError, ArithmeticError) as error:
         raise _misfit(text, type_, name) from error
+
+
+def check_default(value: Any, type_: str, name: str) -> None:
+    """Raises HopsworksError if the rows before a feature was appended cannot have this value."""
+    if not _fits(value, Column(0, name, type_.lower().replace(" ", ""))):
+        raise HopsworksError(
+            f"The feature {name!r} is {type_[:80]} and cannot have the default value "
+            f"{str(value)[:80]!r}.",
+            ILLEGAL_QUERY,
+        )
+
+
+def _fits(value: Any, column: Column) -> bool:
+    if column.type.startswith(_NESTED):
+        return False
+    grid, bits = _grid(column.type), _BITS.get(column.type)
+    try:
+        typed(value, column.type, column.name)
+        number = _number(value, column) if grid else decimal.Decimal(0)
+    except HopsworksError:
+        return False
+    is_in_range = bits is None or -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)
+    return is_in_range and (grid is None or grid.holds(number))
 
 
 def _typed(text: str, type_: str) -> Value:

@@ -132,11 +132,21 @@ def add_columns(location: str, features: list[dict[str, Any]]) -> None:
 
 
 def _delta_type(name: str, type_: object) -> Any:
-    from deltalake.schema import ArrayType, PrimitiveType
+    from deltalake import Field
+    from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
 
     def parsed(text: str) -> Any:
-        if text.startswith("array<") and text.endswith(">"):
-            return ArrayType(parsed(text[6:-1]), contains_null=True)
+        kind, _, inside = text.removesuffix(">").partition("<")
+        parts = _parts(inside)
+        match kind.strip().lower(), parts:
+            case "array", [items]:
+                return ArrayType(parsed(items), contains_null=True)
+            case "map", [key, value]:
+                return MapType(parsed(key), parsed(value), value_contains_null=True)
+            case "struct", [_, *_]:
+                fields = [part.partition(":") for part in parts]
+                return StructType([Field(of.strip(), parsed(type_)) for of, _, type_ in fields])
+        text = text.strip().lower()
         primitive = _SPARK_TYPES.get(text, text)
         if primitive not in _PRIMITIVES and not _DECIMAL.fullmatch(primitive):
             raise HopsworksError(
@@ -144,4 +154,16 @@ def _delta_type(name: str, type_: object) -> Any:
             )
         return PrimitiveType(primitive)
 
-    return parsed(str(type_).lower())
+    return parsed(str(type_))
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas that are in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts if text else []

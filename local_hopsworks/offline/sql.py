@@ -160,11 +160,16 @@ def _compile_reference(reference: _Reference, compiler: SQLCompiler, **options: 
 
 def _expression(column: Column) -> _Expression:
     reference = _Reference(column)
-    return (
-        reference
-        if column.default is None
-        else sa.func.coalesce(reference, _literal(column.default))
-    )
+    return reference if column.default is None else sa.func.coalesce(reference, _default(column))
+
+
+def _default(column: Column) -> _Expression:
+    """What rows have that were stored earlier, in the column's own type: DuckDB would widen it."""
+    literal = _literal(column.default)
+    if column.type == "float":
+        return sa.cast(literal, sa.REAL)
+    exact = None if column.type in INTEGER_DIGITS else digits(column.type)
+    return literal if exact is None else sa.cast(literal, sa.Numeric(*exact))
 
 
 def _event_time(join: Join, side: int) -> _Expression:

@@ -152,6 +152,13 @@ def _rows(table: Table, dataset: pads.Dataset) -> Iterator[Row]:
 
 def _stored(column: Column) -> Callable[[Any], Any]:
     """A function that makes of Arrow's value what SQLite holds."""
+    convert, default = _converter(column), column.stored_default
+    return (
+        convert if default is None else lambda value: default if value is None else convert(value)
+    )
+
+
+def _converter(column: Column) -> Callable[[Any], Any]:
     if column.is_complex:
         import fastavro
 

@@ -13,6 +13,7 @@ A row whose event time is older than the group's time to live is not there: `loo
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import sqlite3
@@ -120,7 +121,7 @@ def to_json(table: Table) -> str:
             "name": table.name,
             "version": table.version,
             "topic": table.topic,
-            "columns": [[c.name, c.type, c.online_type, c.primary] for c in table.columns],
+            "columns": [dataclasses.astuple(each) for each in table.columns],
             "eventTime": table.event_time,
             "ttl": table.ttl,
             "stream": table.stream,
@@ -158,11 +159,17 @@ def create(db: sqlite3.Connection, table: Table) -> None:
 
 
 def append_columns(db: sqlite3.Connection, table: Table) -> None:
-    """Add the columns that `table` has and the database lacks; their values are NULL."""
+    """Add the columns that `table` has and the database lacks; their values are the default, or
+    NULL. Raises HopsworksError for a default that the online type cannot hold."""
     existing = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table.sql_name})")}
     for each in table.columns:
-        if each.name not in existing:
+        if each.name in existing:
+            continue
+        try:
             db.execute(f"ALTER TABLE {table.sql_name} ADD COLUMN {each.definition}")
+        except sqlite3.DatabaseError as error:
+            problem = f"{str(each.default)[:80]!r} cannot be the default value of {each.name!r}"
+            raise HopsworksError(f"{problem}, which is {each.online_type} online.") from error
 
 
 def drop(db: sqlite3.Connection, table: Table) -> None:

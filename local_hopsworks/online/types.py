@@ -20,12 +20,14 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.offline import comparisons
 from local_hopsworks.online.errors import (
     MALFORMED_TYPE,
     MAP_KEY_NOT_STRING,
@@ -68,6 +70,7 @@ class Column:
     type: str  # the offline type, in lower case without spaces
     online_type: str  # RonDB's
     primary: bool
+    default: str | None = None  # what rows have that were stored before it was appended
 
     @property
     def is_complex(self) -> bool:
@@ -84,7 +87,23 @@ class Column:
             kind = "TEXT"
         else:
             kind = _SQLITE.get(self.type, "INTEGER")
-        return " ".join([f"{name} {kind}", *self._constraints()])
+        return " ".join([f"{name} {kind}", *self._constraints(), *self._default()])
+
+    @property
+    def stored_default(self) -> Any:
+        """The default value, as the table holds it."""
+        if self.is_complex or self.default is None:
+            return None
+        return self.stored(comparisons.typed(self.default, self.type, self.name))
+
+    def _default(self) -> Iterator[str]:
+        value = self.stored_default
+        if isinstance(value, bytes):
+            yield f"DEFAULT x'{value.hex()}'"
+        elif isinstance(value, str):
+            yield "DEFAULT '{}'".format(value.replace("'", "''"))
+        elif value is not None and not (isinstance(value, float) and not math.isfinite(value)):
+            yield f"DEFAULT {value!r}"
 
     def _constraints(self) -> Iterator[str]:
         """What RonDB takes; the name of a constraint is what SQLite says when it is broken."""
@@ -136,6 +155,7 @@ def column(feature: dict[str, Any]) -> Column:
         _compact(feature["type"]),
         online_type(feature),
         bool(feature.get("primary")),
+        feature.get("defaultValue"),
     )
 
 

@@ -196,6 +196,20 @@ def test_feature_group_that_hopsworks_accepts(make, features, options):
 
 
 CHANGES = {
+    **{
+        f"default value {default!r:.20} of {type_}": (
+            270139,
+            lambda g, type_=type_, default=default: g.append_features(
+                [Feature("n", type_, default_value=default)]
+            ),
+        )
+        for type_, default in (
+            ("int", "x"), ("int", "1.5"), ("int", str(2**31)), ("tinyint", "-129"),
+            ("smallint", "32768"), ("bigint", str(2**63)), ("INT", "much"), ("double", "x"),
+            ("boolean", "maybe"), ("date", "2024-13-01"), ("timestamp", "soon"),
+            ("decimal(5,2)", "1000"), ("decimal(5, 2)", "0.001"), ("array<int>", "[1]"),
+        )
+    },
     "appended key": (270114, lambda g: g.append_features([Feature("k", "int", primary=True)])),
     "appended without type": (270212, lambda g: g.append_features([Feature("k")])),
     "description of 257 characters": (270092, lambda g: g.update_description("x" * 257)),

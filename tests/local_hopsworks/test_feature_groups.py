@@ -4,6 +4,7 @@ import datetime
 import time
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
@@ -347,6 +348,31 @@ def test_appended_feature_has_its_default_in_rows_stored_before(make):
     stored = group.read().set_index("passenger_id")
     assert dict(stored["deck"]) == {1: "unknown", 2: "C"}
     assert pd.isna(stored.loc[1, "cabin"]) and stored.loc[2, "cabin"] == 85
+
+
+APPENDED = {
+    "float": (pa.float32(), "0.5"),
+    "decimal(5,2)": (pa.decimal128(5, 2), "3"),
+    "tinyint": (pa.int8(), "3"),
+    "map<string, int>": (pa.map_(pa.string(), pa.int32()), None),
+    "struct<A:int,b:array<struct<c:decimal(5,2)>>>": (
+        pa.struct([
+            ("A", pa.int32()), ("b", pa.list_(pa.struct([("c", pa.decimal128(5, 2))]))),
+        ]),
+        None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("type_", "expected"), APPENDED.items(), ids=APPENDED)
+def test_an_appended_feature_is_read_as_its_own_type(make, type_, expected):
+    arrow, default = expected
+    group = make(passengers(1))
+    group.append_features(Feature("more", type_, default_value=default))
+    with group.select(["more"]).read_batches() as batches:
+        (read,) = batches
+    assert read.schema.field("more").type.equals(arrow)
+    assert (read["more"].to_pylist()[0] is None) == (default is None)
 
 
 def test_table_as_of_before_a_feature_was_appended_has_its_default_too(make):

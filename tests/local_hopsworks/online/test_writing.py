@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,36 @@ def test_appended_feature_is_null_in_rows_of_before(online_group, online_rows, f
         (2, 7.0, "red"),  # a program that does not know a feature leaves it as it is
         (3, 7.0, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "default", "expected"),
+    [
+        ("int", "5", 5), ("tinyint", "-3", -3), ("double", "0.1", 0.1), ("float", "0.5", 0.5),
+        ("string", "it's", "it's"), ("string", "", ""), ("boolean", "true", 1),
+        ("decimal(5,2)", "3", decimal.Decimal("3.00")), ("binary", "a'b", b"a'b"),
+        ("date", "2024-02-29", datetime.date(2024, 2, 29)), ("int", None, None),
+        ("timestamp", "1960-01-01 00:00:01", datetime.datetime(1960, 1, 1, 0, 0, 1)),
+    ],
+)  # fmt: skip
+def test_rows_of_before_have_the_default_of_an_appended_feature_online_too(
+    online_group, online_rows, type_, default, expected
+):
+    """As Hopsworks' ALTER TABLE … ADD COLUMN … DEFAULT has it."""
+    group = online_group()
+    group.insert(prices(1), write_options=WAIT)
+    group.append_features([Feature("more", type_, default_value=default)])
+    assert [row["more"] for row in online_rows()] == [expected]
+    if type_ != "binary":  # which the SDK's SQL reader decodes as text
+        assert len(group.read(online=True)) == len(group.read()) == 1
+
+
+def test_a_default_that_does_not_fit_online_is_refused(online_group, online_rows):
+    group = online_group()
+    group.insert(prices(1), write_options=WAIT)
+    with pytest.raises(RestAPIError, match="cannot be the default value of 'more', which is varc"):
+        group.append_features([Feature("more", "string", default_value="x" * 101)])
+    assert "more" not in online_rows()[0]
 
 
 def test_deleted_group_takes_its_table_along(online_group, online_rows, feature_store, name):
