@@ -6,11 +6,11 @@ python titanic_batch_inference_pipeline.py    # predicts it, and draws how the p
 Where every passenger is predicted already, it stores no new row and draws the same pictures again.
 """
 
-import atexit
 import contextlib
 import io
 import json
 import logging
+import os
 import shutil
 import signal
 import subprocess
@@ -321,14 +321,9 @@ def main(
 
 
 def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback; once more if an import has swallowed that."""
-    if signal.getsignal(signal.SIGALRM) is not stop:
-        print("Stopped.", file=sys.__stdout__)
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
-    sys.unraisablehook = lambda _: None
-    raise SystemExit(130)
+    """End on Ctrl-C, without a traceback."""
+    print("Stopped.", file=sys.__stdout__, flush=True)
+    os._exit(130)  # at once: an import under way may swallow SystemExit
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ python titanic_feature_pipeline.py                   # one synthetic passenger, 
 PASSENGERS=200 python titanic_feature_pipeline.py    # many synthetic passengers at once
 """
 
-import atexit
 import contextlib
 import io
 import json
@@ -270,14 +269,9 @@ def main(
 
 
 def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback; once more if an import has swallowed that."""
-    if signal.getsignal(signal.SIGALRM) is not stop:
-        print("Stopped.", file=sys.__stdout__)
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
-    sys.unraisablehook = lambda _: None
-    raise SystemExit(130)
+    """End on Ctrl-C, without a traceback."""
+    print("Stopped.", file=sys.__stdout__, flush=True)
+    os._exit(130)  # at once: an import under way may swallow SystemExit
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from tests import rest
 from tests.pipelines import Scripts
@@ -53,10 +52,6 @@ for _variable in [
 # Packages that `make test` puts into folders of their own in the environment; pyproject.toml says
 # why
 _ASIDE = {"great_expectations": "expectations", "polars": "polars"}
-
-# What a commit is judged by does not depend on luck; --hypothesis-profile=default draws new inputs
-settings.register_profile("the same inputs each time", derandomize=True)
-settings.load_profile("the same inputs each time")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
