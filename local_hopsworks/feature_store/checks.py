@@ -76,6 +76,7 @@ def feature_group(body: Body) -> list[Body]:
                 errors.ILLEGAL_DEFAULT_VALUE,
             )
     _event_time(body.get("eventTime"), features)
+    time_to_live(body.get("ttl"))
     statistics(body.get("statisticsConfig"), [feature["name"] for feature in features])
     is_hudi = str(body.get("timeTravelFormat")).upper() == "HUDI"
     if is_hudi and not any(feature.get("primary") for feature in features):
@@ -137,6 +138,15 @@ def _event_time(name: str | None, features: list[Body]) -> None:
             f"The event time {name!r} is {types[name]}; it must be {', '.join(_EVENT_TIMES[:-1])} "
             f"or {_EVENT_TIMES[-1]}.",
             errors.ILLEGAL_EVENT_TIME,
+        )
+
+
+def time_to_live(seconds: int | None) -> None:
+    """A time to live is not negative: no row would be found online."""
+    if seconds is not None and seconds < 0:
+        raise HopsworksError(
+            f"A time to live is a number of seconds from 0 on, not {seconds}.",
+            errors.FEATURE_GROUP_NOT_CREATED,
         )
 
 

@@ -220,6 +220,7 @@ def update(call: Call) -> Answer:
     changed = dict(row.document)
     if call.flag("updateMetadata"):
         checks.description(body.get("description"), f"feature group {row.name}")
+        checks.time_to_live(body.get("ttl"))
         features = checks.changed_schema(changed["features"], body.get("features"))
         # The table first: it may have a column more than its feature group, but not one less
         delta.add_columns(document(call, row)["location"], features)

@@ -77,6 +77,7 @@ GROUPS = {
     "event time of type int": (270171, [Feature("at", "int")], {"event_time": "at"}),
     "event time of type double": (270171, [Feature("at", "double")], {"event_time": "at"}),
     "event time of type string": (270171, [Feature("at", "string")], {"event_time": "at"}),
+    "negative time to live": (270176, [], {"ttl": -1, "ttl_enabled": True}),
     "statistics of no feature": (270108, [], {"statistics_config": {"columns": ["nothing"]}}),
     "HUDI with a partition by time": (
         270176,
@@ -213,6 +214,7 @@ CHANGES = {
     "appended key": (270114, lambda g: g.append_features([Feature("k", "int", primary=True)])),
     "appended without type": (270212, lambda g: g.append_features([Feature("k")])),
     "description of 257 characters": (270092, lambda g: g.update_description("x" * 257)),
+    "negative time to live": (270176, lambda g: g.enable_ttl(ttl=-1)),
     "feature description of 257 characters": (
         270092,
         lambda g: g.update_feature_description("x", "y" * 257),
