@@ -79,8 +79,8 @@ class Store:
         self._lock: disk.Lock | None = None
         self._process = os.getpid()
         self._mutex = threading.Lock()
-        check_home(self.home)
         try:
+            check_home(self.home)
             self._check_format()
             self._use = self._begin_use(alone)
             for name in _FOLDERS:

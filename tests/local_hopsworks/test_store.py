@@ -73,7 +73,7 @@ def test_folder_that_cannot_be_written_is_one_sentence(stranger, public):
     )
 
 
-@pytest.mark.parametrize("locked", ["metadata.db", "security", "security/api_key"])
+@pytest.mark.parametrize("locked", [".", "format", "metadata.db", "security", "security/api_key"])
 def test_store_of_another_user_is_one_sentence(stranger, public, locked):
     with Server(public / "store"):
         pass
