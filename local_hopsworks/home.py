@@ -63,7 +63,7 @@ def written_format(home: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(f"{home / 'format'} cannot be read: {error.strerror}.") from error
+        raise StoreError(f"The file {home / 'format'} cannot be read: {error.strerror}.") from error
 
 
 def _check_path(home: Path) -> None:
