@@ -229,7 +229,7 @@ def test_row_older_than_the_time_to_live_is_removed_when_a_server_starts(
     rows = prices(1, 2).assign(at=[now, now - datetime.timedelta(hours=2)])
     keep_all = {**WAIT, "online_ingestion_options": {"mark_online_rows": False}}
     group.insert(rows.astype({"at": "datetime64[us]"}), write_options=keep_all, storage="online")
-    with Server(server.store.home):
+    with Server(server.store.home, project=server.project):
         group.disable_ttl()
     assert set(by_id(online_rows())) == {1}
 
