@@ -106,7 +106,7 @@ def state(home: Path, served: Any = None) -> dict[str, Any]:
             try:
                 content = group.read().sort_values("id").to_json(orient="records")
             except Exception as error:
-                if "No data found" not in str(error):
+                if "No data found for" not in str(error):
                     raise
                 content = (
                     "[]"  # it is saved in two steps, and without rows before and after the second
