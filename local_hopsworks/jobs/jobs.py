@@ -75,9 +75,13 @@ def of_server(call: Call, name: str, module: str, arguments: str) -> None:
     )
 
 
+def _look_up(call: Call, name: str) -> sa.Row[Any] | None:
+    return call.db.execute(call.in_project(jobs).where(jobs.c.name == name)).one_or_none()
+
+
 def find(call: Call, name: str) -> sa.Row[Any]:
     """The job of this name in the call's project; raises NotFound."""
-    row = call.db.execute(call.in_project(jobs).where(jobs.c.name == name)).one_or_none()
+    row = _look_up(call, name)
     if row is None:
         raise NotFound(f"There is no job {name[:80]!r}.", JOB_NOT_FOUND)
     return row
@@ -150,7 +154,7 @@ def save(call: Call) -> Answer:
         "creationTime": now(),
         "config": {**config, "appName": name},
     }
-    row = call.db.execute(call.in_project(jobs).where(jobs.c.name == name)).one_or_none()
+    row = _look_up(call, name)
     if row is None:
         call.db.execute(
             jobs.insert().values(parent_id=call.project.id, name=name, version=1, document=job)

@@ -137,13 +137,13 @@ def _delta_type(name: str, type_: object) -> Any:
 
     def parsed(text: str) -> Any:
         kind, _, inside = text.removesuffix(">").partition("<")
-        parts = _parts(inside)
+        parts = type_parts(inside)
         match kind.strip().lower(), parts:
             case "array", [items]:
                 return ArrayType(parsed(items), contains_null=True)
             case "map", [key, value]:
                 return MapType(parsed(key), parsed(value), value_contains_null=True)
-            case "struct", [_, *_]:
+            case "struct", _:
                 fields = [part.partition(":") for part in parts]
                 return StructType([Field(of.strip(), parsed(type_)) for of, _, type_ in fields])
         text = text.strip().lower()
@@ -157,8 +157,8 @@ def _delta_type(name: str, type_: object) -> Any:
     return parsed(str(type_))
 
 
-def _parts(text: str) -> list[str]:
-    """What stands between the commas that are in no brackets."""
+def type_parts(text: str) -> list[str]:
+    """What stands between the commas that are in no brackets: the parts of a nested type."""
     parts, depth = [""], 0
     for character in text:
         depth += (character in "<(") - (character in ">)")
@@ -166,4 +166,4 @@ def _parts(text: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += character
-    return parts if text else []
+    return parts

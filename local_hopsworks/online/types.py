@@ -28,6 +28,7 @@ from typing import Any
 
 from local_hopsworks.errors import HopsworksError
 from local_hopsworks.offline import comparisons
+from local_hopsworks.offline.delta import type_parts
 from local_hopsworks.online.errors import (
     MALFORMED_TYPE,
     MAP_KEY_NOT_STRING,
@@ -241,15 +242,11 @@ def _map_values(kind: str, inner: str, name: str) -> Any:
 
 def _fields(kind: str, inner: str) -> Iterator[tuple[str, str]]:
     """Name and type of the fields of a struct."""
-    depth, start = 0, 0
-    for position, character in enumerate(inner + ","):
-        if character == "," and depth == 0:
-            field, colon, field_type = inner[start:position].partition(":")
-            if not (field and colon and field_type):
-                raise HopsworksError(f"{kind[:80]!r} is no type of a struct.", MALFORMED_TYPE)
-            yield field, field_type
-            start = position + 1
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
+    for part in type_parts(inner):
+        field, colon, field_type = part.partition(":")
+        if not (field and colon and field_type):
+            raise HopsworksError(f"{kind[:80]!r} is no type of a struct.", MALFORMED_TYPE)
+        yield field, field_type
 
 
 def _stored(kind: str, value: Any) -> Any:
