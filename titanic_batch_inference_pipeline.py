@@ -6,13 +6,23 @@ python titanic_batch_inference_pipeline.py    # predicts it, and draws how the p
 Where every passenger is predicted already, it stores no new row and draws the same pictures again.
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # Ctrl-C ends the program from here on, also during the imports below
+
+    def stop(*_) -> None:
+        """End at once and without a traceback: an import under way may swallow an exception."""
+        os.write(1, b"Stopped.\n")
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, stop)
+
 import contextlib
 import io
 import json
 import logging
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -57,29 +67,35 @@ RECENT = 4  # predictions in df_recent.png
 
 
 def load_model(registry, folder: Path) -> tuple:
-    """The newest registered model and its classifier; all its files are in `folder` then."""
+    """The newest registered model, its classifier, and what the codes mean in words.
+
+    All its files are in `folder` then.
+    """
     versions = registry.get_models("titanic")
     if not versions:
         raise SystemExit("No model is registered yet. Run: make train")
     newest = max(versions, key=lambda model: model.version)
     newest.download(str(folder))
     try:
-        return newest, joblib.load(folder / "model.joblib")
+        words = json.loads((folder / "encoding.json").read_text())["words"]
+        return newest, joblib.load(folder / "model.joblib"), words
     except Exception as error:  # a wrong file can raise anything, says the manual of pickle
         raise SystemExit(
-            f"Model titanic version {newest.version} cannot be loaded ({error}): "
+            f"Model titanic version {newest.version} cannot be loaded ({error!r}): "
             "delete that version in the model registry, or train again with make train."
         ) from None
 
 
-def copy_pictures(assets_url: str, folder: Path) -> None:
+def copy_pictures(assets_url: str, in_service: Path, folder: Path) -> None:
     """Put the pictures of both outcomes into `folder`; exits with one sentence if it cannot."""
     for name in ("0.png", "1.png"):
         try:
             if "://" in assets_url:
                 content = requests.get(f"{assets_url}/{name}", timeout=30).content
-            else:
-                content = (Path(assets_url) / name).read_bytes()
+            elif Path(assets_url).is_dir():
+                content = Path(assets_url, name).read_bytes()
+            else:  # a job of Hopsworks has no such folder
+                content = (in_service / name).read_bytes()
             Image.open(io.BytesIO(content)).verify()
         except OSError as error:  # the errors of requests and Pillow are OSErrors too
             raise SystemExit(f"ASSETS_URL: {assets_url} has no picture {name}: {error}.") from None
@@ -144,20 +160,12 @@ def insert(feature_store, rows: pd.DataFrame) -> None:
     group.insert(rows, wait=True)
 
 
-def describe(passengers: pd.DataFrame, encoding: dict) -> pd.Series:
-    """Each passenger in words, such as "3rd class, male, adult, low fare"."""
-    words = pd.DataFrame(index=passengers.index)
-    for name in FEATURES:
-        by_code = {entry["code"]: entry["words"] for entry in encoding[name]}
-        words[name] = passengers[name].map(by_code)
-    return words.agg(", ".join, axis=1)
-
-
-def join(predictions: pd.DataFrame, passengers: pd.DataFrame, encoding: dict) -> pd.DataFrame:
+def join(predictions: pd.DataFrame, passengers: pd.DataFrame, words: dict) -> pd.DataFrame:
     """One row per predicted passenger with everything about it, newest first."""
     history = predictions.merge(passengers.drop(columns="label"), on="passenger_id")
     history = history.sort_values(["event_time", "passenger_id"], ascending=False)
-    history["words"] = describe(history, encoding)
+    # Such as "3rd class, male, adult, low fare"
+    history["words"] = history[FEATURES].astype(str).replace(words).agg(", ".join, axis=1)
     for name in ("event_time", "datetime"):
         history[name] = pd.to_datetime(history[name], utc=True)
     return history
@@ -165,27 +173,25 @@ def join(predictions: pd.DataFrame, passengers: pd.DataFrame, encoding: dict) ->
 
 def tabulate(recent: pd.DataFrame) -> pd.DataFrame:
     """Predictions as people read them."""
-    is_right = recent["prediction"] == recent["label"]
     return pd.DataFrame(
         {
             "passenger": recent["words"],
             "predicted": np.take(OUTCOMES, recent["prediction"]),
             "actual": np.take(OUTCOMES, recent["label"]),
             "chance of survival": recent["survival_probability"].map("{:.0%}".format),
-            "prediction": np.where(is_right, "right", "wrong"),
         }
     )
 
 
 def draw_table(table: pd.DataFrame, path: Path) -> None:
     """The rows of a table as a picture."""
-    figure = Figure(figsize=(11, 0.4 * (len(table) + 1)))
+    figure = Figure(figsize=(10, 0.4 * (len(table) + 1)))
     axes = figure.add_subplot()
     axes.axis("off")
     drawn = axes.table(
         table.to_numpy(),
         colLabels=list(table),
-        colWidths=[0.46, 0.12, 0.12, 0.18, 0.12],
+        colWidths=[0.52, 0.14, 0.14, 0.2],
         cellLoc="left",
         colLoc="left",
         edges="horizontal",
@@ -196,30 +202,49 @@ def draw_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def draw_confusion_matrix(matrix: np.ndarray, path: Path) -> None:
-    """Rows are what happened, columns what was predicted; the shares are of each row."""
+    """Rows are what happened, columns what was predicted."""
     counts = pd.DataFrame(matrix, index=OUTCOMES, columns=OUTCOMES)
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    texts = counts.astype(str) + "\n" + shares.map("{:.0%}".format)
     figure = Figure(figsize=(4.8, 4.8))
     axes = figure.add_subplot()
-    look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "annot_kws": {"size": 16}}
-    seaborn.heatmap(shares, annot=texts, fmt="", ax=axes, **look)
-    axes.set_title(f"{matrix.trace()} of {matrix.sum()} predicted right", pad=16)
+    look = {"cmap": "Blues", "cbar": False, "annot_kws": {"size": 16}}
+    seaborn.heatmap(counts, annot=True, fmt="d", ax=axes, **look)
     axes.set(xlabel="predicted", ylabel="actual")
-    figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
+    axes.set_title(f"{matrix.trace()} of {matrix.sum()} predicted right", pad=16)
+    figure.savefig(path, dpi=200, bbox_inches="tight")
 
 
-def count_shares(encoding: dict, folder: Path) -> dict:
+def count_shares(files: Path) -> dict[str, dict]:
     """Of each feature, the share of every code among the passengers that the model learnt from."""
-    counts = pd.read_json(folder / "passengers.json")
-    shares: dict[str, list[dict]] = {}
+    counts = pd.read_json(files / "passengers.json")
+    shares = {}
     for name in FEATURES:
-        by_code = counts.groupby(name)["passengers"].sum() / counts["passengers"].sum()
-        shares[name] = []
-        for entry in encoding[name]:
-            share = float(by_code.get(entry["code"], 0))
-            shares[name].append({"code": entry["code"], "words": entry["words"], "share": share})
+        by_code = counts.groupby(name)["passengers"].sum()
+        shares[name] = (by_code / by_code.sum()).to_dict()
     return shares
+
+
+def draw(history: pd.DataFrame, matrix: np.ndarray, files: Path, folder: Path) -> None:
+    """All pictures of the predictions, which are sorted newest first."""
+    latest = history.iloc[0]
+    for column, name in (("prediction", PREDICTED_PICTURE), ("label", ACTUAL_PICTURE)):
+        shutil.copy(files / f"{latest[column]}.png", folder / name)
+    draw_table(tabulate(history.head(RECENT)), folder / "df_recent.png")
+    if history["prediction"].nunique() == 2:
+        draw_confusion_matrix(matrix, folder / "confusion_matrix.png")
+
+
+def write_monitor(history, matrix: np.ndarray, model, words: dict, files: Path, folder: Path):
+    """What the monitor shows and judges, as monitor.json."""
+    latest = history.head(LATEST).to_json(orient="records", date_format="iso")
+    monitor = {
+        "format": 3,
+        "model": {"name": "titanic", "version": model.version, "metrics": model.training_metrics},
+        "confusion_matrix": matrix.tolist(),
+        "latest": json.loads(latest),
+        "words": words,
+        "shares_in_training": count_shares(files),
+    }
+    (folder / "monitor.json").write_text(json.dumps(monitor))
 
 
 def upload(dataset_api, folder: Path) -> None:
@@ -230,48 +255,14 @@ def upload(dataset_api, folder: Path) -> None:
         dataset_api.upload(str(path), IMAGES, overwrite=True)
 
 
-def draw(history: pd.DataFrame, pictures: Path, folder: Path) -> pd.DataFrame:
-    """All pictures of the predictions, which are sorted newest first; returns the recent ones."""
-    latest = history.iloc[0]
-    for column, name in (("prediction", PREDICTED_PICTURE), ("label", ACTUAL_PICTURE)):
-        shutil.copy(pictures / f"{latest[column]}.png", folder / name)
-    recent = tabulate(history.head(RECENT))
-    draw_table(recent, folder / "df_recent.png")
-    if history["prediction"].nunique() == 2:
-        draw_confusion_matrix(count_outcomes(history), folder / "confusion_matrix.png")
-    return recent
-
-
-def count_outcomes(history: pd.DataFrame) -> np.ndarray:
-    """The confusion matrix: rows are what happened, columns what was predicted."""
-    return confusion_matrix(history["label"], history["prediction"], labels=[0, 1])
-
-
-def write_monitor(history: pd.DataFrame, model, encoding: dict, files: Path, folder: Path) -> None:
-    """What the monitor shows and judges, as monitor.json."""
-    matrix = count_outcomes(history)
-    latest = history.head(LATEST).to_json(orient="records", date_format="iso")
-    monitor = {
-        "format": 2,
-        "model": {"name": "titanic", "version": model.version, "metrics": model.training_metrics},
-        "predictions": len(history),
-        "correct": int(matrix.trace()),
-        "confusion_matrix": matrix.tolist(),
-        "latest": json.loads(latest),
-        "shares_in_training": count_shares(encoding, files),
-    }
-    (folder / "monitor.json").write_text(json.dumps(monitor))
-
-
 def predict_and_draw(assets_url: str, directory: Path) -> str:
     """Predict the new passengers, store the predictions and their pictures; returns a report."""
     project = login()
     feature_store = project.get_feature_store()
     files, images = directory / "model", directory / "images"
     images.mkdir()
-    model, classifier = load_model(project.get_model_registry(), files)
-    if "://" in assets_url or Path(assets_url).is_dir():  # else, as a job, the model's own pictures
-        copy_pictures(assets_url, files)
+    model, classifier, words = load_model(project.get_model_registry(), files)
+    copy_pictures(assets_url, files, files)
     # Predictions are read first, so every passenger who has one is among those that are read next
     predictions = read_predictions(feature_store)
     passengers = read_passengers(model, feature_store)
@@ -283,23 +274,24 @@ def predict_and_draw(assets_url: str, directory: Path) -> str:
     if predictions.empty:
         raise SystemExit("No synthetic passenger is stored yet. Run: make passengers")
 
-    encoding = json.loads((files / "encoding.json").read_text())
-    history = join(predictions, passengers, encoding)
-    recent = draw(history, files, images)
-    write_monitor(history, model, encoding, files, images)
+    history = join(predictions, passengers, words)
+    matrix = confusion_matrix(history["label"], history["prediction"], labels=[0, 1])
+    draw(history, matrix, files, images)
+    write_monitor(history, matrix, model, words, files, images)
     upload(project.get_dataset_api(), images)
-    return report(len(waiting), history, recent)
+    return report(len(waiting), history)
 
 
-def report(predicted: int, history: pd.DataFrame, recent: pd.DataFrame) -> str:
+def report(predicted: int, history: pd.DataFrame) -> str:
     """What was done, the recent predictions, and what to do next."""
     right = (history["prediction"] == history["label"]).sum()
     done = f"Predicted {predicted} new passengers. So far {right} of {len(history)} are right:"
+    recent = tabulate(history.head(RECENT)).to_string(index=False)
     if history["prediction"].nunique() == 2:
         todo = "Both outcomes have been predicted. Now: make apps"
     else:
         todo = "Run it again until both outcomes have been predicted: make passengers predict"
-    return f"{done}\n{recent.to_string(index=False)}\n{todo}"
+    return f"{done}\n{recent}\n{todo}"
 
 
 def main(
@@ -320,12 +312,5 @@ def main(
     print(message)
 
 
-def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback."""
-    print("Stopped.", file=sys.__stdout__, flush=True)
-    os._exit(130)  # at once: an import under way may swallow SystemExit
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, stop)
     run(main)

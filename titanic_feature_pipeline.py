@@ -5,13 +5,23 @@ python titanic_feature_pipeline.py                   # one synthetic passenger, 
 PASSENGERS=200 python titanic_feature_pipeline.py    # many synthetic passengers at once
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # Ctrl-C ends the program from here on, also during the imports below
+
+    def stop(*_) -> None:
+        """End at once and without a traceback: an import under way may swallow an exception."""
+        os.write(1, b"Stopped.\n")
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, stop)
+
 import contextlib
 import io
 import json
 import logging
-import os
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -43,10 +53,16 @@ VERBOSE = False  # True: show what the Hopsworks SDK prints
 # --------------------------------------------------------------------------------------------------
 FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
 LABEL = "survived"
-AGE_EDGES = [0, 12, 18, 55, 100]  # years; a bin is (above, up_to]
+AGE_EDGES = [0, 12, 18, 55, 100]  # years; bin 0 is over 0 and up to 12
+WORDS = {  # what the codes mean
+    "pclass": {1: "1st class", 2: "2nd class", 3: "3rd class"},
+    "sex": {0: "male", 1: "female"},
+    "age_bin": {0: "child", 1: "teenager", 2: "adult", 3: "elder"},
+    "fare_bin": {0: "low fare", 1: "low-medium fare", 2: "high-medium fare", 3: "high fare"},
+}
 FIRST_SYNTHETIC_ID = 10**9  # the passenger ids of the CSV are below it
 DISASTER = pd.Timestamp("1912-04-15")  # one event time for all, so a second backfill adds nothing
-ENCODING = "Resources/titanic/encoding.json"  # tells the other programs what the codes mean
+ENCODING = "Resources/titanic_encoding.json"  # tells the other programs what the codes mean
 
 
 again_after_conflict = retry(  # with another program that writes at the same moment
@@ -117,51 +133,32 @@ def check_columns(table: pd.DataFrame) -> None:
 
 
 def make_encoding(passengers: pd.DataFrame) -> dict:
-    """What the codes mean, in labels for programs and words for people, and what fills gaps."""
+    """What the codes mean, and what fills gaps."""
     medians = passengers[["Age", "Fare"]].median()
     modes = passengers[["Pclass", "Sex"]].mode().iloc[0]
     quartiles = passengers["Fare"].fillna(medians["Fare"]).quantile([0.25, 0.5, 0.75])
     fare_edges = quartiles.round(4).tolist()
     if len(set(fare_edges)) < 3:
         raise SystemExit(f"The quartiles of the fares, {fare_edges}, do not separate four bins.")
-    fares = ["low", "low_med", "high_med", "high"]
-    fares_in_words = ["low fare", "low-medium fare", "high-medium fare", "high fare"]
     return {
-        "format": 2,
-        "features": FEATURES,
-        "label": LABEL,
+        "format": 3,
+        "words": WORDS,
+        "age_edges": AGE_EDGES,
+        "fare_edges": fare_edges,
         "fill": {**medians, **modes},
-        "pclass": name_codes(["1st class", "2nd class", "3rd class"], first=1),
-        "sex": name_codes(["male", "female"]),
-        "age_bin": name_codes(["child", "teenager", "adult", "elder"], edges=AGE_EDGES),
-        "fare_bin": name_codes(fares, fares_in_words, edges=[None, *fare_edges, None]),
-        "survived": name_codes(["died", "survived"]),
     }
-
-
-def name_codes(labels: list[str], words=None, first: int = 0, edges=None) -> list[dict]:
-    """One entry per code; a bin also has its edges (above, up_to], where None is no limit."""
-    words = words or labels
-    entries = []
-    for position, label in enumerate(labels):
-        entry = {"code": first + position, "label": label, "words": words[position]}
-        if edges:
-            entry["above"] = edges[position]
-            entry["up_to"] = edges[position + 1]
-        entries.append(entry)
-    return entries
 
 
 def encode(passengers: pd.DataFrame, encoding: dict) -> pd.DataFrame:
     """One row of integers per passenger, as the feature group stores them."""
     passengers = passengers.fillna(encoding["fill"])
-    fare_edges = [fare_bin["up_to"] for fare_bin in encoding["fare_bin"][:-1]]
+    fare_edges = [-np.inf, *encoding["fare_edges"], np.inf]
     columns = {
         "passenger_id": passengers["PassengerId"],
         "pclass": passengers["Pclass"],
         "sex": passengers["Sex"].map({"male": 0, "female": 1}),
-        "age_bin": pd.cut(passengers["Age"], AGE_EDGES, labels=False),
-        "fare_bin": pd.cut(passengers["Fare"], [-np.inf, *fare_edges, np.inf], labels=False),
+        "age_bin": pd.cut(passengers["Age"], encoding["age_edges"], labels=False),
+        "fare_bin": pd.cut(passengers["Fare"], fare_edges, labels=False),
         "survived": passengers["Survived"],
     }
     return pd.DataFrame(columns).astype("int64").assign(event_time=DISASTER.as_unit("us"))
@@ -187,17 +184,12 @@ def generate_passenger(historical: pd.DataFrame, rng: np.random.Generator) -> di
 @again_after_conflict
 def agree_on_encoding(dataset_api, passengers: pd.DataFrame) -> dict:
     """The stored encoding. The first backfill stores it: what the codes mean stays so for good."""
-    if dataset_api.exists(ENCODING):
-        return json.loads(dataset_api.read_content(f"/{ENCODING}").content)
-    folder, name = os.path.split(ENCODING)
-    if not dataset_api.exists(folder):
-        dataset_api.mkdir(folder)
-    encoding = make_encoding(passengers)
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / name
-        path.write_text(json.dumps(encoding, indent=2))
-        dataset_api.upload(str(path), folder)
-    return encoding
+    if not dataset_api.exists(ENCODING):
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / Path(ENCODING).name
+            path.write_text(json.dumps(make_encoding(passengers), indent=2))
+            dataset_api.upload(str(path), "Resources")
+    return json.loads(dataset_api.read_content(f"/{ENCODING}").content)
 
 
 def get_titanic(project):
@@ -268,12 +260,5 @@ def main(
     print(done)
 
 
-def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback."""
-    print("Stopped.", file=sys.__stdout__, flush=True)
-    os._exit(130)  # at once: an import under way may swallow SystemExit
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, stop)
     run(main)

@@ -5,11 +5,21 @@ python titanic_training_pipeline.py    # registers a new version, if it is fit t
 The newest version in the model registry is in service. To go back to an older one, delete it.
 """
 
+import os
+import signal
+
+if __name__ == "__main__":  # Ctrl-C ends the program from here on, also during the imports below
+
+    def stop(*_) -> None:
+        """End at once and without a traceback: an import under way may swallow an exception."""
+        os.write(1, b"Stopped.\n")
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, stop)
+
 import contextlib
 import io
 import logging
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -47,7 +57,7 @@ VERBOSE = False  # True: show what the Hopsworks SDK prints
 FIRST_SYNTHETIC_ID = 10**9  # from here on the outcome is made up: there is nothing to learn from
 FEATURES = ["pclass", "sex", "age_bin", "fare_bin"]
 LABEL = "survived"
-ENCODING = "Resources/titanic/encoding.json"  # what the codes mean
+ENCODING = "Resources/titanic_encoding.json"  # what the codes mean
 OUTCOMES = ["died", "survived"]  # codes 0 and 1
 FEWEST = 20  # passengers of either outcome
 SETTINGS = {
@@ -75,21 +85,24 @@ and men die; `_low` and `_high` are the ends of 95 % intervals. Not for judging 
 
 {metrics}
 """
+SUMMARY = """Registered titanic version {version}.
+  unseen passengers: {cv_accuracy:.1%} right ({cv_accuracy_low:.1%} to {cv_accuracy_high:.1%})
+  by sex alone: {sex_alone_accuracy:.1%} right
+  test passengers: {accuracy:.1%} right ({accuracy_low:.1%} to {accuracy_high:.1%})
+  calibration slope {calibration_slope:.2f} (1 is perfect), log loss {log_loss:.3f}
+Next: make passengers"""
 
 
 def copy_pictures(assets_url: str, in_service: Path, folder: Path) -> None:
-    """Put the pictures of both outcomes into `folder`; exits with one sentence if it cannot.
-
-    A job of Hopsworks has no folder of assets and takes the pictures of the model in service.
-    """
-    is_address = "://" in assets_url
-    source = Path(assets_url) if Path(assets_url).is_dir() else in_service
+    """Put the pictures of both outcomes into `folder`; exits with one sentence if it cannot."""
     for name in ("0.png", "1.png"):
         try:
-            if is_address:
+            if "://" in assets_url:
                 content = requests.get(f"{assets_url}/{name}", timeout=30).content
-            else:
-                content = (source / name).read_bytes()
+            elif Path(assets_url).is_dir():
+                content = Path(assets_url, name).read_bytes()
+            else:  # a job of Hopsworks has no such folder
+                content = (in_service / name).read_bytes()
             Image.open(io.BytesIO(content)).verify()
         except OSError as error:  # the errors of requests and Pillow are OSErrors too
             raise SystemExit(f"ASSETS_URL: {assets_url} has no picture {name}: {error}.") from None
@@ -195,39 +208,31 @@ def find_faults(model, chances: pd.DataFrame, passengers: pd.DataFrame, test, ri
     return faults
 
 
-def load_newest(registry, folder: Path) -> tuple:
-    """The number of the next version, and the classifier in service, all its files in `folder`.
-
-    The classifier is None if there is none to compare with.
-    """
+def load_rival(registry, folder: Path):
+    """The classifier in service, its files in `folder`; None if there is none to compare with."""
     versions = registry.get_models("titanic")
     if not versions:
-        return 1, None
+        return None
     newest = max(versions, key=lambda model: model.version)
     newest.download(str(folder))
-    rival = None
     try:
-        rival = joblib.load(folder / "model.joblib")
+        return joblib.load(folder / "model.joblib")
     except Exception as error:  # a wrong file can raise anything, says the manual of pickle
         say(f"Version {newest.version} cannot be loaded, so it is not compared: {error}")
-    return newest.version + 1, rival
+        return None
 
 
-def draw_confusion_matrix(survived: pd.Series, predicted: np.ndarray, version: int, path: Path):
-    """Rows are what happened, columns what was predicted; the shares are of each row."""
+def draw_confusion_matrix(survived: pd.Series, predicted: np.ndarray, path: Path) -> None:
+    """Rows are what happened, columns what was predicted."""
     matrix = confusion_matrix(survived, predicted, labels=[0, 1])
     counts = pd.DataFrame(matrix, index=OUTCOMES, columns=OUTCOMES)
-    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    texts = counts.astype(str) + "\n" + shares.map("{:.0%}".format)
     figure = Figure(figsize=(4.8, 4.8))
     axes = figure.add_subplot()
-    look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "cbar": False, "annot_kws": {"size": 16}}
-    seaborn.heatmap(shares, annot=texts, fmt="", ax=axes, **look)
-    right, total = matrix.trace(), matrix.sum()
-    title = f"Version {version}: {right} of {total} test passengers right ({right / total:.1%})"
-    axes.set_title(title, pad=16)
+    look = {"cmap": "Blues", "cbar": False, "annot_kws": {"size": 16}}
+    seaborn.heatmap(counts, annot=True, fmt="d", ax=axes, **look)
     axes.set(xlabel="predicted", ylabel="actual")
-    figure.savefig(path, dpi=200, bbox_inches="tight", pad_inches=0.3)
+    axes.set_title(f"{matrix.trace()} of {matrix.sum()} test passengers predicted right", pad=16)
+    figure.savefig(path, dpi=200, bbox_inches="tight")
 
 
 def write_card(metrics: dict, train: int, test: int, folder: Path) -> None:
@@ -236,8 +241,8 @@ def write_card(metrics: dict, train: int, test: int, folder: Path) -> None:
     (folder / "README.md").write_text(CARD.format(train=train, test=test, metrics=table))
 
 
-def register(project, version: int, model, metrics: dict, view, train: pd.DataFrame, folder: Path):
-    """Register the files in `folder` as a version of the model."""
+def register(project, model, metrics: dict, view, train: pd.DataFrame, folder: Path) -> int:
+    """Register the files in `folder` as a new version of the model; returns its number."""
     encoding = project.get_dataset_api().read_content(f"/{ENCODING}").content
     (folder / "encoding.json").write_bytes(encoding)
     joblib.dump(model, folder / "model.joblib")
@@ -245,14 +250,13 @@ def register(project, version: int, model, metrics: dict, view, train: pd.DataFr
     alike.reset_index().to_json(folder / "passengers.json", orient="records")
     entry = project.get_model_registry().sklearn.create_model(
         name="titanic",
-        version=version,
         description="Whether a passenger of the Titanic survived, from class, sex, age and fare",
         metrics=metrics,
         model_schema=ModelSchema(Schema(train[FEATURES]), Schema(train[[LABEL]])),
         input_example=train[FEATURES].head(1),
         feature_view=view,
     )
-    entry.save(str(folder))
+    return entry.save(str(folder)).version
 
 
 def train_and_register(assets_url: str, directory: Path) -> str:
@@ -260,7 +264,7 @@ def train_and_register(assets_url: str, directory: Path) -> str:
     project = login()
     in_service, folder = directory / "in_service", directory / "new"
     folder.mkdir()
-    version, rival = load_newest(project.get_model_registry(), in_service)
+    rival = load_rival(project.get_model_registry(), in_service)
     copy_pictures(assets_url, in_service, folder)
     view, passengers = read_passengers(project)
     train, test = split(passengers)
@@ -268,7 +272,7 @@ def train_and_register(assets_url: str, directory: Path) -> str:
     say(f"Training on {len(train)} passengers, testing on {len(test)} …")
     model = GradientBoostingClassifier(**SETTINGS).fit(train[FEATURES], train[LABEL])
     predicted = model.predict(test[FEATURES])
-    draw_confusion_matrix(test[LABEL], predicted, version, folder / "confusion_matrix.png")
+    draw_confusion_matrix(test[LABEL], predicted, folder / "confusion_matrix.png")
     say(f"Cross-validating over {len(passengers)} passengers …")
     chances = cross_validate(passengers)
     metrics = measure(model, passengers, test, chances)
@@ -278,20 +282,8 @@ def train_and_register(assets_url: str, directory: Path) -> str:
 
     say("Registering the model …")
     write_card(metrics, len(train), len(test), folder)
-    register(project, version, model, metrics, view, train, folder)
-    return summarize(version, metrics)
-
-
-def summarize(version: int, metrics: dict) -> str:
-    """The metrics that matter most, and what to do next."""
-    return (
-        f"Registered titanic version {version}.\n"
-        "  passengers it has not seen: {cv_accuracy:.1%} right ({cv_accuracy_low:.1%} to "
-        "{cv_accuracy_high:.1%}); by sex alone {sex_alone_accuracy:.1%}\n"
-        "  test passengers: {accuracy:.1%} right ({accuracy_low:.1%} to {accuracy_high:.1%})\n"
-        "  calibration slope {calibration_slope:.2f} (1 is perfect), log loss {log_loss:.3f}\n"
-        "Next: make passengers"
-    ).format(**metrics)
+    version = register(project, model, metrics, view, train, folder)
+    return SUMMARY.format(version=version, **metrics)
 
 
 def main(
@@ -317,12 +309,5 @@ def say(text: str) -> None:
     print(text, file=sys.__stdout__, flush=True)
 
 
-def stop(*_) -> None:
-    """End on Ctrl-C, without a traceback."""
-    say("Stopped.")
-    os._exit(130)  # at once: an import under way may swallow SystemExit
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, stop)
     run(main)

@@ -1,8 +1,8 @@
 """What titanic_batch_inference_pipeline.py has stored for this app in Resources/images.
 
-monitor.json holds the totals, the latest predictions (200 at most), the model in service, and the
-shares of each group of passengers in its training. The pictures beside it may be those of the run
-before, if two runs stored theirs at the same time.
+monitor.json holds the confusion matrix of all predictions, the latest of them (200 at most), the
+model in service, and the shares of each group of passengers in its training. The pictures beside it
+may be those of the run before, if two runs stored theirs at the same time.
 """
 
 import json
@@ -28,11 +28,19 @@ class Stored(NamedTuple):
     survival_probability, model_version and words."""
 
     model: dict[str, Any]  # name, version, metrics
-    predictions: int
-    correct: int
     confusion_matrix: list[list[int]]  # rows: what happened; columns: predicted; died is first
     latest: pd.DataFrame
-    shares_in_training: dict[str, list[dict]]
+    shares_in_training: dict[str, list[dict]]  # of each feature: code, words and share of a group
+
+    @property
+    def predictions(self) -> int:
+        """How many passengers were predicted."""
+        return sum(map(sum, self.confusion_matrix))
+
+    @property
+    def correct(self) -> int:
+        """How many predictions were right."""
+        return self.confusion_matrix[0][0] + self.confusion_matrix[1][1]
 
 
 def find(project: Any) -> bytes:
@@ -62,22 +70,31 @@ def parse(content: bytes) -> Stored:
     """What monitor.json says; raises Unavailable with the reason if it cannot be used."""
     try:
         told = json.loads(content)
-        if told["format"] != 2:
-            raise ValueError(f"its format is {told['format']}, this app reads format 2")
+        if told["format"] != 3:
+            raise ValueError(f"its format is {told['format']}, this app reads format 3")
         latest = pd.DataFrame(told["latest"][::-1])
         for column in ("datetime", "event_time"):
             latest[column] = pd.to_datetime(latest[column], utc=True, format="ISO8601")
         latest["right"] = latest["prediction"] == latest["label"]
         return Stored(
             model=told["model"],
-            predictions=told["predictions"],
-            correct=told["correct"],
             confusion_matrix=told["confusion_matrix"],
             latest=latest,
-            shares_in_training=told["shares_in_training"],
+            shares_in_training=read_shares(told["words"], told["shares_in_training"]),
         )
     except (ValueError, TypeError, LookupError) as error:
         raise unusable(error) from error
+
+
+def read_shares(words: dict, shares: dict) -> dict[str, list[dict]]:
+    """The groups of each feature with their shares in training; both are {feature: {code: …}}."""
+    found: dict[str, list[dict]] = {}
+    for feature, groups in words.items():
+        found[feature] = [
+            {"code": int(code), "words": name, "share": shares[feature].get(code, 0.0)}
+            for code, name in groups.items()
+        ]
+    return found
 
 
 def unusable(error: Exception) -> Unavailable:

@@ -29,7 +29,7 @@ def predict(model: Model, passenger: Passenger) -> dict[str, Any]:
         "survival_probability": float(row["survival_probability"]),
         "average_probability": explanation.average,
         "explanation": explanation.shares,
-        "age_group": age_group(model.encoding, passenger.age)["label"],
+        "age_group": age_group(model.encoding, passenger.age).words,
         "passengers_like_this": int(row["passengers"]),
         "of_them_survived": int(row["survived"]),
         "model_version": model.version,

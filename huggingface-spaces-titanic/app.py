@@ -36,7 +36,7 @@ class Visits:
             pclass: 1, 2 or 3
             sex: "male" or "female"
             age: in years, over 0 and at most 100
-            fare_type: "low", "low_med", "high_med" or "high"
+            fare_type: "low", "low-medium", "high-medium" or "high"
         """
         model, problem, _ = self.latest.ask()
         try:

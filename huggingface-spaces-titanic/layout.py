@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from page import QUIET, links, render, show_problem
-from passenger import Passenger, capitalize, fare_choice
+from passenger import Passenger, capitalize, fare_choices
 
 EXAMPLES = {
     "A lady in 1st class, 38": Passenger(1, "female", 38, "high"),
-    "A woman in 3rd class, 29": Passenger(3, "female", 29, "low_med"),
-    "A boy in 2nd class, 6": Passenger(2, "male", 6, "high_med"),
+    "A woman in 3rd class, 29": Passenger(3, "female", 29, "low-medium"),
+    "A boy in 2nd class, 6": Passenger(2, "male", 6, "high-medium"),
 }
 
 
@@ -58,13 +58,13 @@ def fill(encoding: dict, chosen: Passenger | None) -> list[Any]:
 
     Without one, nothing is sent that could replace what the visitor is choosing at this moment.
     """
-    classes = [(each["label"], each["code"]) for each in encoding["pclass"]]
-    sexes = [(capitalize(each["words"]), each["label"]) for each in encoding["sex"]]
-    fares = [fare_choice(each) for each in encoding["fare_bin"]]
+    words = encoding["words"]
+    classes = [(name, int(code)) for code, name in words["pclass"].items()]
+    sexes = [(capitalize(name), name) for name in words["sex"].values()]
     values = [{"value": value} for value in chosen] if chosen else [{}] * 4
     return [
         gr.Radio(classes, **values[0]),
         gr.Radio(sexes, **values[1]),
-        gr.Slider(maximum=encoding["age_bin"][-1]["up_to"], **values[2]),
-        gr.Radio(fares, **values[3]),
+        gr.Slider(maximum=encoding["age_edges"][-1], **values[2]),
+        gr.Radio(fare_choices(encoding), **values[3]),
     ]

@@ -78,8 +78,8 @@ def download(project: Any, found: tuple[int, Any]) -> Model:
 def load(folder: Path, registered: Any) -> Model:
     """The model in a folder; raises whatever a missing or wrong file raises."""
     encoding = json.loads((folder / "encoding.json").read_text())
-    if encoding["format"] != 2:
-        raise ValueError(f"encoding.json has format {encoding['format']}, this app reads format 2")
+    if encoding["format"] != 3:
+        raise ValueError(f"encoding.json has format {encoding['format']}, this app reads format 3")
     with warnings.catch_warnings():
         warnings.simplefilter("error", InconsistentVersionWarning)
         classifier = joblib.load(folder / "model.joblib")
@@ -96,8 +96,8 @@ def load(folder: Path, registered: Any) -> Model:
 
 def answer_all(classifier: Any, historical: pd.DataFrame, encoding: dict) -> pd.DataFrame:
     """The model's answer for each of the 96 possible passengers: no visitor waits for it."""
-    features = encoding["features"]
-    codes = [[group["code"] for group in encoding[name]] for name in features]
+    features = list(encoding["words"])
+    codes = [[int(code) for code in encoding["words"][name]] for name in features]
     possible = pd.DataFrame(itertools.product(*codes), columns=features)
     survived = list(classifier.classes_).index(1)
     table = possible.assign(

@@ -1,15 +1,17 @@
 """A passenger as a visitor describes them: checked, as codes, in words, and as an address.
 
-`encoding` is the encoding.json beside the model: the codes of each feature with their labels.
+`encoding` is the encoding.json beside the model: what the codes of each feature mean in words,
+{"sex": {"0": "male", "1": "female"}, …}, and the edges of the age and fare groups.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 
 class Passenger(NamedTuple):
-    """pclass: 1 to 3. sex and fare: labels of the encoding. age: in years."""
+    """pclass: 1 to 3. sex: "male" or "female". age: in years. fare: as fare_types says them."""
 
     pclass: Any
     sex: Any
@@ -17,66 +19,66 @@ class Passenger(NamedTuple):
     fare: Any
 
 
+class AgeGroup(NamedTuple):
+    """Ages over `above`, and up to and including `up_to`."""
+
+    code: int
+    words: str
+    above: int
+    up_to: int
+
+
 def encode(passenger: Passenger, encoding: dict) -> dict[str, int]:
     """The code of each feature; ValueError says in a sentence which value is wrong and why."""
-    codes = {
-        "pclass": code_of(encoding["pclass"], "code", "pclass", passenger.pclass),
-        "sex": code_of(encoding["sex"], "label", "sex", passenger.sex),
-        "age_bin": age_group(encoding, passenger.age)["code"],
-        "fare_bin": code_of(encoding["fare_bin"], "label", "fare type", passenger.fare),
+    words = encoding["words"]
+    classes = [int(code) for code in words["pclass"]]
+    sexes = list(words["sex"].values())
+    return {
+        "pclass": classes[place(classes, "pclass", passenger.pclass)],
+        "sex": place(sexes, "sex", passenger.sex),
+        "age_bin": age_group(encoding, passenger.age).code,
+        "fare_bin": place(fare_types(encoding), "fare type", passenger.fare),
     }
-    return {feature: codes[feature] for feature in encoding["features"]}
 
 
-def code_of(choices: list[dict], key: str, name: str, value: Any) -> int:
-    """The code of the choice whose `key` is `value`."""
-    for choice in choices:
+def place(choices: list, name: str, value: Any) -> int:
+    """Where a value is among the choices, counted from 0."""
+    for number, choice in enumerate(choices):
         # Python takes True for 1
-        if type(value) is type(choice[key]) and value == choice[key]:
-            return choice["code"]
-    known = ", ".join(repr(choice[key]) for choice in choices)
+        if type(value) is type(choice) and value == choice:
+            return number
+    known = ", ".join(repr(choice) for choice in choices)
     raise ValueError(f"{name} is {value!r}, but must be one of {known}.")
 
 
-def age_group(encoding: dict, age: Any) -> dict:
-    """The age group of the encoding that an age in years belongs to."""
-    groups = encoding["age_bin"]
+def age_group(encoding: dict, age: Any) -> AgeGroup:
+    """The age group that an age in years belongs to."""
+    edges = encoding["age_edges"]
     if type(age) in (int, float):
-        for group in groups:
-            if group["above"] < age <= group["up_to"]:
-                return group
-    youngest, oldest = groups[0]["above"], groups[-1]["up_to"]
+        for code, (above, up_to) in enumerate(pairwise(edges)):
+            if above < age <= up_to:
+                return AgeGroup(code, encoding["words"]["age_bin"][str(code)], above, up_to)
     given = "missing" if age is None else repr(age)
-    raise ValueError(f"age is {given}, but must be over {youngest} and at most {oldest} years.")
+    raise ValueError(f"age is {given}, but must be over {edges[0]} and at most {edges[-1]} years.")
+
+
+def fare_types(encoding: dict) -> list[str]:
+    """The choices of the fare, in the order of their codes: "low", "low-medium", …"""
+    return [words.removesuffix(" fare") for words in encoding["words"]["fare_bin"].values()]
 
 
 def in_words(encoding: dict, codes: dict[str, int]) -> dict[str, str]:
     """The words of each feature: {"pclass": "3rd class", "sex": "male", …}."""
-    words = {}
-    for feature, code in codes.items():
-        choice = next(each for each in encoding[feature] if each["code"] == code)
-        words[feature] = choice["words"]
-    return words
+    return {feature: encoding["words"][feature][str(code)] for feature, code in codes.items()}
 
 
-def fare_choice(fare: dict) -> tuple[str, str]:
-    """A fare type as the form shows it, "Low-medium · £7.91–14.45", and its label."""
-    above, up_to = pounds(fare["above"]), pounds(fare["up_to"])
-    if above and up_to:
-        edges = f"£{above}–{up_to}"
-    elif above:
-        edges = f"over £{above}"
-    else:
-        edges = f"up to £{up_to}"
-    words = fare["words"].removesuffix(" fare")
-    return f"{capitalize(words)} · {edges}", fare["label"]
-
-
-def pounds(edge: float | None) -> str:
-    """An edge of a fare group, "" for none."""
-    if edge is None:
-        return ""
-    return f"{edge:.2f}".removesuffix(".00")
+def fare_choices(encoding: dict) -> list[tuple[str, str]]:
+    """The fare types, each as the form shows it, "Low-medium · £7.91–14.45", and as it is."""
+    edges = [f"{edge:.2f}".removesuffix(".00") for edge in encoding["fare_edges"]]
+    between = [f"£{above}–{up_to}" for above, up_to in pairwise(edges)]
+    ranges = [f"up to £{edges[0]}", *between, f"over £{edges[-1]}"]
+    types = fare_types(encoding)
+    return [(f"{capitalize(fare)} · {ranges[code]}", fare) for code, fare in enumerate(types)]
 
 
 def capitalize(text: str) -> str:

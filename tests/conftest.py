@@ -8,6 +8,7 @@ import importlib.util
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import uuid
@@ -48,6 +49,11 @@ for _variable in [
     name for name in os.environ if name.startswith(_NOT_FOR_TESTS) or name in _TOGGLES
 ]:
     del os.environ[_variable]
+
+# Nor is it for them, or for what they start, that a shell ignores signals for what it runs in the
+# background, as nohup does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Packages that `make test` puts into folders of their own in the environment; pyproject.toml says
 # why

@@ -27,7 +27,7 @@ IMAGES = [
     "df_recent.png",
     "confusion_matrix.png",
 ]
-FILES = {"Resources/images": IMAGES, "Resources/titanic": ["encoding.json"]}
+FILES = {"Resources/images": IMAGES, "Resources": ["titanic_encoding.json"]}
 FILES |= {f"Resources/jobs/{job}": [f"{job}.py"] for job in JOBS}
 
 Removable = Iterator[tuple[str, Callable[[], object]]]  # a name, and the call that removes it
@@ -54,7 +54,7 @@ def find_files(dataset_api) -> Removable:
         for name in sorted(ours):
             path = f"{folder}/{name}"
             yield f"file {path}", partial(dataset_api.remove, path)
-        if present == ours:
+        if present == ours and folder != "Resources":  # which every project has
             yield f"folder {folder}, then empty", partial(dataset_api.remove, folder)
 
 

@@ -46,7 +46,7 @@ def historical_passengers() -> pd.DataFrame:
 
 @cache
 def shares_in_training() -> dict[str, list[dict[str, Any]]]:
-    """As monitor.json has them."""
+    """As the monitor reads them from monitor.json."""
     historical = historical_passengers()
     shares = {}
     for feature, names in WORDS.items():
@@ -96,12 +96,14 @@ def monitor_json(rows: pd.DataFrame, **told: Any) -> dict[str, Any]:
         words = ", ".join(WORDS[feature][row[feature]] for feature in FEATURES)
         latest.append({"words": words, **row})
     made = {
-        "format": 2,
+        "format": 3,
         "model": {"name": "titanic", "version": 3, "metrics": METRICS},
-        "predictions": len(rows),
-        "correct": int(rows["right"].sum()),
         "confusion_matrix": matrix,
         "latest": latest,
-        "shares_in_training": shares_in_training(),
+        "words": WORDS,
+        "shares_in_training": {
+            feature: {group["code"]: group["share"] for group in groups}
+            for feature, groups in shares_in_training().items()
+        },
     }
     return {**made, **told}

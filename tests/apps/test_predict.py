@@ -137,11 +137,13 @@ def test_the_last_choice_is_shown_however_late_the_answers_of_before_come(app, b
 def test_age_group_changes_where_the_encoding_says(page, encoding):
     expect(page.get_by_text("Age group:")).to_contain_text("adult")
     age = page.get_by_role("spinbutton", name="Age in years")
-    for group in encoding["age_bin"]:
-        for years in (group["above"] + 1, group["up_to"]):
+    for code, words in encoding["words"]["age_bin"].items():
+        above, up_to = encoding["age_edges"][int(code) :][:2]
+        for years in (above + 1, up_to):
             age.fill(str(years))
             age.blur()
-            expect(page.get_by_text("Age group:")).to_contain_text(group["words"])
+            told = f"{words}, over {above} and up to {up_to} years"
+            expect(page.get_by_text("Age group:")).to_contain_text(told)
 
 
 def test_an_age_that_cannot_be_is_called_so_and_the_old_verdict_dimmed(page, result, look):
@@ -182,7 +184,7 @@ def test_a_passenger_has_an_address_that_can_be_copied(app, open_page):
         ("sex=<img src=x onerror=window.caught=1>&age=3", "onerror=window.caught=1>'"),
         ("age=101", "age is 101, but must be over 0 and at most 100 years."),
         ("age=nan", "age is nan, but must be over 0"),
-        ("fare=12", "fare type is '12', but must be one of 'low', 'low_med'"),
+        ("fare=12", "fare type is '12', but must be one of 'low', 'low-medium'"),
     ],
 )
 def test_a_wrong_address_is_called_so(app, open_page, query, sentence):
@@ -299,13 +301,14 @@ def test_nobody_can_store_a_file(app, page, result):
 
 def test_all_inputs_are_answered_as_by_the_registered_model(app, model_folder, encoding):
     model = joblib.load(model_folder / "model.joblib")
-    inputs = list(itertools.product(*(encoding[name] for name in encoding["features"])))
-    rows = pd.DataFrame(
-        [[each["code"] for each in one] for one in inputs], columns=encoding["features"]
-    )
+    words = encoding["words"]
+    fares = ["low", "low-medium", "high-medium", "high"]
+    inputs = list(itertools.product((1, 2, 3), range(2), range(4), range(4)))
+    rows = pd.DataFrame(inputs, columns=list(words))
     answers = []
     for pclass, sex, age_bin, fare_bin in inputs:
-        passenger = (pclass["code"], sex["label"], age_bin["up_to"], fare_bin["label"])
+        age = encoding["age_edges"][age_bin + 1]
+        passenger = (pclass, words["sex"][str(sex)], age, fares[fare_bin])
         answers.append(ask(app, *passenger).json()["data"][0])
     answers = pd.DataFrame(answers)
     assert len(answers) == 96
@@ -339,7 +342,7 @@ def test_clients_of_gradio_are_answered(app):
         ((3, "male", None, "low"), "age is missing, but must be over 0 and at most 100 years."),
         (
             (3, "male", 22, 7.25),
-            "fare type is 7.25, but must be one of 'low', 'low_med', 'high_med', 'high'.",
+            "fare type is 7.25, but must be one of 'low', 'low-medium', 'high-medium', 'high'.",
         ),
     ],
 )
@@ -399,7 +402,7 @@ def test_an_open_page_follows_what_happens(
         "<script>window.caught=1</script><img src=x onerror=window.caught=1>${window.caught=1}{{a}}"
     )
     encoding = json.loads((newer / "encoding.json").read_text())
-    encoding["pclass"][1].update(label=mark, words=mark)
+    encoding["words"]["pclass"]["2"] = mark
     (newer / "encoding.json").write_text(json.dumps(encoding))
     register(hopsworks, newer, cv_accuracy=0.5)  # the newest serves, whatever its metrics
     expect(page.get_by_text("Model version 2,")).to_be_visible()

@@ -23,7 +23,7 @@ models = project.get_model_registry().get_models("titanic")
 state = {
     "titanic": rows("titanic"),
     "predictions": rows("passenger_outcome_predictions"),
-    "encoding": document("Resources/titanic/encoding.json"),
+    "encoding": document("Resources/titanic_encoding.json"),
     "monitor": document("Resources/images/monitor.json"),
     "models": {model.version: model.training_metrics for model in models},
 }
