@@ -6,13 +6,14 @@ Rows as wide as they are would be sorted for each point-in-time join, and once m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from local_hopsworks.offline.plan import POSITION, Column, Plan
+from local_hopsworks.offline.plan import POSITION, Column, Join, Plan
 
 _Query = Callable[[Plan, Sequence[pa.Table]], pa.RecordBatchReader]
 
@@ -20,7 +21,8 @@ _Query = Callable[[Plan, Sequence[pa.Table]], pa.RecordBatchReader]
 def join(plan: Plan, tables: Sequence[Any], query: _Query) -> pa.RecordBatchReader:
     """The rows of a plan with joins. `tables` are datasets or readers; `query` runs a plan over
     tables in memory."""
-    whole = [_read(plan, *each) for each in enumerate(tables)]
+    with ThreadPoolExecutor(len(tables)) as pool:
+        whole = list(pool.map(lambda each: _read(plan, *each), enumerate(tables)))
     shown = [_shown(plan, *each) for each in enumerate(whole)]
     if any(column.num_chunks > 1 for table in shown for column in table.columns):
         return query(plan, whole)  # Arrow finds no rows in more than 2 GiB of text
@@ -42,9 +44,29 @@ def _read(plan: Plan, position: int, table: Any) -> pa.Table:
 
 def _compared(plan: Plan, position: int, table: pa.Table) -> pa.Table:
     """What tells which rows of a table belong to which of another, with their numbers."""
-    names = [column.name for column in plan.positions.columns_of(position)]
-    numbers = pa.array(np.arange(len(table)))
-    return table.append_column(POSITION, numbers).select(names)
+    event_times = set(_event_times(plan.joins))
+    columns = {POSITION: pa.array(np.arange(len(table)))}
+    for column in plan.columns_compared(position):
+        values = table.column(column.name)
+        # Event times in seconds are multiplied by a thousand, which 32 bits do not hold
+        columns[column.name] = values if column in event_times else _shortened(values)
+    return pa.table(columns)
+
+
+def _event_times(joins: Iterable[Join]) -> Iterator[Column]:
+    for join in joins:
+        yield from join.event_times or ()
+        yield from _event_times(join.joins)
+
+
+def _shortened(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole numbers in 32 bits if they fit, with which DuckDB joins in two thirds of the time."""
+    if values.type != pa.int64():
+        return values
+    try:
+        return values.cast(pa.int32())
+    except pa.ArrowInvalid:
+        return values
 
 
 def _shown(plan: Plan, position: int, table: pa.Table) -> pa.Table:

@@ -123,6 +123,11 @@ class Plan:
         found = columns_in((self.columns, self.joins, self.condition, self.order))
         return list({column.name: column for column in found if column.table == table}.values())
 
+    def columns_compared(self, table: int) -> list[Column]:
+        """Those of the table at this position that tell which rows are in the result, and in which
+        order."""
+        return replace(self, columns=[]).columns_of(table)
+
     @property
     def positions(self) -> Plan:
         """The same rows, but of each table only the number of its row."""

@@ -381,6 +381,16 @@ def test_left_on_and_right_on_keep_both_keys(left, make_group):
     ]
 
 
+def test_whole_numbers_are_joined_by_their_value_however_long_they_are(make_group, name):
+    """Those within 32 bits are joined in 32 bits."""
+    short = make_group(name, {"id": [1, 2, 3], "key": [1, 2, -(2**31)]})
+    long = make_group(f"{name}_long", {"id": [7, 8, 9], "key": [1, 2**32 + 2, -(2**31)]})
+    query = short.select_all().join(long.select(["key"]), on=["key"], join_type="inner")
+    assert column(query) == [1, 3]
+    assert column(query.filter(short["id"] < 2**32)) == [1, 3]
+    assert column(query.filter(short["id"] == 2**32 + 1)) == []
+
+
 def test_prefix_names_the_right_side(left, right):
     assert rows(left.select_all().join(right.select_all(), prefix="r_", join_type="inner"))[0] == {
         "id": 2, "x": 20, "r_id": 2, "r_y": "two",
