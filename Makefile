@@ -111,9 +111,9 @@ browser:
 	  || { test "$$(id -u)" = 0 && { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null; } \
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
-# Three at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
+# Four at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
 test: lint browser  ## set everything up, then all tests but the long ones
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.installed-for-tests browser  ## whole stories: fresh clone, tools, other people's programs, fresh environments
 	@$(BIN)/python -m pytest -m long -n 3 --dist loadfile --no-loadscope-reorder

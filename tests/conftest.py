@@ -20,7 +20,7 @@ import pytest
 
 from tests import rest
 from tests.pipelines import Scripts
-from tests.warm import WarmPython
+from tests.warm import WarmPython, look_often
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 OFFLINE = Path(__file__).resolve().parent / "offline"
@@ -217,6 +217,7 @@ def project(server: Any) -> Iterator[Any]:
     """The real SDK, logged in."""
     import hopsworks
 
+    look_often()
     yield hopsworks.login(
         host="127.0.0.1", port=server.port, project=server.project, api_key_value=server.api_key
     )

@@ -427,8 +427,9 @@ def test_removal_that_no_upload_follows_stays_when_the_program_ends(
     file = f"/project/1/dataset/{folder}/file.bin"
     post_chunk(b"old", 1, 3)
     ask = client()
+    earlier = set(threading.enumerate())
     begin_overwriting(ask, file)
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - earlier:
         if isinstance(thread, threading.Timer):
             thread.join()
     ask.close()
