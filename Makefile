@@ -111,18 +111,21 @@ browser:
 	  || { test "$$(id -u)" = 0 && { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null; } \
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
+# Packages are compiled once, and not by each of the processes that run tests
+PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode $(BIN)/python -m pytest
+
 # Four at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
 test: lint browser  ## set everything up, then all tests but the long ones
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.installed-for-tests browser  ## whole stories: fresh clone, tools, other people's programs, fresh environments
-	@$(BIN)/python -m pytest -m long -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) -m long -n 3 --dist loadfile --no-loadscope-reorder
 
 test-reliability: $(VENV)/.installed-for-tests  ## faults, load and attacks: more of them than make test
-	@$(BIN)/python -m pytest tests/reliability -m "" -n 2 --dist loadfile
+	@$(PYTEST) tests/reliability -m "" -n 2 --dist loadfile
 
 test-sdk-versions: $(VENV)/.installed-for-tests  ## one suite of tests with the last three minor versions of the SDK
-	@$(BIN)/python -m pytest tests/universal/sdk_versions.py -q
+	@$(PYTEST) tests/universal/sdk_versions.py -q
 
 audit: $(VENV)/.installed  ## known vulnerabilities of what is installed, as PyPI tells them
 	@$(BIN)/uv tool run --quiet 'pip-audit>=2.9,<3' --strict --progress-spinner off \

@@ -93,7 +93,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is
         # logged in
         "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(_shared(tmp_path_factory) / "bytecode"),
+        "PYTHONPYCACHEPREFIX": str(Path(sys.prefix) / "bytecode"),
     }
 
 
@@ -114,9 +114,14 @@ def reach(environment: dict[str, str]) -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def warm(environment: dict[str, str]) -> Iterator[WarmPython]:
+def warm(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WarmPython]:
     """Starts Python programs without the seconds that their imports take; see warm.py."""
-    python = WarmPython(environment)
+    with (_shared(tmp_path_factory) / "warm.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker's compiles the packages for the others'
+        python = WarmPython(environment)
+        python.run([sys.executable, "-c", ""], timeout=180, env=environment)
     yield python
     python.close()
 

@@ -420,6 +420,10 @@ def test_file_removed_before_its_overwrite_is_no_more_once_the_new_one_is_whole(
     assert api("GET", file).status_code == 404
 
 
+def timers():
+    return {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
+
+
 def test_removal_that_no_upload_follows_stays_when_the_program_ends(
     post_chunk, folder, client, api, monkeypatch
 ):
@@ -427,11 +431,9 @@ def test_removal_that_no_upload_follows_stays_when_the_program_ends(
     file = f"/project/1/dataset/{folder}/file.bin"
     post_chunk(b"old", 1, 3)
     ask = client()
-    earlier = set(threading.enumerate())
+    earlier = timers()
     begin_overwriting(ask, file)
-    for thread in set(threading.enumerate()) - earlier:
-        if isinstance(thread, threading.Timer):
-            thread.join()
+    processes.wait(lambda: timers() <= earlier)  # a timer may set the next one
     ask.close()
     client()
     assert api("GET", file).status_code == 404
