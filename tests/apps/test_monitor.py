@@ -23,12 +23,12 @@ WATCH = (sys.executable, MONITOR / "watch.py")
 
 @pytest.fixture
 def put(hopsworks, tmp_path_factory):
-    """Store a monitor.json, and beside it pictures as its latest prediction wants them."""
+    """Store a monitor.json where batch inference does, and beside it pictures as its latest
+    prediction wants them."""
     files = hopsworks.home / "projects" / hopsworks.project / "Models" / "titanic" / "1" / "Files"
     outcomes = {code: (files / f"{code}.png").read_bytes() for code in (0, 1)}
 
     def store(where, content):
-        folder = tmp_path_factory.mktemp("images")
         newest = next(iter(content["latest"]), {})
         pictures = {
             "latest_passenger_prediction.png": outcomes[newest.get("prediction", 1)],
@@ -37,17 +37,23 @@ def put(hopsworks, tmp_path_factory):
         }
         if len(content["latest"]) > 1:
             pictures["confusion_matrix.png"] = (files / "confusion_matrix.png").read_bytes()
-        for name, png in pictures.items():
-            (folder / name).write_bytes(png)
-        (folder / "monitor.json").write_text(json.dumps(content))
-        where.sdk("upload.py", folder)
+        drafts = tmp_path_factory.mktemp("images")
+        for name, data in {**pictures, "monitor.json": json.dumps(content).encode()}.items():
+            (drafts / name).write_bytes(data)
+            (drafts / name).replace(images_of(where) / name)
 
     return store
 
 
+def images_of(hopsworks):
+    """Resources/images in dataset storage, as it lies on disk."""
+    folder = hopsworks.home / "projects" / hopsworks.project / "Resources" / "images"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def stored_in(hopsworks):
-    path = hopsworks.home / "projects" / hopsworks.project / "Resources" / "images"
-    return json.loads((path / "monitor.json").read_text())
+    return json.loads((images_of(hopsworks) / "monitor.json").read_text())
 
 
 def numbers(page):
