@@ -179,12 +179,9 @@ def test_a_passenger_has_an_address_that_can_be_copied(app, open_page):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("pclass=4", "pclass is 4, but must be one of 1, 2, 3."),
         ("pclass=first", "pclass is 'first', but must be one of 1, 2, 3."),
         ("sex=<img src=x onerror=window.caught=1>&age=3", "onerror=window.caught=1>'"),
-        ("age=101", "age is 101, but must be over 0 and at most 100 years."),
         ("age=nan", "age is nan, but must be over 0"),
-        ("fare=12", "fare type is '12', but must be one of 'low', 'low-medium'"),
     ],
 )
 def test_a_wrong_address_is_called_so(app, open_page, query, sentence):
