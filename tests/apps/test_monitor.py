@@ -208,6 +208,7 @@ def test_the_stored_pictures_can_be_downloaded(watched, put, open_page, hopswork
     assert requests.get(f"{app.url}pictures/secret.png", timeout=60).status_code == 404
 
 
+@pytest.mark.long
 def test_an_open_page_follows_what_is_stored(make_hopsworks, start_app, open_page, put, look):
     """Hopsworks down, to be checked and stale, hostile, broken, down again: all in one document."""
     hopsworks = make_hopsworks()

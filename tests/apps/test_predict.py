@@ -367,6 +367,7 @@ def test_a_wrong_key_is_called_wrong(hopsworks, start_app, open_page):
     expect(notice).to_contain_text("HOPSWORKS_API_KEY")
 
 
+@pytest.mark.long
 def test_an_open_page_follows_what_happens(
     make_hopsworks, model_folder, start_app, open_page, tmp_path, look
 ):
