@@ -160,15 +160,17 @@ def insert(feature_store, rows: pd.DataFrame) -> None:
     group.insert(rows, wait=True)
 
 
-def join(predictions: pd.DataFrame, passengers: pd.DataFrame, words: dict) -> pd.DataFrame:
+def join(predictions: pd.DataFrame, passengers: pd.DataFrame) -> pd.DataFrame:
     """One row per predicted passenger with everything about it, newest first."""
     history = predictions.merge(passengers.drop(columns="label"), on="passenger_id")
-    history = history.sort_values(["event_time", "passenger_id"], ascending=False)
-    # Such as "3rd class, male, adult, low fare"
-    history["words"] = history[FEATURES].astype(str).replace(words).agg(", ".join, axis=1)
-    for name in ("event_time", "datetime"):
-        history[name] = pd.to_datetime(history[name], utc=True)
-    return history
+    return history.sort_values(["event_time", "passenger_id"], ascending=False)
+
+
+def describe(latest: pd.DataFrame, words: dict) -> pd.DataFrame:
+    """The same rows with a column of words, such as "3rd class, male, adult, low fare"."""
+    codes = latest[FEATURES].astype(str)
+    times = latest[["event_time", "datetime"]].apply(pd.to_datetime, utc=True)
+    return latest.assign(words=codes.replace(words).agg(", ".join, axis=1), **times)
 
 
 def tabulate(recent: pd.DataFrame) -> pd.DataFrame:
@@ -223,24 +225,28 @@ def count_shares(files: Path) -> dict[str, dict]:
     return shares
 
 
-def draw(history: pd.DataFrame, matrix: np.ndarray, files: Path, folder: Path) -> None:
-    """All pictures of the predictions, which are sorted newest first."""
-    latest = history.iloc[0]
+def draw(latest: pd.DataFrame, matrix: np.ndarray, files: Path, folder: Path) -> None:
+    """All pictures: of the latest passenger, of the recent predictions, and of all of them."""
+    newest = latest.iloc[0]
     for column, name in (("prediction", PREDICTED_PICTURE), ("label", ACTUAL_PICTURE)):
-        shutil.copy(files / f"{latest[column]}.png", folder / name)
-    draw_table(tabulate(history.head(RECENT)), folder / "df_recent.png")
-    if history["prediction"].nunique() == 2:
+        shutil.copy(files / f"{newest[column]}.png", folder / name)
+    draw_table(tabulate(latest.head(RECENT)), folder / "df_recent.png")
+    if are_both_predicted(matrix):
         draw_confusion_matrix(matrix, folder / "confusion_matrix.png")
 
 
-def write_monitor(history, matrix: np.ndarray, model, words: dict, files: Path, folder: Path):
+def are_both_predicted(matrix: np.ndarray) -> bool:
+    """Whether somebody was predicted to die, and somebody to survive."""
+    return bool(matrix.any(axis=0).all())
+
+
+def write_monitor(latest, matrix: np.ndarray, model, words: dict, files: Path, folder: Path):
     """What the monitor shows and judges, as monitor.json."""
-    latest = history.head(LATEST).to_json(orient="records", date_format="iso")
     monitor = {
         "format": 3,
         "model": {"name": "titanic", "version": model.version, "metrics": model.training_metrics},
         "confusion_matrix": matrix.tolist(),
-        "latest": json.loads(latest),
+        "latest": json.loads(latest.to_json(orient="records", date_format="iso")),
         "words": words,
         "shares_in_training": count_shares(files),
     }
@@ -274,20 +280,21 @@ def predict_and_draw(assets_url: str, directory: Path) -> str:
     if predictions.empty:
         raise SystemExit("No synthetic passenger is stored yet. Run: make passengers")
 
-    history = join(predictions, passengers, words)
+    history = join(predictions, passengers)
     matrix = confusion_matrix(history["label"], history["prediction"], labels=[0, 1])
-    draw(history, matrix, files, images)
-    write_monitor(history, matrix, model, words, files, images)
+    latest = describe(history.head(LATEST), words)
+    draw(latest, matrix, files, images)
+    write_monitor(latest, matrix, model, words, files, images)
     upload(project.get_dataset_api(), images)
-    return report(len(waiting), history)
+    return report(len(waiting), latest, matrix)
 
 
-def report(predicted: int, history: pd.DataFrame) -> str:
+def report(predicted: int, latest: pd.DataFrame, matrix: np.ndarray) -> str:
     """What was done, the recent predictions, and what to do next."""
-    right = (history["prediction"] == history["label"]).sum()
-    done = f"Predicted {predicted} new passengers. So far {right} of {len(history)} are right:"
-    recent = tabulate(history.head(RECENT)).to_string(index=False)
-    if history["prediction"].nunique() == 2:
+    right, total = matrix.trace(), matrix.sum()
+    done = f"Predicted {predicted} new passengers. So far {right} of {total} are right:"
+    recent = tabulate(latest.head(RECENT)).to_string(index=False)
+    if are_both_predicted(matrix):
         todo = "Both outcomes have been predicted. Now: make apps"
     else:
         todo = "Run it again until both outcomes have been predicted: make passengers predict"
