@@ -12,7 +12,10 @@ from local_hopsworks import metadata, unfinished
 from local_hopsworks.errors import HopsworksError, NotEmbedded, NotFound
 from local_hopsworks.feature_store import batch_queries, checks, queries, shapes
 from local_hopsworks.feature_store import feature_views as views
-from local_hopsworks.feature_store.errors import TRAINING_DATASET_NOT_FOUND
+from local_hopsworks.feature_store.errors import (
+    TRAINING_DATASET_EXISTS,
+    TRAINING_DATASET_NOT_FOUND,
+)
 from local_hopsworks.feature_store.feature_stores import feature_store_name
 from local_hopsworks.feature_store.tables import (
     feature_groups,
@@ -153,9 +156,13 @@ def _stored(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> sa.Row[Any]:
         "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
         "created": now(),
     }
-    row = metadata.insert_version(
-        call.db, training_datasets, view.id, name, body.get("version"), dataset
-    )
+    version = body.get("version")
+    try:
+        row = metadata.insert_version(call.db, training_datasets, view.id, name, version, dataset)
+    except sa.exc.IntegrityError as error:
+        raise HopsworksError(
+            f"Training data {name} version {version} exists already.", TRAINING_DATASET_EXISTS
+        ) from error
     folder = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets"
     # The client shuffles by the seed it is answered. One that is stored makes the split of a
     # version the same for ever, and one that follows from the version makes it the same in every

@@ -144,6 +144,16 @@ def test_a_missing_version_is_refused_with_a_sentence(view):
     assert caught.value.response.json()["errorCode"] == 270012
 
 
+def test_a_version_that_is_taken_is_refused_with_a_sentence(view, api):
+    version, _ = view.create_train_test_split(test_size=0.2)
+    path = f"/project/1/featurestores/1/featureview/{view.name}/version/{view.version}"
+    body = {"version": version, "trainingDatasetType": "IN_MEMORY_TRAINING_DATASET"}
+    answer = api("POST", f"{path}/trainingdatasets", json=body)
+    assert (answer.status_code, answer.json()["errorCode"]) == (400, 270016)
+    sentence = f"Training data {view.name}_{view.version} version {version} exists already."
+    assert answer.json()["usrMsg"] == sentence
+
+
 def test_split_stays_the_same_when_an_upsert_changes_nothing(view, group):
     """An upsert writes rows anew, in another order."""
     split = view.train_test_split(test_size=0.5)
