@@ -30,23 +30,23 @@ class AgeGroup(NamedTuple):
 
 def encode(passenger: Passenger, encoding: dict) -> dict[str, int]:
     """The code of each feature; ValueError says in a sentence which value is wrong and why."""
-    words = encoding["words"]
-    classes = [int(code) for code in words["pclass"]]
-    sexes = list(words["sex"].values())
+    classes = {int(code): int(code) for code in encoding["words"]["pclass"]}
+    sexes = {words: int(code) for code, words in encoding["words"]["sex"].items()}
+    fares = {fare: code for code, fare in enumerate(fare_types(encoding))}
     return {
-        "pclass": classes[place(classes, "pclass", passenger.pclass)],
-        "sex": place(sexes, "sex", passenger.sex),
+        "pclass": code_of(classes, "pclass", passenger.pclass),
+        "sex": code_of(sexes, "sex", passenger.sex),
         "age_bin": age_group(encoding, passenger.age).code,
-        "fare_bin": place(fare_types(encoding), "fare type", passenger.fare),
+        "fare_bin": code_of(fares, "fare type", passenger.fare),
     }
 
 
-def place(choices: list, name: str, value: Any) -> int:
-    """Where a value is among the choices, counted from 0."""
-    for number, choice in enumerate(choices):
+def code_of(choices: dict[Any, int], name: str, value: Any) -> int:
+    """The code of the choice that a value is."""
+    for choice, code in choices.items():
         # Python takes True for 1
         if type(value) is type(choice) and value == choice:
-            return number
+            return code
     known = ", ".join(repr(choice) for choice in choices)
     raise ValueError(f"{name} is {value!r}, but must be one of {known}.")
 
