@@ -21,6 +21,7 @@ from local_hopsworks.environment import is_loopback
 from local_hopsworks.http import peers
 
 _COOKIE = "local_hopsworks_client"
+MOST_ENDED = 4096  # connections that are remembered although they have ended
 SILENT_SECONDS = 600  # from the last request of a program on another machine; then it has ended
 
 
@@ -35,7 +36,7 @@ class Clients:
         let_in: Callable[[tuple[str, int]], None],
     ) -> None:
         self._connections, self.let_in = connections, let_in
-        self._seen: dict[str, set[tuple[str, int]]] = {}
+        self._at: dict[tuple[str, int], str] = {}  # who asked last from this host and port
         self._processes: dict[str, list[Any]] = {}
         self._asked: dict[str, float] = {}  # when those of other machines did so last
         self._mark = uuid.uuid4().hex[:8]  # at the end of the cookies that this server gives
@@ -43,10 +44,11 @@ class Clients:
     def of(self, request: Request) -> str:
         """The client that asks; empty for one that keeps no cookies."""
         client = request.cookies.get(_COOKIE, "")
-        if client and request.client:
-            self._seen.setdefault(client, set()).add((request.client.host, request.client.port))
+        if request.client:
+            # Systems use the port of a connection that has ended for another program's again
+            self._at[request.client.host, request.client.port] = client
             here, _ = request.scope["server"]
-            if request.client.host != here and not is_loopback(request.client.host):
+            if client and request.client.host != here and not is_loopback(request.client.host):
                 self._asked[client] = time.monotonic()
         return client
 
@@ -93,8 +95,13 @@ class Clients:
         return any(self._open(client).values())
 
     def _open(self, client: str) -> dict[tuple[str, int], bool]:
-        seen = self._seen.setdefault(client, set())
-        before = seen.copy()
         open_now = self._connections()
-        seen -= before - open_now.keys()  # in place: a request may just be adding its own
-        return {connection: open_now[connection] for connection in before & open_now.keys()}
+        if len(self._at) > MOST_ENDED + len(open_now):
+            ended = [connection for connection in list(self._at) if connection not in open_now]
+            for connection in ended:
+                self._at.pop(connection, None)
+        return {
+            connection: is_asking
+            for connection, is_asking in open_now.items()
+            if self._at.get(connection) == client
+        }

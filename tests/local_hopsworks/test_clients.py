@@ -11,8 +11,11 @@ import pandas as pd
 import pytest
 from hopsworks_common import client
 from hsfs.core.delta_engine import DeltaEngine
+from starlette.requests import Request
 
+from local_hopsworks.http import clients as clients_module
 from local_hopsworks.http import peers
+from local_hopsworks.http.clients import Clients
 from tests import rest
 from tests.processes import wait
 
@@ -57,6 +60,41 @@ def test_overwrite_goes_on_though_its_connection_was_lost_and_another_program_lo
     monkeypatch.setattr(DeltaEngine, "_write_delta_rs_dataset", write_later)
     group.insert(pd.DataFrame({"id": [3]}), overwrite=True)
     assert group.read()["id"].tolist() == [3]
+
+
+def test_port_that_another_program_has_now_is_no_connection_of_the_one_before():
+    """Systems give the port of a connection that has ended to another one before long."""
+    is_open = {}
+    clients = Clients(is_open.copy, print)
+
+    def ask(program, port):
+        is_open["127.0.0.1", port] = False
+        cookie = f"local_hopsworks_client={program}".encode()
+        headers = [(b"cookie", cookie)] if program else []
+        address = {"client": ("127.0.0.1", port), "server": ("127.0.0.1", 1)}
+        clients.of(Request({"type": "http", "headers": headers, **address}))
+
+    ask("first", 50_000)
+    ask("first", 50_001)
+    is_open.clear()
+    ask("second", 50_000)
+    ask("", 50_001)  # one that has no cookie yet
+    assert not clients.is_connected("first")
+    assert clients.is_connected("second")
+
+
+def test_ended_connections_are_forgotten(monkeypatch):
+    monkeypatch.setattr(clients_module, "MOST_ENDED", 2)
+    is_open = {}
+    clients = Clients(is_open.copy, print)
+    for port in range(50_000, 50_010):
+        is_open.clear()
+        is_open["127.0.0.1", port] = False
+        address = {"client": ("127.0.0.1", port), "server": ("127.0.0.1", 1)}
+        cookie = (b"cookie", b"local_hopsworks_client=one")
+        clients.of(Request({"type": "http", "headers": [cookie], **address}))
+        assert clients.is_connected("one")
+    assert len(clients._at) <= 3
 
 
 def test_process_of_a_connection_is_found():
