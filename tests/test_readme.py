@@ -135,7 +135,7 @@ def test_main_job_says_in_a_few_lines_what_it_did(main_job):
 @pytest.mark.long
 def test_figures_of_the_model_are_those_that_the_main_job_prints(main_job):
     printed = main_job.stdout
-    accuracy = re.search(r"has not seen: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", printed)
+    accuracy = re.search(r"unseen passengers: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", printed)
     test = re.search(r"test passengers: ([\d.]+)% right \(([\d.]+)% to ([\d.]+)%\)", printed)
     slope = re.search(r"calibration slope ([\d.]+)", printed)
     for found in (accuracy, test):
