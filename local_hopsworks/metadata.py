@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Integer, String, UniqueConstraint
 
 from local_hopsworks import disk
+from local_hopsworks.errors import HopsworksError
 from local_hopsworks.home import StoreError
 from local_hopsworks.sqlite import BUSY_SECONDS, use_write_ahead_log
 
@@ -154,10 +155,12 @@ def insert_version(
     name: str,
     version: int | None,
     document: dict[str, Any],
+    taken: HopsworksError | None = None,
     **columns: Any,
 ) -> sa.Row[Any]:
-    """Add a thing under `version`, or under the next free one; IntegrityError if the version is
-    taken."""
+    """Add a thing under `version`, or under the next free one; raises `taken` if the version is.
+
+    Without `taken`, the caller has looked before whether the version is free."""
     if version is None:
         highest = sa.select(sa.func.coalesce(sa.func.max(table.c.version), 0)).where(
             table.c.parent_id == parent_id, table.c.name == name
@@ -170,7 +173,10 @@ def insert_version(
         "document": document,
         **columns,
     }
-    key = db.execute(table.insert().values(**values)).inserted_primary_key
+    try:
+        key = db.execute(table.insert().values(**values)).inserted_primary_key
+    except sa.exc.IntegrityError as error:
+        raise (taken or error) from error
     assert key is not None
     return db.execute(table.select().where(table.c.id == key[0])).one()
 

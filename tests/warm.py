@@ -212,8 +212,6 @@ def run_program(words: list[str], directory: str, environment: dict[str, str]) -
     os.environ.update(environment)
     os.chdir(directory)
     time.tzset()
-    # For each program as for one at a terminal, also where the tests' own shell ignores Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.modules["numpy"].random.seed()
     if environment.get("PYTHONUNBUFFERED"):
         sys.stdout.reconfigure(write_through=True)

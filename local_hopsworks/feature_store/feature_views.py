@@ -122,15 +122,13 @@ def create(call: Call) -> Answer:
         "query": query,
         "roles": roles,
     }
-    try:
-        row = metadata.insert_version(
-            call.db, feature_views, call.project.id, name, body.get("version"), view
-        )
-    except sa.exc.IntegrityError as error:
-        raise HopsworksError(
-            f"Feature view {name} version {body.get('version')} exists already.",
-            FEATURE_VIEW_EXISTS,
-        ) from error
+    version = body.get("version")
+    taken = HopsworksError(
+        f"Feature view {name} version {version} exists already.", FEATURE_VIEW_EXISTS
+    )
+    row = metadata.insert_version(
+        call.db, feature_views, call.project.id, name, version, view, taken
+    )
     tags.put_all(call, tags.owner(feature_views, row.id), body.get("tags"))
     if body.get("loggingEnabled"):
         call.after_commit.append(partial(_log.warning, _NO_LOGGING, name, row.version))

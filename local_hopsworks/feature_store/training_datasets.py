@@ -157,12 +157,12 @@ def _stored(call: Call, view: sa.Row[Any], body: dict[str, Any]) -> sa.Row[Any]:
         "created": now(),
     }
     version = body.get("version")
-    try:
-        row = metadata.insert_version(call.db, training_datasets, view.id, name, version, dataset)
-    except sa.exc.IntegrityError as error:
-        raise HopsworksError(
-            f"Training data {name} version {version} exists already.", TRAINING_DATASET_EXISTS
-        ) from error
+    taken = HopsworksError(
+        f"Training data {name} version {version} exists already.", TRAINING_DATASET_EXISTS
+    )
+    row = metadata.insert_version(
+        call.db, training_datasets, view.id, name, version, dataset, taken
+    )
     folder = f"/Projects/{call.project.name}/{call.project.name}_Training_Datasets"
     # The client shuffles by the seed it is answered. One that is stored makes the split of a
     # version the same for ever, and one that follows from the version makes it the same in every

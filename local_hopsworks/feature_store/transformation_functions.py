@@ -42,15 +42,13 @@ def create(call: Call) -> Answer:
     checks.version(
         version, f"transformation function {name}", ILLEGAL_TRANSFORMATION_FUNCTION_VERSION
     )
-    try:
-        row = metadata.insert_version(
-            call.db, transformation_functions, call.project.id, name, version, call.document
-        )
-    except sa.exc.IntegrityError as error:
-        raise HopsworksError(
-            f"Transformation function {name} version {version} exists already.",
-            TRANSFORMATION_FUNCTION_EXISTS,
-        ) from error
+    taken = HopsworksError(
+        f"Transformation function {name} version {version} exists already.",
+        TRANSFORMATION_FUNCTION_EXISTS,
+    )
+    row = metadata.insert_version(
+        call.db, transformation_functions, call.project.id, name, version, call.document, taken
+    )
     return _document(row)
 
 

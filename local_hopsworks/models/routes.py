@@ -116,12 +116,10 @@ def register(call: Call) -> Answer:
         "jobName": call.option("jobName"),  # of the job that saved it
         "featureView": [view["name"], view["version"]] if view else None,
     }
-    try:
-        row = metadata.insert_version(
-            call.db, models, call.project.id, name, version, model, uid=uuid.uuid4().hex
-        )
-    except sa.exc.IntegrityError as error:
-        raise HopsworksError(f"Model {name} version {version} is registered already.") from error
+    taken = HopsworksError(f"Model {name} version {version} is registered already.")
+    row = metadata.insert_version(
+        call.db, models, call.project.id, name, version, model, taken, uid=uuid.uuid4().hex
+    )
     tags.put_all(call, tags.owner(models, row.id), body.get("tags"))
     unfinished.end(call.db, call.store, MODEL, call.store.model(call.project.name, name, version))
     return document(call, row)

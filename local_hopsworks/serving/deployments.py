@@ -166,14 +166,11 @@ def _changed(call: Call, body: dict[str, Any]) -> sa.Row[Any]:
 
 def _created(call: Call, body: dict[str, Any], deployment: dict[str, Any]) -> sa.Row[Any]:
     values = {"asked": instances.CREATED, "revision": 1, "runner": None, "instance": None}
-    try:
-        row = metadata.insert_version(
-            call.db, deployments, call.project.id, body["name"], _VERSION, deployment, **values
-        )
-    except sa.exc.IntegrityError as error:
-        raise HopsworksError(
-            f"There is a deployment {body['name']} already.", errors.DUPLICATE_DEPLOYMENT
-        ) from error
+    name = body["name"]
+    taken = HopsworksError(f"There is a deployment {name} already.", errors.DUPLICATE_DEPLOYMENT)
+    row = metadata.insert_version(
+        call.db, deployments, call.project.id, name, _VERSION, deployment, taken, **values
+    )
     tags.put_all(call, tags.owner(deployments, row.id), body.get("tags"))
     return row
 

@@ -62,23 +62,23 @@ def test_overwrite_goes_on_though_its_connection_was_lost_and_another_program_lo
     assert group.read()["id"].tolist() == [3]
 
 
+def ask(clients, is_open, program, port):
+    """A request of a program, from a port that is open from now on; "" has no cookie yet."""
+    is_open["127.0.0.1", port] = False
+    headers = [(b"cookie", f"local_hopsworks_client={program}".encode())] if program else []
+    address = {"client": ("127.0.0.1", port), "server": ("127.0.0.1", 1)}
+    clients.of(Request({"type": "http", "headers": headers, **address}))
+
+
 def test_port_that_another_program_has_now_is_no_connection_of_the_one_before():
     """Systems give the port of a connection that has ended to another one before long."""
     is_open = {}
     clients = Clients(is_open.copy, print)
-
-    def ask(program, port):
-        is_open["127.0.0.1", port] = False
-        cookie = f"local_hopsworks_client={program}".encode()
-        headers = [(b"cookie", cookie)] if program else []
-        address = {"client": ("127.0.0.1", port), "server": ("127.0.0.1", 1)}
-        clients.of(Request({"type": "http", "headers": headers, **address}))
-
-    ask("first", 50_000)
-    ask("first", 50_001)
+    ask(clients, is_open, "first", 50_000)
+    ask(clients, is_open, "first", 50_001)
     is_open.clear()
-    ask("second", 50_000)
-    ask("", 50_001)  # one that has no cookie yet
+    ask(clients, is_open, "second", 50_000)
+    ask(clients, is_open, "", 50_001)
     assert not clients.is_connected("first")
     assert clients.is_connected("second")
 
@@ -89,10 +89,7 @@ def test_ended_connections_are_forgotten(monkeypatch):
     clients = Clients(is_open.copy, print)
     for port in range(50_000, 50_010):
         is_open.clear()
-        is_open["127.0.0.1", port] = False
-        address = {"client": ("127.0.0.1", port), "server": ("127.0.0.1", 1)}
-        cookie = (b"cookie", b"local_hopsworks_client=one")
-        clients.of(Request({"type": "http", "headers": [cookie], **address}))
+        ask(clients, is_open, "one", port)
         assert clients.is_connected("one")
     assert len(clients._at) <= 3
 
