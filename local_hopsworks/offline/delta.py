@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.feature_store.errors import FEATURE_GROUP_NOT_FOUND
 from local_hopsworks.offline import archive
+from local_hopsworks.offline.plan import Table
 from local_hopsworks.store import cleared
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as pads
 
 _SPARK_TYPES = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}
 _PRIMITIVES = {
@@ -81,6 +83,21 @@ def must_have(table: Path, name: str, files: Sequence[str]) -> None:
     """Raises HopsworksError, which names it, if one of the files is missing."""
     if lost := next((file for file in files if not (table / file).is_file()), None):
         raise damaged(table, name, f"its file {lost} is missing")
+
+
+def dataset(opened: Any, folder: Path, table: Table) -> pads.Dataset:
+    """The rows of an open table, whose files are in `folder`, with NULL for the features that they
+    lack."""
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+
+    # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can
+    # abort Python's exit.
+    files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
+    dataset = opened.to_pyarrow_dataset(filesystem=files)
+    must_have(folder, table.name, dataset.files)
+    missing = missing_fields(dataset.schema, table.features)
+    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
 
 
 def damaged(table: Path, name: str, problem: str) -> HopsworksError:

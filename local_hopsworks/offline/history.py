@@ -74,28 +74,13 @@ def rows(table: Table) -> pads.Dataset | pa.RecordBatchReader:
         if max(versions, default=-1) < first:
             return None
         opened.load_as_version(max(versions))
-        return _dataset(opened, folder, table)
+        return delta.dataset(opened, folder, table)
 
     found = _in_history(folder, table.name, as_of)
     if found is None:
         problem = f"No commits found for featuregroup {table.name} up to {_iso(table.as_of or 0)}."
         raise HopsworksError(problem, NO_DATA_AT_COMMIT_TIME)
     return found
-
-
-def _dataset(opened: Any, folder: Path, table: Table) -> pads.Dataset:
-    """The rows of an open table, whose files are in `folder`, with NULL for the features that they
-    lack."""
-    import pyarrow as pa
-    import pyarrow.fs as pafs
-
-    # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can
-    # abort Python's exit.
-    files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
-    dataset = opened.to_pyarrow_dataset(filesystem=files)
-    delta.must_have(folder, table.name, dataset.files)
-    missing = delta.missing_fields(dataset.schema, table.features)
-    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
 
 
 def _changes(opened: Any, first: int, table: Table) -> pa.RecordBatchReader | None:

@@ -45,7 +45,7 @@ def _read(plan: Plan, position: int, table: Any) -> pa.Table:
 def _compared(plan: Plan, position: int, table: pa.Table) -> pa.Table:
     """What tells which rows of a table belong to which of another, with their numbers."""
     event_times = set(_event_times(plan.joins))
-    columns = {POSITION: pa.array(np.arange(len(table)))}
+    columns = {POSITION: _shortened(pa.chunked_array([np.arange(len(table))]))}
     for column in plan.columns_compared(position):
         values = table.column(column.name)
         # Event times in seconds are multiplied by a thousand, which 32 bits do not hold

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.offline import history
 from local_hopsworks.offline.plan import Column, Plan
-from local_hopsworks.offline.present import OpenTables
+from local_hopsworks.offline.present import BATCH_ROWS, OpenTables
 from local_hopsworks.offline.sql import ROWS, alias, to_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
-BATCH_ROWS = 1 << 17
 _CONFIGURATION = {  # a query reads the tables that are registered for it, and nothing else there is
     "enable_external_access": False,
     "python_enable_replacements": False,
