@@ -147,6 +147,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.long
 def test_killed_at_any_step_of_archiving_it_is_whole(group, table, monkeypatch):
     with monkeypatch.context() as earlier:
         earlier.setattr(archive, "put_away", lambda table: None)

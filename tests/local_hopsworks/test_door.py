@@ -61,6 +61,7 @@ def connected():
         connection.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("few", [256], indirect=True)
 @pytest.mark.parametrize("tls", [False, True])
 def test_idle_connections_without_a_key_do_not_keep_others_out(few, connected, run, tls):

@@ -2,6 +2,7 @@
 handed, and readers that stop reading hold little."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,7 @@ READERS, ROWS, COLUMNS = 25, 1_000_000, 8
 MOST_PER_READER = 4 * training_files.STREAMED_ROWS * COLUMNS * 8  # bytes: four batches
 
 
+@pytest.mark.long
 def test_readers_of_training_data_that_stop_reading_hold_a_few_batches(client, server, name):
     values = np.random.default_rng(0).random((ROWS, COLUMNS))
     table = pa.table({f"x{column}": values[:, column] for column in range(COLUMNS)})
@@ -128,3 +130,23 @@ def test_readers_of_training_data_that_stop_reading_hold_a_few_batches(client, s
     assert pa.concat_tables([pa.Table.from_batches([chunks[0].data]), rest]).equals(table)
     for reader in readers[1:]:
         reader.cancel()
+
+
+ROW_GROUP = 1 << 20  # rows; delta-rs starts another after so many
+
+
+@pytest.mark.long
+def test_reader_of_a_feature_group_that_stops_reading_holds_three_row_groups(feature_store, name):
+    values = np.arange(8 * ROW_GROUP)
+    rows = pd.DataFrame({"id": values, "x": values / 7})
+    group = feature_store.create_feature_group(name, 1, primary_key=["id"], statistics_config=False)
+    group.insert(rows)
+    before = pa.total_allocated_bytes()
+    with group.select_all().read_batches() as batches:
+        first = next(batches)
+        time.sleep(2)  # in which all of them would be decoded
+        held = pa.total_allocated_bytes() - before
+        rest = pa.Table.from_batches([first, *batches]).to_pandas()
+    assert held < 3.5 * ROW_GROUP * 16
+    pd.testing.assert_frame_equal(rest, rows)
+    group.delete()

@@ -143,7 +143,13 @@ def check(besieged: Besieged, request: Request, caplog: pytest.LogCaptureFixture
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("inputs", [100, pytest.param(5000, marks=pytest.mark.reliability)])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pytest.param(100, marks=pytest.mark.long),
+        pytest.param(5000, marks=pytest.mark.reliability),
+    ],
+)
 def test_hostile_requests_are_answered_with_a_sentence_and_touch_nothing_outside(
     besieged, requests_, caplog, record, inputs
 ):

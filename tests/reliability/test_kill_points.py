@@ -11,6 +11,7 @@ import pytest
 FURNISHED = Path(__file__).with_name("furnished.py")
 
 
+@pytest.mark.long
 def test_killed_between_two_steps_of_a_write_it_is_finished_or_undone(kill):
     kill(
         "both",
