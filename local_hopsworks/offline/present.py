@@ -77,7 +77,7 @@ def _all(dataset: pads.Dataset, columns: Sequence[tuple[Column, str]]) -> pa.Rec
     scanner = dataset.scanner(
         {name: pads.field(column.name) for column, name in columns},
         batch_size=BATCH_ROWS,
-        batch_readahead=1,  # least memory: for a client that stops reading, three row groups
+        batch_readahead=1,  # least memory: for a client that stops reading, four row groups
         fragment_readahead=0,
         fragment_scan_options=pads.ParquetFragmentScanOptions(
             pre_buffer=False, use_buffered_stream=True

@@ -18,6 +18,7 @@ from local_hopsworks import Server
 from tests import ports
 from tests.deployment.fake_hub import FakeHub, Space
 
+pytestmark = pytest.mark.long
 REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDERS = {
     "olga/titanic": "huggingface-spaces-titanic",
