@@ -234,16 +234,14 @@ def test_unfit_model_is_refused_with_reasons_and_nothing_is_registered(run, trai
     assert list(script.look()["models"]) == ["1"]
 
 
-@pytest.mark.filterwarnings("ignore::hopsworks_common.util.ProvenanceWarning")
-def test_version_that_cannot_be_loaded_is_said_and_not_compared(project, tmp_path, capfd):
-    (tmp_path / "model.joblib").write_bytes(b"no pickle")
-    registry = project.get_model_registry()
-    model = registry.python.create_model("titanic")
-    model.save(str(tmp_path / "model.joblib"))
-    assert pipeline.load_rival(registry, tmp_path / "in_service") is None
-    sentence = f"Version {model.version} cannot be loaded, so it is not compared: "
-    assert sentence in capfd.readouterr().out
-    model.delete()
+@pytest.mark.long
+def test_version_that_cannot_be_loaded_is_said_and_not_compared(run, trained, tmp_path):
+    script = Scripts.over_copy(run, trained, tmp_path)
+    script.file("Models/titanic/1/Files/model.joblib").write_bytes(b"no pickle")
+    done = script("training")
+    assert done.returncode == 0, done.stderr
+    assert "Version 1 cannot be loaded, so it is not compared: " in done.stdout
+    assert "Registered titanic version 2" in done.stdout
 
 
 def test_too_few_passengers_are_one_sentence(run, tmp_path):

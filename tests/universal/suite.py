@@ -284,6 +284,7 @@ def test_feature_vectors_are_looked_up_by_key(feature_store, latest, client):
     assert view.get_feature_vector({"sensor": 2}) == [2, six, 4.0]
     entries = [{"sensor": 3}, {"sensor": 1}]
     assert view.get_feature_vectors(entries) == [[3, six, 6.0], [1, six, 2.0]]
-    missing = view.get_feature_vector({"sensor": 9}, allow_missing=True)
-    assert missing[1:] == [None, None]  # before the key, the SDK 5.1 has None there too
+    # Over SQL, the SDK before 5.2 has None for the key too
+    key = None if client == "sql" and hopsworks.__version__.startswith(("5.0", "5.1")) else 9
+    assert view.get_feature_vector({"sensor": 9}, allow_missing=True) == [key, None, None]
     view.delete()
