@@ -148,30 +148,6 @@ def test_point_in_time_join(stored, new_group, data, size, tmp_path, compare):
     )
 
 
-def test_append(stored, size, compare):
-    group, folder = stored
-    more = frame(size, size)
-    compare(
-        "append as many rows",
-        lambda: group.insert(more, operation="insert"),
-        lambda: write(folder, more, mode="append"),
-        rows=size,
-    )
-
-
-def test_upsert(new_group, data, size, tmp_path, compare):
-    group, folder = new_group(f"bench_upsert_{size}", event_time=None), tmp_path / "upsert"
-    group.insert(data)
-    write(folder, data)
-    changed = frame(size // 2, size)
-    compare(
-        "upsert as many rows, half of them new",
-        lambda: group.insert(changed),
-        lambda: merge(folder, changed),
-        size,
-    )
-
-
 def test_read_with_animation(stored, size, compare):
     if size == 1_000_000:
         group, folder = stored
@@ -201,3 +177,27 @@ def test_training_split(feature_store, stored, size, compare):
     compare(title, split, bare, rows=size)
     compare(title, split, lambda: through_the_sdk(group.select_all()), size, "reading the rows")
     view.delete()
+
+
+def test_append(stored, size, compare):
+    group, folder = stored
+    more = frame(size, size)
+    compare(
+        "append as many rows",
+        lambda: group.insert(more, operation="insert"),
+        lambda: write(folder, more, mode="append"),
+        rows=size,
+    )
+
+
+def test_upsert(new_group, data, size, tmp_path, compare):
+    group, folder = new_group(f"bench_upsert_{size}", event_time=None), tmp_path / "upsert"
+    group.insert(data)
+    write(folder, data)
+    changed = frame(size // 2, size)
+    compare(
+        "upsert as many rows, half of them new",
+        lambda: group.insert(changed),
+        lambda: merge(folder, changed),
+        size,
+    )
