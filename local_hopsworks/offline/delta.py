@@ -85,19 +85,25 @@ def must_have(table: Path, name: str, files: Sequence[str]) -> None:
         raise damaged(table, name, f"its file {lost} is missing")
 
 
-def dataset(opened: Any, folder: Path, table: Table) -> pads.Dataset:
-    """The rows of an open table, whose files are in `folder`, with NULL for the features that they
-    lack."""
-    import pyarrow as pa
+def dataset(opened: Any, folder: Path) -> pads.Dataset:
+    """The rows of an open table, whose files are in `folder`."""
     import pyarrow.fs as pafs
 
     # Arrow's own file system: reading through deltalake's takes longer and, left to threads, can
     # abort Python's exit.
     files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
-    dataset = opened.to_pyarrow_dataset(filesystem=files)
-    must_have(folder, table.name, dataset.files)
-    missing = missing_fields(dataset.schema, table.features)
-    return dataset.replace_schema(pa.schema([*dataset.schema, *missing])) if missing else dataset
+    return opened.to_pyarrow_dataset(filesystem=files)
+
+
+def rows(opened: Any, folder: Path, table: Table) -> pads.Dataset:
+    """The same, with NULL for the features that the files lack. Raises HopsworksError if one of the
+    files is missing."""
+    import pyarrow as pa
+
+    stored = dataset(opened, folder)
+    must_have(folder, table.name, stored.files)
+    missing = missing_fields(stored.schema, table.features)
+    return stored.replace_schema(pa.schema([*stored.schema, *missing])) if missing else stored
 
 
 def damaged(table: Path, name: str, problem: str) -> HopsworksError:

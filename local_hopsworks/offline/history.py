@@ -74,7 +74,7 @@ def rows(table: Table) -> pads.Dataset | pa.RecordBatchReader:
         if max(versions, default=-1) < first:
             return None
         opened.load_as_version(max(versions))
-        return delta.dataset(opened, folder, table)
+        return delta.rows(opened, folder, table)
 
     found = _in_history(folder, table.name, as_of)
     if found is None:
@@ -164,14 +164,12 @@ def removals(folder: Path, after: int) -> list[int]:
 
 def at_version(folder: Path, name: str, version: int) -> pads.Dataset:
     """The rows of one version of a table."""
-    import pyarrow.fs as pafs
 
     def find(opened: Any, first: int) -> pads.Dataset | None:
         if version < first:
             return None
         opened.load_as_version(version)
-        files = pafs.SubTreeFileSystem(str(folder), pafs.LocalFileSystem())
-        return opened.to_pyarrow_dataset(filesystem=files)
+        return delta.dataset(opened, folder)
 
     return _in_history(folder, name, find)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
-BATCH_ROWS = 1 << 15  # a fifth faster than 2^17 for what is put together and sent
+BATCH_ROWS = 1 << 15  # so few that one batch is sent while the next is made
 MOST_OPEN = 64  # tables
 
 
@@ -57,7 +57,7 @@ class OpenTables:
         folder = delta.must_find(table.location, table.name)
         opened = self._open(folder, table.name)
         if not bounds:
-            return _all(delta.dataset(opened.table, folder, table), columns)
+            return _all(delta.rows(opened.table, folder, table), columns)
         delta.must_have(folder, table.name, opened.files)
         return _within(bounds, opened, columns, table)
 

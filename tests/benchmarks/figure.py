@@ -94,13 +94,14 @@ def draw_field(rows: list[tuple[Any, ...]], picture: Path = FIELD_PICTURE) -> bo
 
     with matplotlib.rc_context(STYLE):
         figure = Figure((9, 2.6))
-        for axes, work in zip(figure.subplots(1, len(FIELD)), FIELD, strict=True):
+        panels = figure.subplots(1, len(FIELD))
+        for axes, (work, (title, _)) in zip(panels, FIELD.items(), strict=True):
             speeds = _speeds([row for row in rows if row[:2] == (work, sizes[work])])
             names = sorted(speeds, key=speeds.__getitem__)
             colors = [BLUE if name == OURS else MUTED for name in names]
             bars = axes.barh(names, [speeds[name] for name in names], color=colors)
             axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-            axes.set_title(f"{FIELD[work][0]}, {sizes[work] / 1e6:g} M rows", fontsize=11)
+            axes.set_title(f"{title}, {sizes[work] / 1e6:g} M rows", fontsize=11)
             axes.margins(x=0.15)
         figure.supxlabel("million rows a second", fontsize=11, color=MUTED)
         figure.savefig(picture)
