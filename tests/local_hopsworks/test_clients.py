@@ -33,11 +33,15 @@ def log_in(server):
 
 
 def lose_connections(server):
-    """Close those of the SDK, as a router or a firewall does with idle ones."""
-    session = client._get_instance()._session
-    program = session.cookies["local_hopsworks_client"]
-    session.close()
-    wait(lambda: not server._hopsworks.clients.is_connected(program))
+    """Cut those of the SDK, as a router or a firewall does with idle ones. Its session can close
+    only some: an answer that somebody keeps, such as that of a refused download, holds its own."""
+    program = client._get_instance()._session.cookies["local_hopsworks_client"]
+    clients = server._hopsworks.clients
+    lost = clients._open(program)
+    for connection in list(server._http.server_state.connections):
+        if connection.client in lost:
+            connection.loop.call_soon_threadsafe(connection.transport.abort)
+    wait(lambda: not clients.is_connected(program))
 
 
 @pytest.fixture
