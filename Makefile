@@ -27,6 +27,8 @@ $(VENV)/.installed-for-tests: pyproject.toml $(VENV)/.installed
 	@$(INSTALL) --constraints requirements.lock --group test
 	@$(INSTALL) --no-deps --target $(VENV)/expectations --group expectations
 	@$(INSTALL) --target $(VENV)/polars --group polars
+	@# Compiled once; else each of the processes that run tests at once would do it
+	@$(BIN)/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib
 	@touch $@
 
 help:  ## this list
@@ -112,8 +114,7 @@ browser:
 	  || { test "$$(id -u)" = 0 && { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y chromium; } >/dev/null; } \
 	  || { echo "No Chromium was found. Install one (apt-get install chromium), or name one: CHROMIUM=/path make test"; exit 1; }
 
-# Packages are compiled once, and not by each of the processes that run tests
-PYTEST := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV))/bytecode $(BIN)/python -m pytest
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 # Four at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
 test: lint browser  ## set everything up, then all tests but the long ones

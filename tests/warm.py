@@ -4,7 +4,8 @@ Importing hopsworks, pandas, scikit-learn or Gradio takes a new process one to f
 core, and the tests start hundreds of programs. So one process imports those packages once, and is
 forked for each program. All else is the program's own, as if `python` had started it: process,
 environment, directory, arguments, streams, exit status. Nothing of this repository is imported
-before the fork.
+before the fork. Only at its very end, when Python takes all packages apart for a fifth of a second,
+the process is ended at once.
 
     warm = WarmPython(environment)
     warm.start([sys.executable, "app.py"], cwd=…, env=…)    # takes and returns what Popen does
@@ -12,6 +13,7 @@ before the fork.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -152,21 +154,33 @@ class _Forked(subprocess.Popen):  # type: ignore[type-arg]
 
 
 def look_often() -> None:
-    """Let the SDK look every half second whether a model is registered or a deployment runs. By
-    itself it sleeps five seconds before it looks for the first time."""
+    """Let the SDK look every half second whether a model is registered or a deployment runs, and
+    draw the dots of a read ten times a second. By itself it sleeps five seconds before it looks for
+    the first time, and no read takes less than half a second. It counts the looks, so it waits for
+    a minute if it is told to wait for 600 seconds."""
+    from hopsworks_common import util
     from hsml.engine import model_engine, serving_engine
 
+    model_engine.time = serving_engine.time = _clock(0.5)
+    util.time = _clock(0.1)
+
+
+def _clock(longest: float) -> types.SimpleNamespace:
+    """The module `time`, with a sleep of so many seconds at most."""
     clock = types.SimpleNamespace(**vars(time))
-    clock.sleep = lambda seconds: time.sleep(min(seconds, 0.5))
-    model_engine.time = serving_engine.time = clock
+    clock.sleep = lambda seconds: time.sleep(min(seconds, longest))
+    return clock
 
 
 # -------------------------------------------------------------------------------------------------
 # the warm process
 
+statuses: list[Any] = []  # what the program has ended with
+
 
 def serve(requests: socket.socket) -> None:
     """Fork for each request. Returns, in the new process, when its program is to be run."""
+    atexit.register(leave)  # before all others, so it is called after them
     for name in PACKAGES:
         importlib.import_module(name)
     look_often()
@@ -216,6 +230,16 @@ def run_program(words: list[str], directory: str, environment: dict[str, str]) -
     if environment.get("PYTHONUNBUFFERED"):
         sys.stdout.reconfigure(write_through=True)
     importlib.invalidate_caches()
+    try:
+        run_words(words, directory)
+    except SystemExit as end:
+        statuses.append(end.code or 0)
+        raise
+    statuses.append(0)
+
+
+def run_words(words: list[str], directory: str) -> None:
+    """A module (-m), code (-c) or a file, as the main program."""
     _, first, *rest = words
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     if first == "-m":
@@ -227,6 +251,20 @@ def run_program(words: list[str], directory: str, environment: dict[str, str]) -
     else:
         sys.path[0], sys.argv = str(Path(first).resolve().parent), [first, *rest]
         runpy.run_path(first, run_name="__main__")
+
+
+def leave() -> None:
+    """End the process at once, if its program has come to its end and all it has printed can be
+    written; else Python goes on as usual."""
+    if not statuses or not isinstance(statuses[0], int):
+        return
+    gc.collect()  # of the program's own objects some may have something to do at their end
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return
+    os._exit(statuses[0])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def test_deployment_is_started_asked_and_stopped_by_the_sdk(deploy, serving, cap
         True,
         False,
     )
-    deployment.start(await_running=60)
+    deployment.start(await_running=600)
     assert "Start making predictions" in capsys.readouterr().out
     assert (status(deployment), deployment.is_running(), deployment.is_created()) == (
         "Running",
@@ -40,7 +40,7 @@ def test_deployment_is_started_asked_and_stopped_by_the_sdk(deploy, serving, cap
     assert deployment.predict(inputs=[[1], [2]]) == {"predictions": [[2], [4]]}
     assert deployment.predict({"instances": [[5]]}) == {"predictions": [[10]]}
     assert deployment.predict({"inputs": [[6]]}) == {"predictions": [[12]]}
-    deployment.stop(await_stopped=60)
+    deployment.stop(await_stopped=600)
     assert (status(deployment), deployment.is_stopped(or_created=False)) == ("Stopped", True)
     with pytest.raises(ModelServingException, match="not created or running"):
         deployment.predict(inputs=[1])
@@ -179,7 +179,7 @@ def test_saving_without_a_change_leaves_the_process_alone(started, serving):
 def test_restarted_deployment_has_a_new_process(started, wait):
     deployment = started("doubles")
     [before] = deployment.predict(inputs=["who"])["predictions"]
-    deployment.restart(await_stopped=60, await_running=60)
+    deployment.restart(await_stopped=600, await_running=600)
     [after] = deployment.predict(inputs=["who"])["predictions"]
     assert before != after
 
@@ -214,7 +214,7 @@ def test_files_of_a_deployment_and_its_archived_logs_are_downloaded(started, tmp
     folder = deployment.download_artifact_files(str(tmp_path / "files"))
     assert "class Predict" in (tmp_path / "files" / "predictor-doubles.py").read_text()
     assert folder == str(tmp_path / "files")
-    deployment.stop(await_stopped=60)
+    deployment.stop(await_stopped=600)
     [path] = deployment.download_logs(str(tmp_path), latest=True)
     assert "loaded by" in Path(path).read_text()
     assert deployment.read_logs() == ""  # of live processes only, as on Hopsworks

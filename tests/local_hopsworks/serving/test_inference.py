@@ -141,7 +141,7 @@ def test_stopping_ends_a_request_under_way_with_a_sentence(started, wait):
     asking = threading.Thread(target=ask)
     asking.start()
     wait(lambda: "asleep" in deployment.read_logs())
-    deployment.stop(await_stopped=60)
+    deployment.stop(await_stopped=600)
     asking.join(60)
     [error] = raised
     assert (error.response.status_code, error.error_code) == (500, 250002)
