@@ -116,9 +116,9 @@ browser:
 
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
-# Four at once on two cores: the SDK waits a lot. Files in the order in which tests/conftest.py puts them
+# Three at once on two cores: the SDK waits now and then. Files in the order in which tests/conftest.py puts them
 test: lint browser  ## set everything up, then all tests but the long ones
-	@$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.installed-for-tests browser  ## whole stories: fresh clone, tools, other people's programs, fresh environments
 	@$(PYTEST) -m long -n 3 --dist loadfile --no-loadscope-reorder
