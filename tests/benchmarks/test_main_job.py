@@ -50,10 +50,24 @@ def test_make_run(environment, tmp_path, report):
     fits = seconds_of(environment, PROGRAMS / "fit_and_cross_validate.py") - imports
     first = seconds_of(environment, ROOT / "tools" / "main_job.py")
     second = seconds_of(environment, ROOT / "tools" / "main_job.py")
+    slept = sleeps(environment, tmp_path)
     report("make run, first time", None, first, "second time", second)
     report("make run, first time", None, first, "importing its packages", imports)
     report("make run, first time", None, first, "starting Hopsworks, login", log_in)
     report("make run, first time", None, first, "training, cross-validating", fits)
+    report("make run, first time", None, first, "sleeping in the SDK", slept)
+
+
+def sleeps(environment, tmp_path):
+    """Seconds that the SDK does nothing while it reads, and until it looks for the new model."""
+    done = subprocess.run(
+        [sys.executable, PROGRAMS / "sleeps_of_sdk.py"],
+        env=environment | {"LOCAL_HOPSWORKS_HOME": str(tmp_path / "another")},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.timeout(1800)
