@@ -32,6 +32,34 @@ def test_program_sees_what_it_would_see_otherwise(warm, environment, tmp_path, w
     assert (done.returncode, done.stderr) == (3, "said on the other stream\n")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('x')",
+        "import atexit; atexit.register(print, 'last'); print('first')",
+        "import threading; threading.Timer(0.2, print, ['x']).start()",
+        "file = open('left_open', 'w'); file.write('x')",
+        "import sys; sys.stdout.close()",
+        "import sys; sys.exit(-1)",
+        "import sys; sys.exit('a reason')",
+        "raise ValueError('x')",
+        "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
+    ],
+)
+def test_program_ends_as_it_would_otherwise(warm, environment, tmp_path, code):
+    def all_of(start):
+        folder = tmp_path / start.__qualname__
+        folder.mkdir()
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        command = [sys.executable, "-c", code]
+        with start(command, cwd=folder, env=environment, **streams) as program:
+            out, errors = program.communicate(timeout=60)
+        left = {file.name: file.read_text() for file in folder.iterdir()}
+        return program.returncode, out, errors.splitlines()[-1:], left
+
+    assert all_of(warm.start) == all_of(subprocess.Popen)
+
+
 def test_signal_that_ends_a_program_is_told(warm, environment):
     program = warm.start([sys.executable, "-c", "import time; time.sleep(60)"], env=environment)
     assert program.poll() is None

@@ -258,7 +258,9 @@ def leave() -> None:
     written; else Python goes on as usual."""
     if not statuses or not isinstance(statuses[0], int):
         return
-    gc.collect()  # of the program's own objects some may have something to do at their end
+    # Of the program's own objects some may have something to do at their end
+    vars(sys.modules["__main__"]).clear()
+    gc.collect()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
