@@ -233,7 +233,7 @@ def run_program(words: list[str], directory: str, environment: dict[str, str]) -
     try:
         run_words(words, directory)
     except SystemExit as end:
-        statuses.append(end.code or 0)
+        statuses.append(0 if end.code is None else end.code)
         raise
     statuses.append(0)
 
