@@ -7,7 +7,14 @@ from local_hopsworks.http.shapes import Shape
 from local_hopsworks.tags.shapes import TAGS
 
 STATISTICS_CONFIG = {"enabled": bool, "columns": [str]}
-FEATURE = {"name!": str, "type": str, "primary": bool, "partition": bool}
+FEATURE = {
+    "name!": str, "type": str, "description": str, "primary": bool, "partition": bool,
+    "offlineOnly": bool, "onlineType": str,
+}  # fmt: skip
+FUNCTION = {
+    "version": int,
+    "hopsworksUdf!": {"name!": str, "outputColumnNames": [str], "transformationFeatures": [str]},
+}
 FEATURE_GROUP = {
     "name": str,
     "version": int,
@@ -20,6 +27,12 @@ FEATURE_GROUP = {
     "parents": [{"id!": int, "name!": str, "version!": int}],
     "expectationSuite": SUITE,
     "notificationTopicName": str,
+    "topicName": str,
+    "transformationFunctions": [FUNCTION],
+    "onlineEnabled": bool,
+    "onlineConfig": dict,
+    "ttl": int,
+    "ttlEnabled": bool,
 }
 FILTER: dict[str, Shape] = {
     "feature": {"name": str, "featureGroupId": int},
@@ -41,7 +54,7 @@ FEATURE_VIEW = {
     "description": str,
     "query!": QUERY,
     "tags": TAGS,
-    "transformationFunctions": list,
+    "transformationFunctions": [FUNCTION],
     "features": [{"name!": str, "featuregroup": {"id!": int}}],
 }
 TRAINING_DATASET = {
@@ -67,4 +80,3 @@ STATISTICS = {
     "windowEndCommitTime": int,
     "featureDescriptiveStatistics": [dict],
 }
-TRANSFORMATION_FUNCTION = {"version": int, "hopsworksUdf!": {"name!": str}}

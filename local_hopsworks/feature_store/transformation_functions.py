@@ -32,7 +32,7 @@ def _document(row: sa.Row[Any]) -> dict[str, Any]:
     return {**function, "id": row.id, "version": row.version, "featurestoreId": row.parent_id}
 
 
-@routes.add("POST", PATH, body=shapes.TRANSFORMATION_FUNCTION)
+@routes.add("POST", PATH, body=shapes.FUNCTION)
 def create(call: Call) -> Answer:
     """Keep a function, under the next version if none is asked for."""
     function = call.document.get("hopsworksUdf") or {}

@@ -191,6 +191,43 @@ def test_event_time_that_is_no_feature_is_refused(api, name):
     assert (answer.status_code, answer.json()["errorCode"]) == (400, 270172)
 
 
+ID = {"name": "id", "type": "bigint", "primary": True}
+OTHER_FORMS = [
+    ("ttl must be a whole number", {"ttl": {"days": 1}}),
+    ("ttlEnabled must be true or false", {"ttlEnabled": "yes"}),
+    ("onlineEnabled must be true or false", {"onlineEnabled": "yes"}),
+    ("onlineConfig must be an object", {"onlineConfig": "yes"}),
+    ("topicName must be text", {"topicName": 5}),
+    ("transformationFunctions[0] must be an object", {"transformationFunctions": [5]}),
+    ("features[0].description must be text", {"features": [{**ID, "description": 5}]}),
+    ("features[0].offlineOnly must be true or false", {"features": [{**ID, "offlineOnly": "no"}]}),
+    ("features[0].onlineType must be text", {"features": [{**ID, "onlineType": 5}]}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "fields"), OTHER_FORMS)
+def test_field_of_another_form_is_named(api, group, name, sentence, fields):
+    """The SDK sends none of them; other clients may."""
+    path = "/project/1/featurestores/1/featuregroups"
+    new = {"name": name, "version": 1, "type": "cachedFeaturegroupDTO", "features": [ID], **fields}
+    before = api("GET", f"{path}/{group.id}").json()
+    changed = f"{path}/{group.id}?updateMetadata=true"
+    for answer in (api("POST", path, json=new), api("PUT", changed, json={**before, **fields})):
+        assert answer.status_code == 400
+        assert answer.json()["errorMsg"].startswith(f"{sentence}, not ")
+    assert api("GET", f"{path}/{name}").status_code == 404
+    assert api("GET", f"{path}/{group.id}").json() == before
+
+
+def test_function_of_a_view_that_is_none_is_named(api, group, name):
+    body = {"name": name, "version": 1, "transformationFunctions": [{"hopsworksUdf": {"name": 5}}]}
+    body["query"] = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "id"}]}
+    answer = api("POST", "/project/1/featurestores/1/featureview", json=body)
+    assert answer.status_code == 400
+    sentence = "transformationFunctions[0].hopsworksUdf.name must be text, not '5'."
+    assert answer.json()["errorMsg"] == sentence
+
+
 @pytest.mark.parametrize(("features", "options"), ACCEPTED_GROUPS.values(), ids=ACCEPTED_GROUPS)
 def test_feature_group_that_hopsworks_accepts(make, features, options):
     assert make(*features, **options).id > 0

@@ -143,6 +143,13 @@ def test_a_body_of_another_shape_is_refused(ask, body):
     assert ask("feature_store", body).status_code == 400
 
 
+@pytest.mark.parametrize("passed", [[5, {}], ["x", {}], [{}, ["x"]]])
+def test_passed_features_of_an_entry_that_are_none_are_refused(ask, passed):
+    answer = ask("batch_feature_store", {"entries": [{"id": 1}] * 2, "passedFeatures": passed})
+    assert answer.status_code == 400
+    assert "must be an object, not" in answer.json()["errorMsg"]
+
+
 @pytest.mark.parametrize("key", ["", "wrong", "é".encode().decode("latin-1")])
 def test_nothing_is_told_without_the_key(ask, server, key):
     answer = ask("feature_store", {"entries": {"id": 1}}, key=key)
