@@ -90,8 +90,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "GRADIO_SERVER_PORT": str(random.randrange(20_000, 30_000)),
         # as here; the SDK's own are of other kinds
         "PYTHONWARNINGS": "error::FutureWarning,error::RuntimeWarning",
-        # Compiled once, not by every program that is started: 0.4 s instead of 1.2 s until it is
-        # logged in
+        # Our modules are compiled once, not by every program that is started; packages are by make
         "PYTHONDONTWRITEBYTECODE": "",
     }
 

@@ -35,8 +35,8 @@ def _document(row: sa.Row[Any]) -> dict[str, Any]:
 @routes.add("POST", PATH, body=shapes.FUNCTION)
 def create(call: Call) -> Answer:
     """Keep a function, under the next version if none is asked for."""
-    function = call.document.get("hopsworksUdf") or {}
-    name, version = str(function.get("name") or ""), call.document.get("version")
+    function = call.document["hopsworksUdf"]
+    name, version = function["name"], call.document.get("version")
     if not name:
         raise HopsworksError("The transformation function has no name.")
     checks.version(

@@ -77,13 +77,15 @@ def _answer_one(hopsworks: Hopsworks, body: dict[str, Any]) -> Response:
 
 def _answer_many(hopsworks: Hopsworks, body: dict[str, Any]) -> Response:
     view, entries = _view(hopsworks, body), body["entries"]
-    passed = [each or {} for each in body.get("passedFeatures") or [None] * len(entries)]
+    passed = [each or {} for each in body.get("passedFeatures") or []]
     shapes.check(passed, [dict], "passedFeatures")
-    if len(passed) != len(entries):
+    if passed and len(passed) != len(entries):
         raise vectors.wrong_feature(
             f"There are {len(entries)} entries, and passed features for {len(passed)}."
         )
-    found = vectors.vectors(hopsworks, view, entries, passed, _validates(body))
+    found = vectors.vectors(
+        hopsworks, view, entries, passed or [{}] * len(entries), _validates(body)
+    )
     document: dict[str, Any] = {
         "features": [vector.features for vector in found],
         "status": [vector.status for vector in found],

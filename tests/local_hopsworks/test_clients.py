@@ -38,9 +38,8 @@ def lose_connections(server):
     program = client._get_instance()._session.cookies["local_hopsworks_client"]
     clients = server._hopsworks.clients
     lost = clients._open(program)
-    for connection in list(server._http.server_state.connections):
-        if connection.client in lost:
-            connection.loop.call_soon_threadsafe(connection.transport.abort)
+    loop = next(iter(server._http.server_state.connections)).loop
+    loop.call_soon_threadsafe(server._http._cut, lambda each: each.client in lost)
     wait(lambda: not clients.is_connected(program))
 
 

@@ -182,16 +182,22 @@ ACCEPTED_GROUPS = {
 }  # fmt: skip
 
 
+PATH = "/project/1/featurestores/1/featuregroups"
+ID = {"name": "id", "type": "bigint", "primary": True}
+
+
+def new_group(name, **fields):
+    """The body of a request that creates one."""
+    body = {"name": name, "version": 1, "type": "cachedFeaturegroupDTO", "features": [ID]}
+    return {**body, **fields}
+
+
 def test_event_time_that_is_no_feature_is_refused(api, name):
     """The SDK itself looks for it; other clients may not."""
-    features = [{"name": "id", "type": "bigint", "primary": True}]
-    body = {"name": name, "version": 1, "type": "cachedFeaturegroupDTO", "features": features}
-    path = "/project/1/featurestores/1/featuregroups"
-    answer = api("POST", path, json={**body, "eventTime": "at"})
+    answer = api("POST", PATH, json=new_group(name, eventTime="at"))
     assert (answer.status_code, answer.json()["errorCode"]) == (400, 270172)
 
 
-ID = {"name": "id", "type": "bigint", "primary": True}
 OTHER_FORMS = [
     ("ttl must be a whole number", {"ttl": {"days": 1}}),
     ("ttlEnabled must be true or false", {"ttlEnabled": "yes"}),
@@ -208,15 +214,14 @@ OTHER_FORMS = [
 @pytest.mark.parametrize(("sentence", "fields"), OTHER_FORMS)
 def test_field_of_another_form_is_named(api, group, name, sentence, fields):
     """The SDK sends none of them; other clients may."""
-    path = "/project/1/featurestores/1/featuregroups"
-    new = {"name": name, "version": 1, "type": "cachedFeaturegroupDTO", "features": [ID], **fields}
-    before = api("GET", f"{path}/{group.id}").json()
-    changed = f"{path}/{group.id}?updateMetadata=true"
-    for answer in (api("POST", path, json=new), api("PUT", changed, json={**before, **fields})):
+    before = api("GET", f"{PATH}/{group.id}").json()
+    created = api("POST", PATH, json=new_group(name, **fields))
+    changed = api("PUT", f"{PATH}/{group.id}?updateMetadata=true", json={**before, **fields})
+    for answer in (created, changed):
         assert answer.status_code == 400
         assert answer.json()["errorMsg"].startswith(f"{sentence}, not ")
-    assert api("GET", f"{path}/{name}").status_code == 404
-    assert api("GET", f"{path}/{group.id}").json() == before
+    assert api("GET", f"{PATH}/{name}").status_code == 404
+    assert api("GET", f"{PATH}/{group.id}").json() == before
 
 
 def test_function_of_a_view_that_is_none_is_named(api, group, name):
@@ -269,7 +274,7 @@ def test_change_of_a_feature_group_that_hopsworks_refuses(feature_store, group, 
 
 
 def test_another_type_of_a_feature_is_refused(group, api):
-    path = f"/project/1/featurestores/1/featuregroups/{group.id}"
+    path = f"{PATH}/{group.id}"
     features = api("GET", path).json()["features"]
     changed = [{**each, "type": "string"} if each["name"] == "x" else each for each in features]
     answer = api("PUT", f"{path}?updateMetadata=true", json={"features": changed})

@@ -1,7 +1,6 @@
 """The main job over the store; the last line tells how many seconds the SDK slept in it."""
 
 import runpy
-import sys
 import time
 import types
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from hopsworks_common import util
 from hsml.engine import model_engine
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+MAIN_JOB = Path(__file__).resolve().parents[3] / "tools" / "main_job.py"
 slept: list[float] = []
 
 
@@ -21,6 +20,5 @@ def sleep(seconds: float) -> None:
 
 # The dots of a read are drawn by util, and the registry is asked for a new model by model_engine
 util.time = model_engine.time = types.SimpleNamespace(**{**vars(time), "sleep": sleep})
-sys.path.insert(0, str(TOOLS.parent))
-runpy.run_path(str(TOOLS / "main_job.py"), run_name="__main__")
+runpy.run_path(str(MAIN_JOB), run_name="__main__")
 print(sum(slept))
