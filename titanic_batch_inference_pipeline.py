@@ -35,7 +35,7 @@ import pandas as pd
 import requests
 import seaborn
 from deltalake.exceptions import DeltaError
-from hopsworks.client.exceptions import FeatureStoreException
+from hopsworks.client.exceptions import FeatureStoreException, RestAPIError
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -64,6 +64,14 @@ PREDICTED_PICTURE = "latest_passenger_prediction.png"
 ACTUAL_PICTURE = "actual_passenger_outcome.png"
 LATEST = 200  # predictions that the monitor shows and judges
 RECENT = 4  # predictions in df_recent.png
+
+
+again_after_conflict = retry(  # with another program that writes at the same moment
+    retry=retry_if_exception_type((DeltaError, RestAPIError)),
+    wait=wait_random_exponential(max=5),  # seconds
+    stop=stop_after_attempt(8),
+    reraise=True,
+)
 
 
 def load_model(registry, folder: Path) -> tuple:
@@ -141,12 +149,7 @@ def predict(classifier, passengers: pd.DataFrame, version: int) -> pd.DataFrame:
     )
 
 
-@retry(
-    retry=retry_if_exception_type(DeltaError),  # another program wrote at the same moment
-    wait=wait_random_exponential(max=5),  # seconds
-    stop=stop_after_attempt(8),
-    reraise=True,
-)
+@again_after_conflict
 def insert(feature_store, rows: pd.DataFrame) -> None:
     """Store predictions; the key is the passenger, so there is never more than one of each."""
     group = feature_store.get_or_create_feature_group(
@@ -253,6 +256,7 @@ def write_monitor(latest, matrix: np.ndarray, model, words: dict, files: Path, f
     (folder / "monitor.json").write_text(json.dumps(monitor))
 
 
+@again_after_conflict
 def upload(dataset_api, folder: Path) -> None:
     """Store every file of `folder` beside the earlier ones."""
     if not dataset_api.exists(IMAGES):

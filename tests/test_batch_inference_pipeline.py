@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tests.pipelines import FEATURES, REPOSITORY, Done, Scripts, load
+from tests.pipelines import FEATURES, PROGRAMS, REPOSITORY, Done, Scripts, load
+from tests.processes import at_once
 from tests.test_training_pipeline import assert_texts_fit
 
 IMAGES = "Resources/images"
@@ -87,6 +89,18 @@ def test_pipelines_at_once_predict_every_passenger_once(run, trained, tmp_path):
     ids = [one["passenger_id"] for one in state["predictions"]]
     synthetic = [one["passenger_id"] for one in state["titanic"] if one["passenger_id"] >= 10**9]
     assert sorted(ids) == sorted(synthetic) and len(ids) == 5
+
+
+def test_pipelines_that_store_pictures_at_once_leave_whole_ones(environment, warm, tmp_path):
+    # Both make the folder, and each removes what the other is about to replace
+    texts = ["a" * 40_000, "b" * 70_000]
+    commands = [[sys.executable, PROGRAMS / "stores_pictures_at_once.py", text] for text in texts]
+    variables = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    for done in at_once(commands, variables, start=warm.start):
+        assert done.returncode == 0, done.stderr[-2000:]
+    images = tmp_path / "store" / "projects" / "local" / IMAGES
+    for name in ("monitor.json", "df_recent.png"):
+        assert (images / name).read_text() in texts
 
 
 def test_prediction_is_the_models_and_outcome_is_the_passengers_own(batch, model):
