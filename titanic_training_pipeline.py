@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 import requests
 import seaborn
+from hopsworks.client.exceptions import RestAPIError
 from hsml.model_schema import ModelSchema
 from hsml.schema import Schema
 from matplotlib.figure import Figure
@@ -40,6 +41,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, confusion_matrix, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from typer import Option, run
 
 try:
@@ -93,6 +95,14 @@ SUMMARY = """Registered titanic version {version}.
 Next: make passengers"""
 
 
+again_after_conflict = retry(  # with another program that writes at the same moment
+    retry=retry_if_exception_type(RestAPIError),
+    wait=wait_random_exponential(max=5),  # seconds
+    stop=stop_after_attempt(8),
+    reraise=True,
+)
+
+
 def copy_pictures(assets_url: str, in_service: Path, folder: Path) -> None:
     """Put the pictures of both outcomes into `folder`; exits with one sentence if it cannot."""
     for name in ("0.png", "1.png"):
@@ -109,6 +119,7 @@ def copy_pictures(assets_url: str, in_service: Path, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
+@again_after_conflict
 def read_passengers(project) -> tuple:
     """The feature view, made if it is missing, and the historical passengers that it gives.
 
@@ -241,6 +252,7 @@ def write_card(metrics: dict, train: int, test: int, folder: Path) -> None:
     (folder / "README.md").write_text(CARD.format(train=train, test=test, metrics=table))
 
 
+@again_after_conflict
 def register(project, model, metrics: dict, view, train: pd.DataFrame, folder: Path) -> int:
     """Register the files in `folder` as a new version of the model; returns its number."""
     encoding = project.get_dataset_api().read_content(f"/{ENCODING}").content

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import shutil
+import sys
 import threading
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from scipy.stats import norm
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier
 
-from tests.pipelines import FEATURES, REPOSITORY, Scripts, load
+from tests.pipelines import FEATURES, PROGRAMS, REPOSITORY, Scripts, load
+from tests.processes import at_once
 
 CSV = REPOSITORY / "data" / "titanic.csv"
 FILES = {
@@ -182,6 +185,25 @@ def find_faults(model, passengers, chances=None, rival=None):
 
 def model_chances(model, passengers):
     return pipeline.predict_chances(model, passengers)
+
+
+@pytest.mark.parametrize(
+    "task, stored, said",
+    [
+        ("view", "backfilled", {"read 891"}),
+        ("model", "trained", {"registered 2", "registered 3", "registered 4"}),
+    ],
+)
+def test_pipelines_at_once_share_the_view_and_register_a_version_each(
+    task, stored, said, request, environment, warm, tmp_path
+):
+    shutil.copytree(request.getfixturevalue(stored), tmp_path, dirs_exist_ok=True)
+    command = [sys.executable, PROGRAMS / "trains_at_once.py", task]
+    variables = {**environment, "LOCAL_HOPSWORKS_HOME": str(tmp_path / "store")}
+    results = at_once([command] * 3, variables, start=warm.start)
+    for done in results:
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert {done.stdout.splitlines()[-1] for done in results} == said
 
 
 def test_fit_model_has_no_faults_also_beside_itself(model, passengers):
