@@ -13,7 +13,15 @@ FEATURE = {
 }  # fmt: skip
 FUNCTION = {
     "version": int,
-    "hopsworksUdf!": {"name!": str, "outputColumnNames": [str], "transformationFeatures": [str]},
+    # Without what must be there, the SDK could not read anything that the function is attached to
+    "hopsworksUdf!": {
+        "name!": str,
+        "sourceCode!": str,
+        "outputTypes!": [str],
+        "transformationFeatures!": [str],
+        "executionMode!": ("DEFAULT", "PANDAS", "PYTHON"),
+        "outputColumnNames": [str],
+    },
 }
 FEATURE_GROUP = {
     "name": str,

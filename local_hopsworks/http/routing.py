@@ -7,7 +7,6 @@ thread inside one metadata transaction: a writing one for PUT, POST, PATCH and D
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local_hopsworks.errors import HopsworksError, NotEmbedded
+from local_hopsworks.errors import NotEmbedded
 from local_hopsworks.http import bodies, shapes
 from local_hopsworks.http.answers import Answer
 from local_hopsworks.http.calls import API, Call
-from local_hopsworks.http.failures import explained
+from local_hopsworks.http.failures import explaining
 from local_hopsworks.http.hopsworks import Hopsworks
 
-_log = logging.getLogger("local_hopsworks")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 Handler = Callable[[Call], Answer]
@@ -46,21 +44,15 @@ class _Endpoint:
         for option in request.query_params:
             if self.options is not None and option not in self.options:
                 raise NotEmbedded(f"the option {option[:80]!r} of {name}")
-        content = None
-        try:
+        with explaining(name[:200], request.app.state.hopsworks.store):
             content = await bodies.read(request, self.takes_text)
-            if self.shape is not None and content is not None:
-                shapes.check(bodies.an_object(content), self.shape)
-            return await run_in_threadpool(_run, self.handler, request, content, self.writes)
-        except HopsworksError:
-            raise
-        except Exception as error:  # of this server or of the disk
-            _log.error("%s failed", name[:200], exc_info=error)
-            store = request.app.state.hopsworks.store
-            raise explained(error, name[:200], store) from error
-        finally:
-            if isinstance(content, FormData):
-                await content.close()
+            try:
+                if self.shape is not None and content is not None:
+                    shapes.check(bodies.an_object(content), self.shape)
+                return await run_in_threadpool(_run, self.handler, request, content, self.writes)
+            finally:
+                if isinstance(content, FormData):
+                    await content.close()
 
 
 class Routes(list[Route]):

@@ -1,8 +1,8 @@
 """What handlers rely on in the JSON bodies of requests, checked before they see them.
 
-A shape is a type, a list of one shape (for every item), or a dict of shapes by key. A key with a
-final `!` must be there; any other may be missing or null, as the SDK leaves it, and what no shape
-mentions may be anything.
+A shape is a type, a tuple of the texts that it can be, a list of one shape (for every item), or a
+dict of shapes by key. A key with a final `!` must be there; any other may be missing or null, as
+the SDK leaves it, and what no shape mentions may be anything.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ def check(value: Any, shape: Shape, name: str = "The body") -> None:
         _must_be(list, value, name)
         for position, item in enumerate(value):
             check(item, shape[0], f"{name}[{position}]")
+    elif isinstance(shape, tuple):
+        if value not in shape:
+            raise HopsworksError(
+                f"{name[-200:]} must be one of {', '.join(shape)}, not {str(value)[:80]!r}."
+            )
     else:
         _must_be(shape, value, name)
 

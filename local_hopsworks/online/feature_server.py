@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.http import bodies, shapes
+from local_hopsworks.http.failures import explaining
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.online import vectors
 from local_hopsworks.online.view_reads import ViewRead, ViewReads
@@ -35,15 +36,19 @@ _MANY = {**_VIEW, "entries!": [dict], "passedFeatures": list}
 
 async def _one(request: Request) -> Response:
     """The vector of one entry."""
-    return _answer_one(request.app.state.hopsworks, await _body(request, _ONE))
+    hopsworks: Hopsworks = request.app.state.hopsworks
+    with explaining(f"POST {request.scope['path']}", hopsworks.store):
+        return _answer_one(hopsworks, await _body(request, _ONE))
 
 
 async def _many(request: Request) -> Response:
     """The vectors of a list of entries."""
-    body, hopsworks = await _body(request, _MANY), request.app.state.hopsworks
-    if len(body["entries"]) <= FEW:
-        return _answer_many(hopsworks, body)
-    return await run_in_threadpool(_answer_many, hopsworks, body)
+    hopsworks: Hopsworks = request.app.state.hopsworks
+    with explaining(f"POST {request.scope['path']}", hopsworks.store):
+        body = await _body(request, _MANY)
+        if len(body["entries"]) <= FEW:
+            return _answer_many(hopsworks, body)
+        return await run_in_threadpool(_answer_many, hopsworks, body)
 
 
 async def _ping(request: Request) -> Response:

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.http.failures import explained
 from local_hopsworks.online import mysql_wire, results, statements
 from local_hopsworks.online.errors import MYSQL_NOT_REACHABLE
 from local_hopsworks.online.executable import Executable, executable, project_of
@@ -107,7 +108,8 @@ class SqlEndpoint:
             connection.write(Refusal(error.message, 1064, "42000").packet)
         except sqlite3.Error as error:
             _log.error("A query of the online store failed", exc_info=error)
-            connection.write(Refusal(f"The online store: {error}.", 1105, "HY000").packet)
+            failure = explained(error, "a query of the online store", self._hopsworks.store)
+            connection.write(Refusal(failure.message, 1105, "HY000").packet)
         return True
 
     def _answer(self, connection: Connection, query: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_hopsworks.errors import HopsworksError
+from local_hopsworks.http.failures import explained
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.online import json_values, online_table
 from local_hopsworks.online.json_values import ToJson
@@ -129,7 +130,9 @@ def vectors(
             for group in view.groups:
                 _read_group(hopsworks.part(GroupTables).find(store, db, group), db, entries, found)
     except sqlite3.Error as error:
-        raise Refused(f"The online store: {error}.", 14, "Reading from db failed.", 500) from error
+        failure = explained(error, "a look-up of feature vectors", hopsworks.store)
+        reason = "Reading from db failed."
+        raise Refused(failure.message, 14, reason, failure.status) from error
     positions = {name: position for position, name in enumerate(view.names)}
     for vector, entry, own in zip(found, entries, passed, strict=True):
         for name, value in entry.items():  # a key is known even if there is no row with it

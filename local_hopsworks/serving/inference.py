@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +22,12 @@ from starlette.routing import Route
 from local_hopsworks.errors import HopsworksError, NotFound
 from local_hopsworks.http import bodies
 from local_hopsworks.http.calls import API, whole_number
-from local_hopsworks.http.failures import explained
+from local_hopsworks.http.failures import explaining
 from local_hopsworks.http.hopsworks import Hopsworks
 from local_hopsworks.serving import errors, instances
 from local_hopsworks.serving.instances import Instances
 from local_hopsworks.serving.tables import deployments
 
-_log = logging.getLogger("local_hopsworks")
 START_SECONDS = 300  # that a request waits for a process
 POLL_SECONDS = 0.05
 MOST_AT_ONCE = 64  # requests on the way to the processes; others wait
@@ -78,17 +76,11 @@ async def predict(request: Request) -> Response:
     """POST /project/{project}/inference/models/{name}:predict."""
     hopsworks: Hopsworks = request.app.state.hopsworks
     name = request.path_params["name"]
-    try:
+    with explaining(f"POST {request.url.path.removeprefix(API)[:200]}", hopsworks.store):
         project = whole_number(request.path_params["project"], "project")
         content = await bodies.content(request)
         target = await _ready(hopsworks, project, name)
         return await _answered(hopsworks, name, target, content)
-    except HopsworksError:
-        raise
-    except Exception as error:  # of this server or of the disk
-        call = f"POST {request.url.path.removeprefix(API)[:200]}"
-        _log.error("%s failed", call, exc_info=error)
-        raise explained(error, call, hopsworks.store) from error
 
 
 async def _ready(hopsworks: Hopsworks, project: int, name: str) -> Target:

@@ -224,13 +224,37 @@ def test_field_of_another_form_is_named(api, group, name, sentence, fields):
     assert api("GET", f"{PATH}/{group.id}").json() == before
 
 
-def test_function_of_a_view_that_is_none_is_named(api, group, name):
-    body = {"name": name, "version": 1, "transformationFunctions": [{"hopsworksUdf": {"name": 5}}]}
-    body["query"] = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "id"}]}
-    answer = api("POST", "/project/1/featurestores/1/featureview", json=body)
-    assert answer.status_code == 400
-    sentence = "transformationFunctions[0].hopsworksUdf.name must be text, not '5'."
-    assert answer.json()["errorMsg"] == sentence
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": 5}, ".name must be text, not '5'."),
+        ({"sourceCode": None}, " has no sourceCode."),
+        ({"outputTypes": None}, " has no outputTypes."),
+        ({"transformationFeatures": None}, " has no transformationFeatures."),
+        ({"executionMode": None}, " has no executionMode."),
+        (
+            {"executionMode": "python"},
+            ".executionMode must be one of DEFAULT, PANDAS, PYTHON, not 'python'.",
+        ),
+    ],
+)
+def test_function_that_the_sdk_could_not_read_is_refused(api, group, name, change, sentence):
+    udf = {
+        "name": name,
+        "sourceCode": "def f(x): return x",
+        "outputTypes": ["double"],
+        "transformationFeatures": ["id"],
+        "executionMode": "PYTHON",
+        **change,
+    }
+    query = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "id"}]}
+    attached = {"name": name, "version": 1, "transformationFunctions": [{"hopsworksUdf": udf}]}
+    store = "/project/1/featurestores/1"
+    of_view = api("POST", f"{store}/featureview", json={**attached, "query": query})
+    alone = api("POST", f"{store}/transformationfunctions", json={"hopsworksUdf": udf})
+    assert of_view.status_code == alone.status_code == 400
+    assert of_view.json()["errorMsg"] == f"transformationFunctions[0].hopsworksUdf{sentence}"
+    assert alone.json()["errorMsg"] == f"hopsworksUdf{sentence}"
 
 
 @pytest.mark.parametrize(("features", "options"), ACCEPTED_GROUPS.values(), ids=ACCEPTED_GROUPS)

@@ -143,6 +143,7 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
         "sourceCode": "def f(x): return x",
         "outputTypes": ["double"],
         "transformationFeatures": [],
+        "executionMode": "DEFAULT",
     }
     deployment = {
         "name": NAME,

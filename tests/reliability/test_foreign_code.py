@@ -8,8 +8,12 @@ import json
 import pickle
 import sys
 import threading
+from functools import partial
 
 import pytest
+
+from local_hopsworks import Server
+from tests import rest
 
 RUNS_CODE = (
     "pickle.find_class",
@@ -51,10 +55,18 @@ def hook():
     return state
 
 
-def use(api, server, name, source):
+def use(server, name, source):
     """Send `source` as everything that could be taken for code, and ask for it back in every way
     there is."""
+    api = partial(rest.call, server)
     store, models = "/project/1/featurestores/1", "/project/1/modelregistries/1/models"
+    udf = {
+        "name": name,
+        "sourceCode": source,
+        "outputTypes": ["double"],
+        "transformationFeatures": [source],
+        "executionMode": "PYTHON",
+    }
     group = {
         "name": name,
         "version": 1,
@@ -62,17 +74,11 @@ def use(api, server, name, source):
         "description": source,
         "eventTime": None,
         "features": [{"name": "id", "type": "bigint", "primary": True, "description": source}],
-        "transformationFunctions": [{"hopsworksUdf": {"sourceCode": source, "name": name}}],
+        "transformationFunctions": [{"hopsworksUdf": udf}],
     }
     created = api("POST", f"{store}/featuregroups", json=group)
     assert created.ok, created.text
     key = created.json()["id"]
-    udf = {
-        "name": name,
-        "sourceCode": source,
-        "outputTypes": ["double"],
-        "transformationFeatures": [source],
-    }
     attached = [{"hopsworksUdf": udf, "transformationType": "model_dependent"}]
     query = {"leftFeatureGroup": {"id": key}, "leftFeatures": [{"name": "id"}], "joins": []}
     view = {
@@ -144,17 +150,17 @@ def use(api, server, name, source):
     assert others == []
 
 
-def test_nothing_that_a_client_sent_is_run(api, server, hook, name, tmp_path):
+def test_nothing_that_a_client_sent_is_run(hook, tmp_path):
     canary = tmp_path / "canary"
-    # What the server itself loads when it is first needed
-    use(api, server, f"{name}_harmless", "pass")
-    hook.events = []
-    try:
-        use(
-            api, server, name, f"import os; os.system('touch {canary}'); open({str(canary)!r}, 'w')"
-        )
-    finally:
-        events, hook.events = hook.events, None
+    source = f"import os; os.system('touch {canary}'); open({str(canary)!r}, 'w')"
+    # A server of its own: the SDK, which reads what is listed, would fail over what this leaves
+    with Server(tmp_path / "store") as server:
+        use(server, "harmless", "pass")  # what the server itself loads when it is first needed
+        hook.events = []
+        try:
+            use(server, "harmful", source)
+        finally:
+            events, hook.events = hook.events, None
     assert events == [] and not canary.exists()
 
 

@@ -18,7 +18,8 @@ from local_hopsworks.check import check
 from local_hopsworks.online import online_table, writes
 from local_hopsworks.online.store import OnlineStore
 
-KILLED = Path(__file__).parents[1] / "programs" / "online_killed.py"
+PROGRAMS = Path(__file__).parents[1] / "programs"
+KILLED, BREAKS = PROGRAMS / "online_killed.py", PROGRAMS / "online_store_breaks.py"
 AS_EXPECTED = {key: 2.0 if key >= 50 else 1.0 for key in range(150)}
 
 
@@ -170,6 +171,17 @@ def test_damaged_database_is_moved_aside_and_filled_anew(home):
     repaired, faults = check(store, repair=True)
     assert not faults and online_prices(store) == AS_EXPECTED
     assert "aside" in repaired[0] and list((store / "aside").rglob("local.db"))
+
+
+def test_reader_of_a_damaged_database_is_told_to_check(home, run):
+    store = home("never")
+    done = run(sys.executable, BREAKS, env={"LOCAL_HOPSWORKS_HOME": str(store)})
+    told = [line for line in done.stdout.splitlines() if line.startswith("TOLD")]
+    assert len(told) == 2, done.stderr[-2000:]
+    for line in told:
+        assert f"A database of the store {store} cannot be used: " in line
+        assert "python -m local_hopsworks check finds what is wrong." in line
+    assert ["is damaged" in fault.what for fault in check(store)[1]] == [True]
 
 
 def test_table_of_no_group_is_removed(home):
