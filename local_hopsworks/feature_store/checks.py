@@ -181,7 +181,8 @@ def _partitions_of_delta(features: list[Body]) -> None:
 
 
 def changed_schema(before: list[Body], features: Any) -> list[Body]:
-    """Features can be appended; what was there stays as it is. Returns all."""
+    """Features can be appended; of those that were there, only the description changes. Returns
+    all."""
     after = {feature["name"]: feature for feature in schema(features)}
     for feature in before:
         name = feature["name"]
@@ -191,6 +192,7 @@ def changed_schema(before: list[Body], features: Any) -> list[Body]:
             raise _illegal_update(
                 f"The feature {name!r} cannot get another type, or become a key or none."
             )
+        after[name] = {**feature, "description": after[name].get("description")}
     known = {feature["name"] for feature in before}
     for name, feature in after.items():
         if name not in known and (feature.get("primary") or feature.get("partition")):

@@ -35,7 +35,6 @@ _KINDS = ("cachedFeaturegroupDTO", "streamFeatureGroupDTO")
 _KEPT = (
     "description",
     "eventTime",
-    "transformationFunctions",
     "notificationTopicName",
     "topicName",
     "onlineConfig",
@@ -112,6 +111,7 @@ def create(call: Call) -> Answer:
             return _existing(call, existing, features)
     group = {
         **{key: body.get(key) for key in _KEPT},
+        "transformationFunctions": body.get("transformationFunctions") or [],
         "statisticsConfig": body.get("statisticsConfig") or {"enabled": True},
         "features": features,
         "created": now(),

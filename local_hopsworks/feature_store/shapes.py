@@ -17,7 +17,7 @@ FUNCTION = {
     "hopsworksUdf!": {
         "name!": str,
         "sourceCode!": str,
-        "outputTypes!": [str],
+        "outputTypes!": [("string", "bigint", "double", "boolean", "timestamp", "date")],
         "transformationFeatures!": [str],
         "executionMode!": ("DEFAULT", "PANDAS", "PYTHON"),
         "outputColumnNames": [str],
@@ -42,12 +42,10 @@ FEATURE_GROUP = {
     "ttl": int,
     "ttlEnabled": bool,
 }
-FILTER: dict[str, Shape] = {
-    "feature": {"name": str, "featureGroupId": int},
-    "condition": str,
-    "type": str,
-}
-FILTER |= {"leftFilter": FILTER, "rightFilter": FILTER, "leftLogic": FILTER, "rightLogic": FILTER}
+CONDITION = {"feature!": {"name!": str, "featureGroupId": int}, "condition!": str}
+LOGIC: dict[str, Shape] = {"type": str, "leftFilter": CONDITION, "rightFilter": CONDITION}
+LOGIC |= {"leftLogic": LOGIC, "rightLogic": LOGIC}
+FILTER = {**LOGIC, "feature": CONDITION["feature!"], "condition": str}  # either of them
 NAMED = [{"name!": str}]
 QUERY: dict[str, Shape] = {
     "leftFeatureGroup!": {"id!": int}, "leftFeatures": NAMED, "leftFeatureGroupStartTime": int,

@@ -133,16 +133,15 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-@routes.add("PATCH", PATH + "/{id}", body={"framework": str, "description": str})
+@routes.add("PATCH", PATH + "/{id}", body={"framework": shapes.FRAMEWORKS, "description": str})
 def update(call: Call) -> Answer:
     """Change the framework or the description."""
     row = find(call)
     if unknown := set(call.document) - {"framework", "description"}:
         raise NotEmbedded(f"changing {min(unknown)!r} of a model")
+    changed = {key: value for key, value in call.document.items() if value is not None}
     call.db.execute(
-        models.update()
-        .where(models.c.id == row.id)
-        .values(document={**row.document, **call.document})
+        models.update().where(models.c.id == row.id).values(document={**row.document, **changed})
     )
     return document(call, find(call))
 

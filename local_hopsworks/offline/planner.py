@@ -303,8 +303,11 @@ class _Planner:
         return parts[0] if len(parts) == 1 else Logic("OR" if operator == "OR" else "AND", parts)
 
     def _filter(self, node: dict[str, Any], table: int) -> Filter:
-        feature, condition, value = node.get("feature") or {}, node["condition"], node.get("value")
+        feature, condition = node.get("feature") or {}, node["condition"]
         column = self._filter_column(feature, table)
+        if "value" not in node:  # it may be null
+            raise HopsworksError(f"The filter on {feature['name']!r} has no value.", ILLEGAL_QUERY)
+        value = node["value"]
         if condition not in comparisons.CONDITIONS:
             raise HopsworksError(
                 f"There is no condition {str(condition)[:40]!r}; use "

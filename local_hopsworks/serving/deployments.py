@@ -63,7 +63,9 @@ def find(call: Call) -> sa.Row[Any]:
 def document(call: Call, row: sa.Row[Any]) -> dict[str, Any]:
     """The DTO, with the state in it."""
     found = dict(row.document)
-    if "transformer" in found:  # Hopsworks fills it in, and the SDK expects it
+    # Hopsworks fills these in, and the SDK expects them
+    found.setdefault("predictorScalingConfig", {"minInstances": 1})
+    if "transformer" in found:
         found.setdefault("transformerScalingConfig", {"minInstances": 1})
     return {
         **found,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from local_hopsworks.models.shapes import FRAMEWORKS
+
 _LIMITS = {"cores": float, "memory": float, "gpus": float}
 _RESOURCES = {"requests": _LIMITS, "limits": _LIMITS}
-_SCALING = {"minInstances": int, "maxInstances": int}
+_SCALING = {"minInstances!": int, "maxInstances": int}
 DEPLOYMENT = {
     "id": int,
     "name!": str,
@@ -12,9 +14,9 @@ DEPLOYMENT = {
     "modelName": str,
     "modelVersion": int,
     "modelPath": str,
-    "modelFramework": str,
+    "modelFramework": FRAMEWORKS,
     "modelServer!": str,
-    "servingTool": str,
+    "servingTool!": ("DEFAULT", "KSERVE"),
     "apiProtocol": str,
     "predictor": str,
     "transformer": str,

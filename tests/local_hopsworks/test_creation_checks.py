@@ -224,12 +224,52 @@ def test_field_of_another_form_is_named(api, group, name, sentence, fields):
     assert api("GET", f"{PATH}/{group.id}").json() == before
 
 
+def test_group_of_a_client_that_sends_no_functions_can_be_read(api, feature_store, name):
+    assert api("POST", PATH, json=new_group(name)).ok
+    assert feature_store.get_feature_group(name, 1).transformation_functions == []
+
+
+def test_of_a_feature_that_is_there_only_the_description_changes(api, group):
+    before = api("GET", f"{PATH}/{group.id}").json()
+    more = {"description": "a number", "defaultValue": "five", "onlineType": "int"}
+    features = [{**feature, **more} for feature in before["features"]]
+    path = f"{PATH}/{group.id}?updateMetadata=true"
+    assert api("PUT", path, json={**before, "features": features}).ok
+    described = [{**feature, "description": "a number"} for feature in before["features"]]
+    assert api("GET", f"{PATH}/{group.id}").json()["features"] == described
+
+
+@pytest.mark.parametrize(
+    ("leaf", "sentence"),
+    [
+        ({}, "query.filter.leftFilter has no feature."),
+        ({"feature": {"name": "id"}}, "query.filter.leftFilter has no condition."),
+        ({"feature": {"name": "id"}, "condition": "EQUALS"}, "The filter on 'id' has no value."),
+    ],
+)
+def test_filter_without_a_part_is_refused(api, group, name, leaf, sentence):
+    query = {"leftFeatureGroup": {"id": group.id}, "leftFeatures": [{"name": "id"}]}
+    query["filter"] = {
+        "type": "AND",
+        "leftFilter": leaf,
+        "rightFilter": {"feature": {"name": "id"}, "condition": "EQUALS", "value": "1"},
+    }
+    body = {"name": name, "version": 1, "query": query}
+    answer = api("POST", "/project/1/featurestores/1/featureview", json=body)
+    assert (answer.status_code, answer.json()["errorMsg"]) == (400, sentence)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"name": 5}, ".name must be text, not '5'."),
         ({"sourceCode": None}, " has no sourceCode."),
         ({"outputTypes": None}, " has no outputTypes."),
+        (
+            {"outputTypes": ["decimal"]},
+            ".outputTypes[0] must be one of string, bigint, double, boolean, timestamp, date, "
+            "not 'decimal'.",
+        ),
         ({"transformationFeatures": None}, " has no transformationFeatures."),
         ({"executionMode": None}, " has no executionMode."),
         (
@@ -504,7 +544,7 @@ def test_version_of_a_model_beyond_32_bits_is_refused_at_once(project, save, nam
 def test_name_of_a_model_that_hopsworks_refuses(api, bad):
     """The SDK itself looks at it; other clients may not."""
     path = f"/project/1/modelregistries/1/models/{bad}_1"
-    answer = api("PUT", path, json={"name": bad, "version": 1})
+    answer = api("PUT", path, json={"name": bad, "version": 1, "framework": "PYTHON"})
     assert (answer.status_code, answer.json()["errorCode"]) == (400, 120001)
     assert "letters, digits and underscores" in answer.json()["errorMsg"]
 

@@ -199,8 +199,24 @@ def test_registered_version_cannot_be_registered_again(api):
 )
 def test_model_of_an_impossible_name_or_version_is_refused(api, model):
     path = f"{model['name'].replace('/', '%2F')}_{model.get('version')}"
+    model = {"framework": "PYTHON", **model}
     answer = api("PUT", f"/project/1/modelregistries/1/models/{path}", json=model)
     assert answer.status_code in (400, 501) and answer.json()["errorMsg"]
+
+
+def test_framework_that_the_sdk_has_no_class_for_is_refused(api, registry):
+    path = f"/project/1/modelregistries/1/models/{NAME}"
+    sentence = "framework must be one of TENSORFLOW, TORCH, PYTHON, SKLEARN, LLM, not 'JAX'."
+    model = {"name": NAME, "version": 77}
+    for answer, said in (
+        (api("PUT", f"{path}_77", json=model), "The body has no framework."),
+        (api("PUT", f"{path}_77", json={**model, "framework": "JAX"}), sentence),
+        (api("PATCH", f"{path}_1", json={"framework": "JAX"}), sentence),
+    ):
+        assert (answer.status_code, answer.json()["errorMsg"]) == (400, said)
+    before = registry.get_model(NAME, 1).framework
+    assert api("PATCH", f"{path}_1", json={"framework": None}).ok
+    assert registry.get_model(NAME, 1).framework == before
 
 
 def test_deleted_version_leaves_neither_files_nor_metadata(registry, project):

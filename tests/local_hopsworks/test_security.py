@@ -414,7 +414,8 @@ def test_hostile_name_of_a_model_reaches_no_file(fortress, name):
     models = f"{fortress.address}{API}/project/1/modelregistries/1/models"
     path = f"{models}/{requests.utils.quote(name, '')}_1"
     for method in ("PUT", "GET", "DELETE"):
-        answer = session.request(method, path, json={"name": name, "version": 1}, timeout=60)
+        model = {"name": name, "version": 1, "framework": "PYTHON"}
+        answer = session.request(method, path, json=model, timeout=60)
         assert answer.status_code in (400, 404, 501) and answer.json()["errorMsg"]
     session.close()
     assert everything(fortress) == before

@@ -34,6 +34,7 @@ DEPLOYMENT = {
     "modelName": "served",
     "modelVersion": 1,
     "modelServer": "PYTHON",
+    "servingTool": "KSERVE",
     "modelFramework": "PYTHON",
     "predictor": "/Projects/tests/Deployments/chances/resources/predictor/predict.py",
     "configFile": "/Projects/tests/Resources/settings.yml",
@@ -67,7 +68,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("titanic", "served"):
             for folder in (name, f"{name}/1", f"{name}/1/Files"):
                 ask(server, "POST", f"/project/1/dataset/Models/{folder}?action=create")
-            model = {"name": name, "version": 1}
+            model = {"name": name, "version": 1, "framework": "PYTHON"}
             ask(server, "PUT", f"/project/1/modelregistries/1/models/{name}_1", json=model)
         for key in ("predictor", "configFile"):
             file = server.store.dataset("tests", DEPLOYMENT[key])
@@ -490,7 +491,7 @@ def test_check_finds_nothing_while_others_write_and_delete(home):
                 ask(server, "POST", f"{groups}/{group['id']}/commits", json={"commitTime": 2})
                 ask(server, "DELETE", f"{groups}/{group['id']}")
                 ask(server, "POST", f"{dataset}/Models/titanic/{turn + 2}?action=create")
-                model = {"name": "titanic", "version": turn + 2}
+                model = {"name": "titanic", "version": turn + 2, "framework": "PYTHON"}
                 ask(
                     server,
                     "PUT",

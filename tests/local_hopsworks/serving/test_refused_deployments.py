@@ -14,6 +14,7 @@ def body(**changes):
     return {
         "name": "refused",
         "modelServer": "PYTHON",
+        "servingTool": "KSERVE",
         "modelName": "served",
         "modelVersion": 1,
         "modelFramework": "SKLEARN",
@@ -65,6 +66,10 @@ def test_what_only_a_cluster_can_do_is_refused_by_its_name(api, model, changes, 
         ({"predictor": "../../../../etc/passwd"}, 110001, "cannot be the name"),
         ({"predictorEnvVars": "COLOUR=blue"}, 120001, "a list"),
         ({"name": None}, 120001, "has no name"),
+        ({"servingTool": None}, 120001, "has no servingTool"),
+        ({"servingTool": "BENTO"}, 120001, "must be one of DEFAULT, KSERVE"),
+        ({"modelFramework": "JAX"}, 120001, "must be one of TENSORFLOW, TORCH, PYTHON"),
+        ({"predictorScalingConfig": {}}, 120001, "has no minInstances"),
     ],
 )
 def test_impossible_deployment_is_refused_with_a_sentence(api, model, changes, code, sentence):
@@ -73,6 +78,13 @@ def test_impossible_deployment_is_refused_with_a_sentence(api, model, changes, c
     assert answer.status_code in (400, 404), answer.text
     assert (found["errorCode"], sentence in found["usrMsg"]) == (code, True), answer.text
     assert api("GET", "/project/1/serving", params={"name": "refused"}).status_code == 404
+
+
+def test_deployment_of_a_client_that_tells_no_scaling_can_be_read(api, model, project):
+    assert api("PUT", "/project/1/serving", json=body(name="unscaled")).ok
+    deployment = project.get_model_serving().get_deployment("unscaled")
+    assert deployment.predictor.scaling_configuration.min_instances == 1
+    deployment.delete()
 
 
 def test_refusals_reach_a_program_of_the_sdk(deploy, project):

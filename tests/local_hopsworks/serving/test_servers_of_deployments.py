@@ -33,6 +33,7 @@ def template(tmp_path_factory):
         given = {
             "name": "doubles",
             "modelServer": "PYTHON",
+            "servingTool": "KSERVE",
             "modelFramework": "PYTHON",
             "modelName": "served",
             "modelVersion": 1,
