@@ -78,11 +78,13 @@ TRAINING_DATASET = {
         {"name!": str, "percentage": float, "splitType": str, "startTime": int, "endTime": int}
     ],
 }
+_OF_FEATURES = [{"featureName!": str}]
 STATISTICS = {
     "computationTime": int,
     "rowPercentage": float,
     "beforeTransformation": bool,
     "windowStartCommitTime": int,
     "windowEndCommitTime": int,
-    "featureDescriptiveStatistics": [dict],
+    "featureDescriptiveStatistics": _OF_FEATURES,
+    "splitStatistics": [{"name!": str, "featureDescriptiveStatistics!": _OF_FEATURES}],
 }

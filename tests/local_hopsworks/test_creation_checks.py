@@ -239,6 +239,20 @@ def test_of_a_feature_that_is_there_only_the_description_changes(api, group):
     assert api("GET", f"{PATH}/{group.id}").json()["features"] == described
 
 
+def test_statistics_of_no_feature_are_refused(api, group):
+    nameless = [{"count": 1}]
+    for body, sentence in (
+        ({"featureDescriptiveStatistics": nameless}, "featureDescriptiveStatistics[0]"),
+        (
+            {"splitStatistics": [{"name": "train", "featureDescriptiveStatistics": nameless}]},
+            "splitStatistics[0].featureDescriptiveStatistics[0]",
+        ),
+    ):
+        answer = api("POST", f"{PATH}/{group.id}/statistics", json=body)
+        said = (answer.status_code, answer.json()["errorMsg"])
+        assert said == (400, f"{sentence} has no featureName.")
+
+
 @pytest.mark.parametrize(
     ("leaf", "sentence"),
     [

@@ -140,7 +140,7 @@ def by_hand(view: dict[str, Any]) -> list[tuple[str, str, Any]]:
     }
     udf = {
         "name": NAME,
-        "sourceCode": "def f(x): return x",
+        "sourceCode": "def f(x):\n    return x\n",
         "outputTypes": ["double"],
         "transformationFeatures": [],
         "executionMode": "DEFAULT",
