@@ -9,10 +9,10 @@ from tests.pipelines import load
 
 pipeline = load("batch_inference")
 dataset_api = login().get_dataset_api()
-folder = Path(tempfile.mkdtemp())
-for name in ("monitor.json", "df_recent.png"):
-    (folder / name).write_text(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(8):
-    pipeline.upload(dataset_api, folder)
+with tempfile.TemporaryDirectory() as folder:
+    for name in ("monitor.json", "df_recent.png"):
+        Path(folder, name).write_text(sys.argv[1])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(8):
+        pipeline.upload(dataset_api, Path(folder))
