@@ -49,13 +49,19 @@ def wait(apps: list[subprocess.Popen]) -> int:
     return max(statuses)
 
 
+def stop(*_: object) -> None:
+    """End on SIGTERM, with the exit status that a shell expects."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would leave an app behind
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> int:
     """Run both apps until they end; returns the exit status."""
     ports = dict(zip(APPS, free_ports(len(APPS)), strict=True))
     links = {name: f"http://127.0.0.1:{port}/" for name, port in ports.items()}
     apps = [start(folder, ports[name], links) for name, folder in APPS.items()]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C reaches the apps as well
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, stop)
     return wait(apps)
 
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,10 @@ def test_what_both_apps_share_is_the_same_in_both_folders(name):
     assert (PREDICT / name).read_bytes() == (MONITOR / name).read_bytes()
 
 
-def test_both_apps_run_side_by_side_link_to_each_other_and_end_with_ctrl_c(environment):
-    """As `make apps` starts them; Ctrl-C at a terminal reaches all programs of a group."""
-    apps = subprocess.Popen(
+@pytest.fixture
+def apps(environment):
+    """Both apps as `make apps` starts them."""
+    return subprocess.Popen(
         [sys.executable, REPOSITORY / "tools" / "apps.py"],
         env=environment,
         stdout=subprocess.PIPE,
@@ -99,6 +101,10 @@ def test_both_apps_run_side_by_side_link_to_each_other_and_end_with_ctrl_c(envir
         text=True,
         start_new_session=True,
     )
+
+
+def test_both_apps_run_side_by_side_link_to_each_other_and_end_with_ctrl_c(apps):
+    """Ctrl-C at a terminal reaches all programs of a group."""
     said = sorted(apps.stdout.readline() for _ in range(2))
     monitor, predict = (
         re.fullmatch(r"\w+ app: (http://127.0.0.1:\d+/)\n", line)[1] for line in said
@@ -108,3 +114,14 @@ def test_both_apps_run_side_by_side_link_to_each_other_and_end_with_ctrl_c(envir
     os.killpg(apps.pid, signal.SIGINT)
     rest, _ = apps.communicate(timeout=60)
     assert (rest, apps.returncode) == ("Stopped.\nStopped.\n", 130)
+
+
+def test_both_apps_end_however_often_they_are_terminated(apps):
+    for _ in range(2):
+        apps.stdout.readline()
+    while apps.poll() is None:
+        apps.terminate()
+        time.sleep(0.001)
+    # The end of what both print: an app that is left behind keeps the pipe open
+    rest, _ = apps.communicate(timeout=60)
+    assert (rest, apps.returncode) == ("Stopped.\nStopped.\n", 143)
